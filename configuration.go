@@ -1,0 +1,300 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/constructs/trailguard"
+)
+
+// configuration is the trailguard block of cdk.json. A key of the block may also be given on the command line, where it
+// wins: -c trailguard:trailName=my-trail. The keys are those of trailguard.TrailGuardProps; what is an object there is
+// named here by its name, its ARN or its number.
+type configuration struct {
+	Account *string `json:"account"`
+	Region  *string `json:"region"`
+
+	TrailName      *string                    `json:"trailName"`
+	OrganizationID *string                    `json:"organizationId"`
+	S3KeyPrefix    *string                    `json:"s3KeyPrefix"`
+	DataResources  []*trailguard.DataResource `json:"dataResources"`
+	InsightTypes   []trailguard.InsightType   `json:"insightTypes"`
+
+	SNSTopicARN            *string `json:"snsTopicArn"`
+	CloudWatchLogGroupName *string `json:"cloudWatchLogGroupName"`
+	CloudWatchLogsRoleARN  *string `json:"cloudWatchLogsRoleArn"`
+
+	LogBucketName              *string              `json:"logBucketName"`
+	LogKeyARN                  *string              `json:"logKeyArn"`
+	TransitionAfterDays        *float64             `json:"transitionAfterDays"`
+	ExpireAfterDays            *float64             `json:"expireAfterDays"`
+	ObjectLockMode             *string              `json:"objectLockMode"`
+	ObjectLockRetentionDays    *float64             `json:"objectLockRetentionDays"`
+	ServerAccessLogsBucketName *string              `json:"serverAccessLogsBucketName"`
+	RemovalPolicy              awscdk.RemovalPolicy `json:"removalPolicy"`
+
+	AutomationRoleARN                 *string                             `json:"automationRoleArn"`
+	MaximumExecutionFrequency         awsconfig.MaximumExecutionFrequency `json:"maximumExecutionFrequency"`
+	MaximumAutomaticAttempts          *float64                            `json:"maximumAutomaticAttempts"`
+	RetryAttemptSeconds               *float64                            `json:"retryAttemptSeconds"`
+	ConcurrentExecutionRatePercentage *float64                            `json:"concurrentExecutionRatePercentage"`
+	ErrorPercentage                   *float64                            `json:"errorPercentage"`
+	CreateConfigurationRecorder       *bool                               `json:"createConfigurationRecorder"`
+}
+
+const (
+	block    = "trailguard"
+	override = block + ":"
+)
+
+// readConfiguration reads the configuration from the context of the app. The error names every key that is unknown and
+// every value of the wrong type.
+func readConfiguration(context any) (configuration, error) {
+	given, err := contextKeys(context)
+	if err != nil {
+		return configuration{}, err
+	}
+	var c configuration
+	fields := map[string]any{}
+	for i := range reflect.TypeOf(c).NumField() {
+		fields[reflect.TypeOf(c).Field(i).Tag.Get("json")] = reflect.ValueOf(&c).Elem().Field(i).Addr().Interface()
+	}
+
+	var problems []error
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		field, known := fields[key]
+		if !known {
+			problems = append(problems, fmt.Errorf("%s: is not a key of the configuration: use %s",
+				key, strings.Join(slices.Sorted(maps.Keys(fields)), ", ")))
+			continue
+		}
+		if err := decode(given[key], field); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %v is not %s", key, shown(given[key]), kind(field)))
+		}
+	}
+	return c, errors.Join(append(problems, c.check())...)
+}
+
+// contextKeys returns the keys of the block, with those of the command line put over them.
+func contextKeys(context any) (map[string]any, error) {
+	all, _ := context.(map[string]any)
+	given := map[string]any{}
+	if value, ok := all[block]; ok {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("%s: %s is not an object: use {\"trailName\": \"my-trail\"}, or -c %strailName=my-trail", block, shown(value), override)
+		}
+		maps.Copy(given, object)
+	}
+	for key, value := range all {
+		if name, ok := strings.CutPrefix(key, override); ok {
+			given[name] = value
+		}
+	}
+	return given, nil
+}
+
+// decode puts a value of the context into the field. All values of the command line are strings: what is not one in the
+// field is read from the string as JSON.
+func decode(value, field any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encoding the value: %w", err)
+	}
+	err = json.Unmarshal(text, field)
+	if line, ok := value.(string); ok && err != nil {
+		err = json.Unmarshal([]byte(line), field)
+	}
+	return err
+}
+
+func shown(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(text)
+}
+
+// kind is what a field takes, in the words of JSON.
+func kind(field any) string {
+	switch field.(type) {
+	case **bool:
+		return "a boolean: use true or false"
+	case **float64:
+		return "a number: use digits only"
+	case *[]*trailguard.DataResource:
+		return `a list of data resources: use [{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::my-bucket/"]}]`
+	case *[]trailguard.InsightType:
+		return `a list of types: use ["ApiCallRateInsight", "ApiErrorRateInsight"]`
+	default:
+		return "a string: put it in quotes"
+	}
+}
+
+// check refuses what only the configuration can get wrong. Everything else is checked by TrailGuardProps.Validate.
+func (c configuration) check() error {
+	var problems []error
+	for _, value := range []struct {
+		key    string
+		given  *string
+		form   *regexp.Regexp
+		advice string
+	}{
+		{"account", c.Account, regexp.MustCompile(`^[0-9]{12}$`), "an account id: use 12 digits"},
+		{"region", c.Region, regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`), "a Region: use a code such as eu-central-1"},
+		{"snsTopicArn", c.SNSTopicARN, arn("sns", ".+"), "the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME"},
+		{"cloudWatchLogGroupName", c.CloudWatchLogGroupName, regexp.MustCompile(`^[A-Za-z0-9_/.#-]{1,512}$`), "the name of a log group: use 1-512 letters, digits and _ / . # -"},
+		{"cloudWatchLogsRoleArn", c.CloudWatchLogsRoleARN, arn("iam", "role/.+"), "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"},
+		{"logBucketName", c.LogBucketName, bucketName, "the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes"},
+		{"logKeyArn", c.LogKeyARN, arn("kms", "key/.+"), "the ARN of a key: use arn:aws:kms:REGION:ACCOUNT:key/ID"},
+		{"serverAccessLogsBucketName", c.ServerAccessLogsBucketName, bucketName, "the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes"},
+		{"automationRoleArn", c.AutomationRoleARN, arn("iam", "role/.+"), "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"},
+		{"objectLockMode", c.ObjectLockMode, regexp.MustCompile(`^(GOVERNANCE|COMPLIANCE)$`), "a mode: use GOVERNANCE or COMPLIANCE"},
+	} {
+		if value.given != nil && !value.form.MatchString(*value.given) {
+			problems = append(problems, fmt.Errorf("%s: %q is not %s", value.key, *value.given, value.advice))
+		}
+	}
+	for _, value := range []struct {
+		key   string
+		given *float64
+	}{
+		{"transitionAfterDays", c.TransitionAfterDays},
+		{"expireAfterDays", c.ExpireAfterDays},
+		{"objectLockRetentionDays", c.ObjectLockRetentionDays},
+		{"retryAttemptSeconds", c.RetryAttemptSeconds},
+	} {
+		if value.given != nil && (*value.given < 1 || *value.given != float64(int(*value.given))) {
+			problems = append(problems, fmt.Errorf("%s: %v is out of range: use a whole number from 1", value.key, *value.given))
+		}
+	}
+	if c.ObjectLockMode != nil && c.ObjectLockRetentionDays == nil {
+		problems = append(problems, errors.New("objectLockMode: has no retention: give objectLockRetentionDays too, or leave out objectLockMode"))
+	}
+	return errors.Join(problems...)
+}
+
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+// arn matches the ARNs of a service in every partition.
+func arn(service, resource string) *regexp.Regexp {
+	return regexp.MustCompile(`^arn:aws[a-z-]*:` + service + `:[a-z0-9-]*:[0-9]{12}:` + resource + `$`)
+}
+
+// propKeys are the keys of the properties that are named otherwise in the configuration.
+var propKeys = map[string]string{
+	"TransitionAfter":        "transitionAfterDays",
+	"ExpireAfter":            "expireAfterDays",
+	"ObjectLockRetention":    "objectLockRetentionDays",
+	"RetryAttempt":           "retryAttemptSeconds",
+	"ServerAccessLogsBucket": "serverAccessLogsBucketName",
+	"CloudWatchLogsRole":     "cloudWatchLogsRoleArn",
+}
+
+// inKeys returns the error of TrailGuardProps.Validate with the configuration's keys in place of the properties' names.
+func inKeys(err error) error {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		prop, rest, _ := strings.Cut(line, ":")
+		key, ok := propKeys[prop]
+		if !ok {
+			key = strings.ToLower(prop[:1]) + prop[1:]
+		}
+		lines[i] = key + ":" + rest
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+func (c configuration) trailName() string {
+	if c.TrailName == nil {
+		return trailguard.DefaultTrailName
+	}
+	return *c.TrailName
+}
+
+// environment is nil where neither the account nor the Region is given: the template then fits every environment.
+func (c configuration) environment() *awscdk.Environment {
+	if c.Account == nil && c.Region == nil {
+		return nil
+	}
+	return &awscdk.Environment{Account: c.Account, Region: c.Region}
+}
+
+// props imports what the configuration names into the scope.
+func (c configuration) props(scope constructs.Construct) *trailguard.TrailGuardProps {
+	props := &trailguard.TrailGuardProps{
+		TrailName:                         c.TrailName,
+		OrganizationId:                    c.OrganizationID,
+		S3KeyPrefix:                       c.S3KeyPrefix,
+		DataResources:                     c.DataResources,
+		InsightTypes:                      c.InsightTypes,
+		TransitionAfter:                   days(c.TransitionAfterDays),
+		ExpireAfter:                       days(c.ExpireAfterDays),
+		ObjectLockRetention:               c.objectLockRetention(),
+		RemovalPolicy:                     c.RemovalPolicy,
+		MaximumExecutionFrequency:         c.MaximumExecutionFrequency,
+		MaximumAutomaticAttempts:          c.MaximumAutomaticAttempts,
+		ConcurrentExecutionRatePercentage: c.ConcurrentExecutionRatePercentage,
+		ErrorPercentage:                   c.ErrorPercentage,
+		CreateConfigurationRecorder:       c.CreateConfigurationRecorder,
+	}
+	if c.RetryAttemptSeconds != nil {
+		props.RetryAttempt = awscdk.Duration_Seconds(c.RetryAttemptSeconds)
+	}
+	if c.SNSTopicARN != nil {
+		props.SnsTopic = awssns.Topic_FromTopicArn(scope, jsii.String("SnsTopic"), c.SNSTopicARN)
+	}
+	if c.CloudWatchLogGroupName != nil {
+		props.CloudWatchLogGroup = awslogs.LogGroup_FromLogGroupName(scope, jsii.String("CloudWatchLogGroup"), c.CloudWatchLogGroupName)
+	}
+	if c.CloudWatchLogsRoleARN != nil {
+		props.CloudWatchLogsRole = awsiam.Role_FromRoleArn(scope, jsii.String("CloudWatchLogsRole"), c.CloudWatchLogsRoleARN, nil)
+	}
+	if c.LogBucketName != nil {
+		props.LogBucket = awss3.Bucket_FromBucketName(scope, jsii.String("LogBucket"), c.LogBucketName)
+	}
+	if c.LogKeyARN != nil {
+		props.LogKey = awskms.Key_FromKeyArn(scope, jsii.String("LogKey"), c.LogKeyARN)
+	}
+	if c.ServerAccessLogsBucketName != nil {
+		props.ServerAccessLogsBucket = awss3.Bucket_FromBucketName(scope, jsii.String("ServerAccessLogsBucket"), c.ServerAccessLogsBucketName)
+	}
+	if c.AutomationRoleARN != nil {
+		props.AutomationRole = awsiam.Role_FromRoleArn(scope, jsii.String("AutomationRole"), c.AutomationRoleARN, nil)
+	}
+	return props
+}
+
+func (c configuration) objectLockRetention() awss3.ObjectLockRetention {
+	if c.ObjectLockRetentionDays == nil {
+		return nil
+	}
+	if c.ObjectLockMode != nil && *c.ObjectLockMode == string(awss3.ObjectLockMode_COMPLIANCE) {
+		return awss3.ObjectLockRetention_Compliance(days(c.ObjectLockRetentionDays))
+	}
+	return awss3.ObjectLockRetention_Governance(days(c.ObjectLockRetentionDays))
+}
+
+func days(value *float64) awscdk.Duration {
+	if value == nil {
+		return nil
+	}
+	return awscdk.Duration_Days(value)
+}

@@ -1,0 +1,50 @@
+package detection
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/trailguard/trailguard/constructs/trail"
+)
+
+// guardPolicy returns the policy, in the language of AWS CloudFormation Guard, with which Config compares each recorded
+// state of the trail with the declared one: every field that the configuration item of AWS::CloudTrail::Trail holds.
+// Other trails are skipped. Whether the trail is logging, and the selectors themselves, are not in the item.
+// https://docs.aws.amazon.com/config/latest/developerguide/evaluate-config_develop-rules_cfn-guard.html
+func guardPolicy(settings trail.Settings) string {
+	var clauses []string
+	equals := func(field, value string) {
+		clauses = append(clauses, fmt.Sprintf("configuration.%s == %q", field, value))
+	}
+	is := func(field string, value bool) {
+		clauses = append(clauses, fmt.Sprintf("configuration.%s == %t", field, value))
+	}
+	optional := func(field, value string) {
+		if value == "" {
+			// Config may leave an unset field out, or record it as null or as an empty string.
+			clauses = append(clauses, fmt.Sprintf(`configuration.%[1]s not exists or configuration.%[1]s == null or configuration.%[1]s == ""`, field))
+			return
+		}
+		equals(field, value)
+	}
+
+	equals("s3BucketName", settings.S3BucketName)
+	optional("s3KeyPrefix", settings.S3KeyPrefix)
+	equals("kmsKeyId", settings.KMSKeyARN)
+	optional("snsTopicARN", settings.SNSTopicARN)
+	optional("cloudWatchLogsLogGroupArn", settings.CloudWatchLogsLogGroupARN)
+	optional("cloudWatchLogsRoleArn", settings.CloudWatchLogsRoleARN)
+	is("isMultiRegionTrail", true)
+	if settings.IsOrganizationTrail {
+		is("isOrganizationTrail", true)
+	}
+	is("includeGlobalServiceEvents", true)
+	is("logFileValidationEnabled", true)
+	if len(settings.DataResources) > 0 {
+		is("hasCustomEventSelectors", true)
+	}
+	is("hasInsightSelectors", len(settings.InsightTypes) > 0)
+
+	return fmt.Sprintf("rule trail_is_as_declared when resourceType == \"AWS::CloudTrail::Trail\"\n"+
+		"    configuration.trailARN == %q {\n    %s\n}\n", settings.ARN, strings.Join(clauses, "\n    "))
+}

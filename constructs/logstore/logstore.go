@@ -1,0 +1,270 @@
+// Package logstore is where CloudTrail's log files are kept: the bucket and the key, and the policies that let
+// CloudTrail write for one trail and let nobody else in.
+package logstore
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// LogStoreProps are the properties of a LogStore.
+type LogStoreProps struct {
+	// TrailName is the name of the trail that may write to the store.
+	TrailName *string
+
+	// S3KeyPrefix is what the log files' keys begin with, at most 200 characters.
+	//
+	// Default: - the keys begin with AWSLogs/.
+	S3KeyPrefix *string
+
+	// OrganizationId is the id of the organization, such as o-a1b2c3d4e5, whose accounts' log files the store takes.
+	//
+	// Default: - the store takes the log files of its own account only.
+	OrganizationId *string
+
+	// Bucket is an existing bucket for the log files. It must be in the Region of the key. An imported bucket must
+	// already have the statements that the README shows, for CDK cannot add them.
+	//
+	// Default: - a new bucket is created: versioned, encrypted with the key, closed to the public and to plain HTTP.
+	Bucket awss3.IBucket
+
+	// Key is an existing KMS key for the log files. An imported key must already have the statements that the README
+	// shows, for CDK cannot add them.
+	//
+	// Default: - a new key is created and rotated every year.
+	Key awskms.IKey
+
+	// TransitionAfter is the age, in whole days, at which log files move to the storage class S3 Glacier Instant Retrieval.
+	//
+	// Default: - after 90 days.
+	TransitionAfter awscdk.Duration
+
+	// ExpireAfter is the age, in whole days, at which log files are deleted.
+	//
+	// Default: - log files are kept for good.
+	ExpireAfter awscdk.Duration
+
+	// ObjectLockRetention turns S3 Object Lock on and keeps every log file from deletion for the given time.
+	//
+	// Default: - Object Lock is off.
+	ObjectLockRetention awss3.ObjectLockRetention
+
+	// ServerAccessLogsBucket is an existing bucket for the access log of the log bucket. An imported bucket must already
+	// let logging.s3.amazonaws.com write to it.
+	//
+	// Default: - a new bucket is created.
+	ServerAccessLogsBucket awss3.IBucket
+
+	// RemovalPolicy is what becomes of the new buckets and the new key when they are taken out of the stack.
+	//
+	// Default: - they are retained.
+	RemovalPolicy awscdk.RemovalPolicy
+}
+
+// LogStore is a bucket and a key for the log files of one trail.
+type LogStore interface {
+	constructs.Construct
+	// Bucket is the bucket that holds the log files.
+	Bucket() awss3.IBucket
+	// Key is the key that encrypts the log files.
+	Key() awskms.IKey
+	// ServerAccessLogsBucket is the bucket that holds the access log of the log bucket. It is nil where the log bucket
+	// was supplied.
+	ServerAccessLogsBucket() awss3.IBucket
+	// GrantRead lets the grantee list and read the log files, and decrypt them, and nothing else with the key.
+	GrantRead(grantee awsiam.IGrantable) awsiam.Grant
+	// Policy is the policy that must exist before CloudTrail can write to the bucket: a trail, or what creates one, depends
+	// on it. It is nil where the bucket is imported. The key needs no such mention: its policy is part of it.
+	Policy() awss3.BucketPolicy
+}
+
+type logStore struct {
+	constructs.Construct
+	writer                 writer
+	bucket                 awss3.IBucket
+	key                    awskms.IKey
+	serverAccessLogsBucket awss3.IBucket
+}
+
+// NewLogStore defines a LogStore. It panics where props.Validate returns an error.
+//
+//	trail ──writes──► Bucket ──access log──► ServerAccessLogsBucket
+//	  └──encrypts with──► Key
+func NewLogStore(scope constructs.Construct, id *string, props *LogStoreProps) LogStore {
+	if props == nil {
+		props = &LogStoreProps{}
+	}
+	if err := props.Validate(); err != nil {
+		panic(fmt.Errorf("LogStore %q: %w", *id, err))
+	}
+
+	this := &logStore{}
+	constructs.NewConstruct_Override(this, scope, id)
+	this.writer = newWriter(this, props)
+	this.key = this.newKey(props)
+	this.serverAccessLogsBucket = this.newServerAccessLogsBucket(props)
+	this.bucket = this.newBucket(props)
+	return this
+}
+
+func (s *logStore) Bucket() awss3.IBucket                 { return s.bucket }
+func (s *logStore) Key() awskms.IKey                      { return s.key }
+func (s *logStore) ServerAccessLogsBucket() awss3.IBucket { return s.serverAccessLogsBucket }
+func (s *logStore) Policy() awss3.BucketPolicy            { return s.bucket.Policy() }
+
+func (s *logStore) GrantRead(grantee awsiam.IGrantable) awsiam.Grant {
+	list := awsiam.Grant_AddToPrincipalOrResource(&awsiam.GrantWithResourceOptions{
+		Grantee:      grantee,
+		Actions:      jsii.Strings("s3:ListBucket", "s3:GetBucketLocation"),
+		ResourceArns: &[]*string{s.bucket.BucketArn()},
+		Resource:     s.bucket,
+	})
+	read := awsiam.Grant_AddToPrincipalOrResource(&awsiam.GrantWithResourceOptions{
+		Grantee:      grantee,
+		Actions:      jsii.Strings("s3:GetObject", "s3:GetObjectVersion"),
+		ResourceArns: &[]*string{s.bucket.ArnForObjects(jsii.String(s.writer.keys()))},
+		Resource:     s.bucket,
+	})
+	return list.Combine(read).Combine(s.grantDecrypt(grantee))
+}
+
+// grantDecrypt lets a reader decrypt what CloudTrail encrypted, and nothing else that the key may protect.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
+func (s *logStore) grantDecrypt(grantee awsiam.IGrantable) awsiam.Grant {
+	encryptedByCloudTrail := map[string]interface{}{"kms:EncryptionContext:aws:cloudtrail:arn": "false"}
+	grant := awsiam.Grant_AddToPrincipal(&awsiam.GrantOnPrincipalOptions{
+		Grantee:      grantee,
+		Actions:      jsii.Strings("kms:Decrypt"),
+		ResourceArns: &[]*string{s.key.KeyArn()},
+		Conditions:   &map[string]*map[string]interface{}{"Null": &encryptedByCloudTrail},
+	})
+	if !*grant.Success() {
+		s.warnUnlessAdded(s.key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: &[]awsiam.IPrincipal{grantee.GrantPrincipal()},
+			Actions:    jsii.Strings("kms:Decrypt"),
+			Resources:  jsii.Strings("*"),
+			Conditions: &map[string]interface{}{"Null": encryptedByCloudTrail},
+		}), jsii.Bool(true)), "Key")
+	}
+	return grant
+}
+
+// newKey adds to the key, new or given, what CloudTrail needs.
+func (s *logStore) newKey(props *LogStoreProps) awskms.IKey {
+	key := props.Key
+	if key == nil {
+		key = awskms.NewKey(s, jsii.String("Key"), &awskms.KeyProps{
+			Description:       jsii.String("Encrypts the log files of the trail " + s.writer.trailName),
+			EnableKeyRotation: jsii.Bool(true),
+			PendingWindow:     awscdk.Duration_Days(jsii.Number(30)),
+			RemovalPolicy:     removalPolicy(props),
+		})
+	}
+	for _, statement := range s.writer.keyStatements() {
+		added := key.AddToResourcePolicy(statement, jsii.Bool(true))
+		s.warnUnlessAdded(added, "Key")
+	}
+	return key
+}
+
+// newBucket adds to the bucket, new or given, what CloudTrail needs.
+func (s *logStore) newBucket(props *LogStoreProps) awss3.IBucket {
+	bucket := props.Bucket
+	if bucket == nil {
+		created := awss3.NewBucket(s, jsii.String("Bucket"), &awss3.BucketProps{
+			Versioned:                  jsii.Bool(true),
+			ObjectOwnership:            awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
+			BlockPublicAccess:          awss3.BlockPublicAccess_BLOCK_ALL(),
+			EnforceSSL:                 jsii.Bool(true),
+			Encryption:                 awss3.BucketEncryption_KMS,
+			EncryptionKey:              s.key,
+			LifecycleRules:             lifecycleRules(props),
+			ObjectLockDefaultRetention: props.ObjectLockRetention,
+			RemovalPolicy:              removalPolicy(props),
+		})
+		// Set here, not as the bucket's prop: what that prop adds to the target depends on a feature flag of the app.
+		created.Node().DefaultChild().(awss3.CfnBucket).SetLoggingConfiguration(&awss3.CfnBucket_LoggingConfigurationProperty{
+			DestinationBucketName: s.serverAccessLogsBucket.BucketName(),
+		})
+		s.letAccessLogsIn(created)
+		bucket = created
+	}
+	for _, statement := range s.writer.bucketStatements(bucket) {
+		s.warnUnlessAdded(bucket.AddToResourcePolicy(statement), "Bucket")
+	}
+	return bucket
+}
+
+// newServerAccessLogsBucket returns nil for a log bucket that was supplied: its owner decides on its access log.
+func (s *logStore) newServerAccessLogsBucket(props *LogStoreProps) awss3.IBucket {
+	if props.Bucket != nil {
+		return nil
+	}
+	if props.ServerAccessLogsBucket != nil {
+		return props.ServerAccessLogsBucket
+	}
+	return awss3.NewBucket(s, jsii.String("ServerAccessLogsBucket"), &awss3.BucketProps{
+		Versioned:         jsii.Bool(true),
+		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
+		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
+		EnforceSSL:        jsii.Bool(true),
+		// Server access logs are not delivered to a bucket whose default encryption is SSE-KMS.
+		// https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html
+		Encryption:    awss3.BucketEncryption_S3_MANAGED,
+		RemovalPolicy: removalPolicy(props),
+	})
+}
+
+// letAccessLogsIn lets S3 deliver the access log of the log bucket, and of no other bucket.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+func (s *logStore) letAccessLogsIn(bucket awss3.IBucket) {
+	added := s.serverAccessLogsBucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("ServerAccessLogs"),
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("logging.s3.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("s3:PutObject"),
+		Resources:  &[]*string{s.serverAccessLogsBucket.ArnForObjects(jsii.String("*"))},
+		Conditions: &map[string]interface{}{
+			"ArnLike":      map[string]interface{}{"aws:SourceArn": bucket.BucketArn()},
+			"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(s).Account()},
+		},
+	}))
+	s.warnUnlessAdded(added, "ServerAccessLogsBucket")
+}
+
+// warnUnlessAdded tells that the policy of an imported resource is out of CDK's reach.
+func (s *logStore) warnUnlessAdded(result *awsiam.AddToResourcePolicyResult, prop string) {
+	if !*result.StatementAdded {
+		awscdk.Annotations_Of(s).AddWarningV2(jsii.String("trailguard:imported"+prop), jsii.String(
+			prop+" is imported, so its policy cannot be changed here: give it the statements that the README lists"))
+	}
+}
+
+// lifecycleRules never delete a log file unless ExpireAfter asks for it. Uploads that were never completed are no log files.
+func lifecycleRules(props *LogStoreProps) *[]*awss3.LifecycleRule {
+	transitionAfter := props.TransitionAfter
+	if transitionAfter == nil {
+		transitionAfter = awscdk.Duration_Days(jsii.Number(defaultTransitionDays))
+	}
+	return &[]*awss3.LifecycleRule{{
+		Transitions: &[]*awss3.Transition{{
+			StorageClass:    awss3.StorageClass_GLACIER_INSTANT_RETRIEVAL(),
+			TransitionAfter: transitionAfter,
+		}},
+		Expiration:                          props.ExpireAfter,
+		NoncurrentVersionExpiration:         props.ExpireAfter,
+		AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(7)),
+	}}
+}
+
+func removalPolicy(props *LogStoreProps) awscdk.RemovalPolicy {
+	if props.RemovalPolicy == "" {
+		return awscdk.RemovalPolicy_RETAIN
+	}
+	return props.RemovalPolicy
+}

@@ -1,0 +1,284 @@
+package trailguard
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/constructs/detection"
+	"github.com/trailguard/trailguard/constructs/logstore"
+	"github.com/trailguard/trailguard/constructs/trail"
+)
+
+// TrailGuardProps are the properties of a TrailGuard. All of them are optional.
+type TrailGuardProps struct {
+	// TrailName is the name of the guarded trail, 3-128 characters. A trail of that name in the stack's account and
+	// Region is adopted: it gets the declared settings. Otherwise the guard creates it.
+	//
+	// Default: - the trail is named trailguard.
+	TrailName *string
+
+	// OrganizationId is the id, such as o-a1b2c3d4e5, of the organization that the trail covers. The stack must then be
+	// in the organization's management account.
+	//
+	// Default: - the trail covers its own account. A trail that is found to be an organization trail remains one.
+	OrganizationId *string
+
+	// S3KeyPrefix is what the log files' keys begin with, at most 200 characters.
+	//
+	// Default: - the keys begin with AWSLogs/.
+	S3KeyPrefix *string
+
+	// DataResources are the resources whose data events are logged besides all management events.
+	//
+	// Default: - no data events are logged.
+	DataResources []*DataResource
+
+	// InsightTypes are the types of CloudTrail Insights that are on. An empty list turns Insights off.
+	//
+	// Default: - all types are on.
+	InsightTypes []InsightType
+
+	// SnsTopic is a topic that CloudTrail tells of each delivered log file. An imported topic must already let CloudTrail
+	// publish to it.
+	//
+	// Default: - nobody is told.
+	SnsTopic awssns.ITopic
+
+	// CloudWatchLogGroup is a log group that CloudTrail sends the events to as well.
+	//
+	// Default: - the events go to the log bucket only.
+	CloudWatchLogGroup awslogs.ILogGroup
+
+	// CloudWatchLogsRole is an existing role with which CloudTrail writes to CloudWatchLogGroup. An imported role must
+	// already have the permissions that the README shows.
+	//
+	// Default: - a new role is created where there is a CloudWatchLogGroup.
+	CloudWatchLogsRole awsiam.IRole
+
+	// LogBucket is an existing bucket for the log files, in the Region of the key. An imported bucket must already have
+	// the policy statements that the README shows.
+	//
+	// Default: - a new bucket is created: versioned, encrypted with the key, closed to the public and to plain HTTP.
+	LogBucket awss3.IBucket
+
+	// LogKey is an existing KMS key for the log files. An imported key must already have the policy statements that the
+	// README shows.
+	//
+	// Default: - a new key is created and rotated every year.
+	LogKey awskms.IKey
+
+	// TransitionAfter is the age, in whole days, at which log files move to the storage class S3 Glacier Instant Retrieval.
+	//
+	// Default: - after 90 days.
+	TransitionAfter awscdk.Duration
+
+	// ExpireAfter is the age, in whole days, at which log files are deleted.
+	//
+	// Default: - log files are kept for good.
+	ExpireAfter awscdk.Duration
+
+	// ObjectLockRetention turns S3 Object Lock on and keeps every log file from deletion for the given time.
+	//
+	// Default: - Object Lock is off.
+	ObjectLockRetention awss3.ObjectLockRetention
+
+	// ServerAccessLogsBucket is an existing bucket for the access log of the log bucket.
+	//
+	// Default: - a new bucket is created where the log bucket is new.
+	ServerAccessLogsBucket awss3.IBucket
+
+	// RemovalPolicy is what becomes of the new buckets and the new key when they are taken out of the stack.
+	//
+	// Default: - they are retained.
+	RemovalPolicy awscdk.RemovalPolicy
+
+	// AutomationRole is an existing role with which the runbook restores the trail. An imported role must already have
+	// the permissions and the trust that the README shows.
+	//
+	// Default: - a new role is created that may do what the runbook does, on the one trail.
+	AutomationRole awsiam.IRole
+
+	// MaximumExecutionFrequency is how often the two periodic Config rules look at the trail.
+	//
+	// Default: - every hour.
+	MaximumExecutionFrequency awsconfig.MaximumExecutionFrequency
+
+	// MaximumAutomaticAttempts is how many remediations, 1-25, may fail before Config stops remediating.
+	//
+	// Default: - Config's own: 5.
+	MaximumAutomaticAttempts *float64
+
+	// RetryAttempt is the time, 1-2,678,000 seconds, in which Config counts failed remediations.
+	//
+	// Default: - Config's own: 60 seconds.
+	RetryAttempt awscdk.Duration
+
+	// ConcurrentExecutionRatePercentage is the share of resources, 1-100 percent, that Config remediates at once.
+	//
+	// Default: - Config's own: 10 percent.
+	ConcurrentExecutionRatePercentage *float64
+
+	// ErrorPercentage is the share of failed remediations, 1-100 percent, at which Config starts no more.
+	//
+	// Default: - Config's own: 50 percent.
+	ErrorPercentage *float64
+
+	// CreateConfigurationRecorder creates a configuration recorder that records trails only, and its delivery channel.
+	// An account has at most one of each in a Region.
+	//
+	// Default: - the account's own recorder is used, and it must record AWS::CloudTrail::Trail.
+	CreateConfigurationRecorder *bool
+}
+
+// DataResource selects the data events of one type of resource.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DataResource.html
+type DataResource struct {
+	// Type is AWS::S3::Object, AWS::Lambda::Function or AWS::DynamoDB::Table.
+	Type *string
+	// Values are the ARNs, or the beginnings of ARNs, of the resources.
+	Values *[]*string
+}
+
+// InsightType is a type of CloudTrail Insights.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-insights-events-with-cloudtrail.html
+type InsightType string
+
+const (
+	// InsightType_API_CALL_RATE finds an unusual number of write calls.
+	InsightType_API_CALL_RATE InsightType = "ApiCallRateInsight"
+	// InsightType_API_ERROR_RATE finds an unusual number of failed calls.
+	InsightType_API_ERROR_RATE InsightType = "ApiErrorRateInsight"
+)
+
+// DefaultTrailName is the name of the guarded trail where none is given.
+const DefaultTrailName = "trailguard"
+
+var (
+	insightTypes      = []InsightType{InsightType_API_CALL_RATE, InsightType_API_ERROR_RATE}
+	dataResourceTypes = []string{"AWS::S3::Object", "AWS::Lambda::Function", "AWS::DynamoDB::Table"}
+)
+
+// Validate returns an error that names every property that cannot be used, nil where there is none. Nil props are fine.
+func (p *TrailGuardProps) Validate() error {
+	props := resolve(p)
+	return errors.Join(
+		props.logStore().Validate(),
+		props.checkDataResources(),
+		props.checkInsightTypes(),
+		props.checkCloudWatchLogs(),
+		props.detection().Validate(),
+	)
+}
+
+// resolve returns a copy of the props with the defaults that several parts share.
+func resolve(p *TrailGuardProps) *TrailGuardProps {
+	props := TrailGuardProps{}
+	if p != nil {
+		props = *p
+	}
+	if props.TrailName == nil {
+		props.TrailName = jsii.String(DefaultTrailName)
+	}
+	if props.InsightTypes == nil {
+		props.InsightTypes = insightTypes
+	}
+	return &props
+}
+
+func (p *TrailGuardProps) logStore() *logstore.LogStoreProps {
+	return &logstore.LogStoreProps{
+		TrailName:              p.TrailName,
+		S3KeyPrefix:            p.S3KeyPrefix,
+		OrganizationId:         p.OrganizationId,
+		Bucket:                 p.LogBucket,
+		Key:                    p.LogKey,
+		TransitionAfter:        p.TransitionAfter,
+		ExpireAfter:            p.ExpireAfter,
+		ObjectLockRetention:    p.ObjectLockRetention,
+		ServerAccessLogsBucket: p.ServerAccessLogsBucket,
+		RemovalPolicy:          p.RemovalPolicy,
+	}
+}
+
+func (p *TrailGuardProps) detection() *detection.DetectionProps {
+	return &detection.DetectionProps{
+		MaximumExecutionFrequency:         p.MaximumExecutionFrequency,
+		MaximumAutomaticAttempts:          p.MaximumAutomaticAttempts,
+		RetryAttempt:                      p.RetryAttempt,
+		ConcurrentExecutionRatePercentage: p.ConcurrentExecutionRatePercentage,
+		ErrorPercentage:                   p.ErrorPercentage,
+		CreateConfigurationRecorder:       p.CreateConfigurationRecorder,
+	}
+}
+
+func (p *TrailGuardProps) dataResources() []trail.DataResource {
+	var resources []trail.DataResource
+	for _, resource := range p.DataResources {
+		var values []string
+		for _, value := range *resource.Values {
+			values = append(values, *value)
+		}
+		resources = append(resources, trail.DataResource{Type: *resource.Type, Values: values})
+	}
+	return resources
+}
+
+// checkDataResources refuses what a basic event selector would refuse.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DataResource.html
+func (p *TrailGuardProps) checkDataResources() error {
+	const mostValues = 250
+	var problems []error
+	values := 0
+	for i, resource := range p.DataResources {
+		field := fmt.Sprintf("DataResources[%d]", i)
+		if resource == nil || resource.Type == nil || !slices.Contains(dataResourceTypes, *resource.Type) {
+			problems = append(problems, fmt.Errorf("%s.Type: %s is not a type of data resource: use %s",
+				field, shown(resource), strings.Join(dataResourceTypes, ", ")))
+		}
+		if resource == nil || resource.Values == nil || len(*resource.Values) == 0 {
+			problems = append(problems, fmt.Errorf("%s.Values: is empty: give at least one ARN, or leave the data resource out", field))
+			continue
+		}
+		values += len(*resource.Values)
+	}
+	if values > mostValues {
+		problems = append(problems, fmt.Errorf("DataResources: %d values are too many: give at most %d over all data resources", values, mostValues))
+	}
+	return errors.Join(problems...)
+}
+
+func shown(resource *DataResource) string {
+	if resource == nil || resource.Type == nil {
+		return "nothing"
+	}
+	return fmt.Sprintf("%q", *resource.Type)
+}
+
+func (p *TrailGuardProps) checkInsightTypes() error {
+	var problems []error
+	for i, insight := range p.InsightTypes {
+		if !slices.Contains(insightTypes, insight) {
+			problems = append(problems, fmt.Errorf("InsightTypes[%d]: %q is not a type of Insights: use %s or %s",
+				i, insight, InsightType_API_CALL_RATE, InsightType_API_ERROR_RATE))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (p *TrailGuardProps) checkCloudWatchLogs() error {
+	if p.CloudWatchLogsRole != nil && p.CloudWatchLogGroup == nil {
+		return errors.New("CloudWatchLogsRole: has no CloudWatchLogGroup to write to: give CloudWatchLogGroup, or leave out CloudWatchLogsRole")
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+// Package trailguard keeps one AWS CloudTrail trail in its declared state, and puts it back when anyone changes that.
+package trailguard
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/constructs/detection"
+	"github.com/trailguard/trailguard/constructs/logstore"
+	"github.com/trailguard/trailguard/constructs/remediation"
+	"github.com/trailguard/trailguard/constructs/trail"
+)
+
+// TrailGuard is the guard of one trail.
+type TrailGuard interface {
+	constructs.Construct
+	// TrailName is the name of the guarded trail.
+	TrailName() *string
+	// TrailArn is the ARN of the guarded trail.
+	TrailArn() *string
+	// LogBucket is the bucket that holds the log files.
+	LogBucket() awss3.IBucket
+	// LogKey is the key that encrypts the log files.
+	LogKey() awskms.IKey
+	// AutomationRole is the role with which the runbook restores the trail.
+	AutomationRole() awsiam.IRole
+	// Runbook is the SSM Automation document that restores the trail.
+	Runbook() awsssm.CfnDocument
+	// Rules are the Config rules that compare the trail with its declared state.
+	Rules() []awsconfig.CfnConfigRule
+	// GrantReadLogs lets the grantee list, read and decrypt the log files.
+	GrantReadLogs(grantee awsiam.IGrantable) awsiam.Grant
+}
+
+type trailGuard struct {
+	constructs.Construct
+	props       *TrailGuardProps
+	settings    trail.Settings
+	logStore    logstore.LogStore
+	delivery    delivery
+	remediation remediation.Remediation
+	detection   detection.Detection
+}
+
+// NewTrailGuard defines a TrailGuard. It panics where props.Validate returns an error. Nil props guard a trail with the
+// settings that AWS recommends.
+//
+//	trail ──writes──► LogStore (Bucket, Key)
+//	  ▲  └──seen by──► Detection (Config rules)
+//	  │                     │ starts
+//	  └──restored by── Remediation (Runbook, Role)
+//
+// The trail itself is not a resource of the stack: the runbook creates it, so that it can also put it back.
+func NewTrailGuard(scope constructs.Construct, id *string, props *TrailGuardProps) TrailGuard {
+	if err := props.Validate(); err != nil {
+		panic(fmt.Errorf("TrailGuard %q: %w", *id, err))
+	}
+
+	this := &trailGuard{props: resolve(props)}
+	constructs.NewConstruct_Override(this, scope, id)
+	this.logStore = logstore.NewLogStore(this, jsii.String("LogStore"), this.props.logStore())
+	this.delivery = this.newDelivery()
+	this.settings = this.declaredSettings()
+	this.remediation = this.newRemediation()
+	this.detection = this.newDetection()
+	this.newOutputs()
+	return this
+}
+
+func (g *trailGuard) TrailName() *string               { return jsii.String(g.settings.Name) }
+func (g *trailGuard) TrailArn() *string                { return jsii.String(g.settings.ARN) }
+func (g *trailGuard) LogBucket() awss3.IBucket         { return g.logStore.Bucket() }
+func (g *trailGuard) LogKey() awskms.IKey              { return g.logStore.Key() }
+func (g *trailGuard) AutomationRole() awsiam.IRole     { return g.remediation.Role() }
+func (g *trailGuard) Runbook() awsssm.CfnDocument      { return g.remediation.Runbook() }
+func (g *trailGuard) Rules() []awsconfig.CfnConfigRule { return g.detection.Rules() }
+
+func (g *trailGuard) GrantReadLogs(grantee awsiam.IGrantable) awsiam.Grant {
+	return g.logStore.GrantRead(grantee)
+}
+
+func (g *trailGuard) declaredSettings() trail.Settings {
+	settings := trail.Settings{
+		Name:                      *g.props.TrailName,
+		ARN:                       *g.trailARN(),
+		IsOrganizationTrail:       g.props.OrganizationId != nil,
+		S3BucketName:              *g.logStore.Bucket().BucketName(),
+		KMSKeyARN:                 *g.logStore.Key().KeyArn(),
+		SNSTopicARN:               g.delivery.topicARN,
+		CloudWatchLogsLogGroupARN: g.delivery.logGroupARN,
+		CloudWatchLogsRoleARN:     g.delivery.logGroupRoleARN,
+		DataResources:             g.props.dataResources(),
+	}
+	if g.props.S3KeyPrefix != nil {
+		settings.S3KeyPrefix = *g.props.S3KeyPrefix
+	}
+	for _, insight := range g.props.InsightTypes {
+		settings.InsightTypes = append(settings.InsightTypes, string(insight))
+	}
+	return settings
+}
+
+func (g *trailGuard) newRemediation() remediation.Remediation {
+	return remediation.NewRemediation(g, jsii.String("Remediation"), &remediation.RemediationProps{
+		Settings: g.settings,
+		Role:     g.props.AutomationRole,
+	})
+}
+
+func (g *trailGuard) newDetection() detection.Detection {
+	props := g.props.detection()
+	props.Settings = g.settings
+	props.Runbook = g.remediation.Runbook()
+	props.Parameters = g.remediation.Parameters()
+	props.Requires = append(g.delivery.policies, g.remediation.Role())
+	if policy := g.logStore.Policy(); policy != nil {
+		props.Requires = append(props.Requires, policy)
+	}
+	return detection.NewDetection(g, jsii.String("Detection"), props)
+}
+
+// newOutputs tells people, and the fire drill, what the guard is made of.
+func (g *trailGuard) newOutputs() {
+	rules := []*string{}
+	for _, rule := range g.Rules() {
+		rules = append(rules, rule.Ref())
+	}
+	for _, output := range []struct {
+		id    string
+		value *string
+	}{
+		{"TrailName", g.TrailName()},
+		{"TrailArn", g.TrailArn()},
+		{"LogBucketName", g.LogBucket().BucketName()},
+		{"LogKeyArn", g.LogKey().KeyArn()},
+		{"AutomationRoleArn", g.AutomationRole().RoleArn()},
+		{"RunbookName", g.Runbook().Ref()},
+		{"ConfigRuleNames", awscdk.Fn_Join(jsii.String(","), &rules)},
+	} {
+		awscdk.NewCfnOutput(g, jsii.String(output.id), &awscdk.CfnOutputProps{Value: output.value})
+	}
+}
+
+func (g *trailGuard) trailARN() *string {
+	return awscdk.Stack_Of(g).FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("cloudtrail"), Resource: jsii.String("trail"), ResourceName: g.props.TrailName,
+	})
+}

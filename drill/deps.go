@@ -1,0 +1,22 @@
+package drill
+import (
+ _ "github.com/aws/aws-sdk-go-v2/aws"
+ _ "github.com/aws/aws-sdk-go-v2/config"
+ _ "github.com/aws/aws-sdk-go-v2/credentials"
+ _ "github.com/aws/aws-sdk-go-v2/service/cloudformation"
+ _ "github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+ _ "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+ _ "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+ _ "github.com/aws/aws-sdk-go-v2/service/configservice"
+ _ "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+ _ "github.com/aws/aws-sdk-go-v2/service/iam"
+ _ "github.com/aws/aws-sdk-go-v2/service/kms"
+ _ "github.com/aws/aws-sdk-go-v2/service/s3"
+ _ "github.com/aws/aws-sdk-go-v2/service/sns"
+ _ "github.com/aws/aws-sdk-go-v2/service/sqs"
+ _ "github.com/aws/aws-sdk-go-v2/service/ssm"
+ _ "github.com/aws/aws-sdk-go-v2/service/sts"
+ _ "github.com/ohler55/ojg"
+ _ "gopkg.in/yaml.v3"
+ _ "pgregory.net/rapid"
+)
