@@ -85,6 +85,7 @@ func readConfiguration(context any) (configuration, error) {
 			continue
 		}
 		if err := decode(given[key], field); err != nil {
+			reflect.ValueOf(field).Elem().SetZero() // what was decoded in part would be judged below
 			problems = append(problems, fmt.Errorf("%s: %v is not %s", key, shown(given[key]), kind(field)))
 		}
 	}

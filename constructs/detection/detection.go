@@ -4,6 +4,7 @@ package detection
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -72,9 +73,8 @@ type Detection interface {
 
 type detection struct {
 	constructs.Construct
-	props   *DetectionProps
-	support remediationSupport
-	rules   []awsconfig.CfnConfigRule
+	props *DetectionProps
+	rules []awsconfig.CfnConfigRule
 }
 
 // NewDetection defines a Detection. It panics where props.Validate returns an error.
@@ -89,7 +89,6 @@ func NewDetection(scope constructs.Construct, id *string, props *DetectionProps)
 
 	this := &detection{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
-	this.support = newRemediationSupport(this)
 	requires := props.Requires
 	if props.CreateConfigurationRecorder != nil && *props.CreateConfigurationRecorder {
 		requires = append(requires, newRecorder(this, jsii.String("Recorder")))
@@ -99,7 +98,9 @@ func NewDetection(scope constructs.Construct, id *string, props *DetectionProps)
 	this.newTrailSettingsRule()
 	for _, rule := range this.rules {
 		rule.Node().AddDependency(requires...)
-		this.newRemediation(rule)
+		if hasRemediation(this) {
+			this.newRemediation(rule)
+		}
 	}
 	return this
 }
@@ -110,8 +111,12 @@ func (d *detection) Rules() []awsconfig.CfnConfigRule { return d.rules }
 func (p *DetectionProps) Validate() error {
 	var problems []error
 	inRange := func(field string, value *float64, highest float64, unit string) {
-		if value != nil && !*awscdk.Token_IsUnresolved(value) && (*value < 1 || *value > highest || *value != float64(int(*value))) {
-			problems = append(problems, fmt.Errorf("%s: %v is out of range: use a whole number of %s from 1 to %v", field, *value, unit, highest))
+		if value == nil || *value >= 1 && *value <= highest && *value == float64(int(*value)) {
+			return
+		}
+		if !*awscdk.Token_IsUnresolved(value) {
+			problems = append(problems, fmt.Errorf("%s: %s is out of range: use a whole number of %s from 1 to %.0f",
+				field, strconv.FormatFloat(*value, 'f', -1, 64), unit, highest))
 		}
 	}
 	switch p.MaximumExecutionFrequency {
@@ -186,10 +191,7 @@ func (d *detection) newRule(id string, props *awsconfig.CfnConfigRuleProps) {
 }
 
 func (d *detection) newRemediation(rule awsconfig.CfnConfigRule) {
-	if d.support.never {
-		return
-	}
-	configuration := awsconfig.NewCfnRemediationConfiguration(d, jsii.String(*rule.Node().Id()+"Remediation"), &awsconfig.CfnRemediationConfigurationProps{
+	awsconfig.NewCfnRemediationConfiguration(d, jsii.String(*rule.Node().Id()+"Remediation"), &awsconfig.CfnRemediationConfigurationProps{
 		ConfigRuleName:           rule.Ref(),
 		TargetType:               jsii.String("SSM_DOCUMENT"),
 		TargetId:                 d.props.Runbook.Ref(),
@@ -204,7 +206,6 @@ func (d *detection) newRemediation(rule awsconfig.CfnConfigRule) {
 			},
 		},
 	})
-	configuration.CfnOptions().SetCondition(d.support.condition)
 }
 
 func (d *detection) retryAttemptSeconds() *float64 {

@@ -26,6 +26,7 @@ func newRecorder(scope constructs.Construct, id *string) constructs.IDependable 
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
 	})
 	role := newRecorderRole(this, bucket)
+	policy := role.Node().FindChild(jsii.String("DefaultPolicy"))
 	recorder := awsconfig.NewCfnConfigurationRecorder(this, jsii.String("ConfigurationRecorder"), &awsconfig.CfnConfigurationRecorderProps{
 		RoleArn: role.RoleArn(),
 		RecordingGroup: &awsconfig.CfnConfigurationRecorder_RecordingGroupProperty{
@@ -33,11 +34,11 @@ func newRecorder(scope constructs.Construct, id *string) constructs.IDependable 
 			ResourceTypes: jsii.Strings("AWS::CloudTrail::Trail"),
 		},
 	})
-	recorder.Node().AddDependency(role)
+	recorder.Node().AddDependency(policy)
 	channel := awsconfig.NewCfnDeliveryChannel(this, jsii.String("DeliveryChannel"), &awsconfig.CfnDeliveryChannelProps{
 		S3BucketName: bucket.BucketName(),
 	})
-	channel.Node().AddDependency(role)
+	channel.Node().AddDependency(policy)
 	return recorder
 }
 

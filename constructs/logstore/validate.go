@@ -32,7 +32,14 @@ func (p *LogStoreProps) Validate() error {
 	if p.Bucket != nil {
 		problems = append(problems, p.checkSuppliedBucket()...)
 	}
-	return errors.Join(append(problems, p.checkLifecycle()...)...)
+	problems = append(problems, p.checkLifecycle()...)
+	switch p.RemovalPolicy {
+	case "", awscdk.RemovalPolicy_RETAIN, awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, awscdk.RemovalPolicy_DESTROY:
+	default:
+		problems = append(problems, fmt.Errorf("RemovalPolicy: %q is not for a bucket: "+
+			"use RETAIN, RETAIN_ON_UPDATE_OR_DELETE or DESTROY", p.RemovalPolicy))
+	}
+	return errors.Join(problems...)
 }
 
 // checkSuppliedBucket refuses the properties of a new bucket where a bucket is given, for they would have no effect.

@@ -23,10 +23,13 @@ func (g *trailGuard) newDelivery() delivery {
 		d.policies = append(d.policies, g.letTrailPublish()...)
 	}
 	if g.props.CloudWatchLogGroup != nil {
-		role := g.cloudWatchLogsRole()
+		role := g.props.CloudWatchLogsRole
+		if role == nil {
+			role = g.newCloudWatchLogsRole()
+			d.policies = append(d.policies, role.Node().FindChild(jsii.String("DefaultPolicy")))
+		}
 		d.logGroupARN = *g.props.CloudWatchLogGroup.LogGroupArn()
 		d.logGroupRoleARN = *role.RoleArn()
-		d.policies = append(d.policies, role)
 	}
 	return d
 }
@@ -51,12 +54,9 @@ func (g *trailGuard) letTrailPublish() []constructs.IDependable {
 	return []constructs.IDependable{added.PolicyDependable}
 }
 
-// cloudWatchLogsRole may write to the log streams that CloudTrail names after the account, and after the organization.
+// newCloudWatchLogsRole may write to the log streams that CloudTrail names after the account, and after the organization.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
-func (g *trailGuard) cloudWatchLogsRole() awsiam.IRole {
-	if g.props.CloudWatchLogsRole != nil {
-		return g.props.CloudWatchLogsRole
-	}
+func (g *trailGuard) newCloudWatchLogsRole() awsiam.IRole {
 	account := awscdk.Stack_Of(g).Account()
 	role := awsiam.NewRole(g, jsii.String("CloudWatchLogsRole"), &awsiam.RoleProps{
 		Description: jsii.String("Lets CloudTrail send the events of the trail " + *g.props.TrailName + " to its log group"),

@@ -1,0 +1,117 @@
+package trailguard_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/internal/cases"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden templates")
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}
+
+func TestTemplatesAreAsReviewed(t *testing.T) {
+	for _, c := range cases.All() {
+		t.Run(c.Name, func(t *testing.T) {
+			path := filepath.Join("testdata", c.Name+".template.json")
+			got := text(t, synthesize(c.Stack()))
+			if *update {
+				if err := os.WriteFile(path, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("the template differs from %s: review the difference after `make update`\n%s", path, firstDifference(got, want))
+			}
+		})
+	}
+}
+
+// TestTemplatesNeedNothingButCloudFormation guards what a StackSet cannot deploy, and what a reviewer does not expect.
+func TestTemplatesNeedNothingButCloudFormation(t *testing.T) {
+	const (
+		budget    = 20_000
+		hardLimit = 51_200
+	)
+	for _, c := range cases.All() {
+		t.Run(c.Name, func(t *testing.T) {
+			template := synthesize(c.Stack())
+			for _, section := range []string{"Parameters", "Rules", "Transform", "Mappings"} {
+				if _, ok := template[section]; ok {
+					t.Errorf("the template has a section %s", section)
+				}
+			}
+			for id, resource := range template["Resources"].(map[string]any) {
+				switch kind := resource.(map[string]any)["Type"]; kind {
+				case "AWS::Lambda::Function", "AWS::CDK::Metadata", "AWS::CloudFormation::Stack", "Custom::S3AutoDeleteObjects":
+					t.Errorf("%s is of type %s", id, kind)
+				}
+			}
+			minified, err := json.Marshal(template)
+			if err != nil {
+				t.Fatal(err)
+			}
+			limit := hardLimit
+			if c.Name == "default" {
+				limit = budget
+			}
+			if len(minified) > limit {
+				t.Errorf("the template has %d bytes, the limit is %d", len(minified), limit)
+			}
+		})
+	}
+}
+
+func TestPartitionsAreNeverWrittenOut(t *testing.T) {
+	for _, c := range cases.All() {
+		if c.Name == "supplied" || c.Name == "everything" { // they contain ARNs of their own
+			continue
+		}
+		if template := text(t, synthesize(c.Stack())); bytes.Contains(template, []byte("arn:aws")) {
+			t.Errorf("%s: the template contains arn:aws", c.Name)
+		}
+	}
+}
+
+func synthesize(stack awscdk.Stack) map[string]any {
+	return *assertions.Template_FromStack(stack, nil).ToJSON()
+}
+
+func text(t *testing.T, template map[string]any) []byte {
+	t.Helper()
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(template); err != nil {
+		t.Fatal(err)
+	}
+	return buffer.Bytes()
+}
+
+func firstDifference(got, want []byte) string {
+	g, w := bytes.Split(got, []byte("\n")), bytes.Split(want, []byte("\n"))
+	for i := range g {
+		if i >= len(w) || !bytes.Equal(g[i], w[i]) {
+			return "first in the line: " + string(g[i])
+		}
+	}
+	return "lines at the end are missing"
+}

@@ -1,0 +1,100 @@
+package trailguard_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/constructs/trailguard"
+)
+
+const nameRule = "use 3-128 letters, digits, periods, underscores and dashes, begin and end with a letter or digit, " +
+	"put no two marks side by side, and do not form an IP address"
+
+func TestBadPropsGetTheirErrors(t *testing.T) {
+	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Stack"), nil)
+	bucket := awss3.Bucket_FromBucketName(stack, jsii.String("Bucket"), jsii.String("my-bucket"))
+	role := awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String("arn:aws:iam::123456789012:role/r"), nil)
+	for _, test := range []struct {
+		name  string
+		props trailguard.TrailGuardProps
+		want  string
+	}{
+		{"short name", trailguard.TrailGuardProps{TrailName: jsii.String("ab")}, `TrailName: "ab" is not a trail name: ` + nameRule},
+		{"marks side by side", trailguard.TrailGuardProps{TrailName: jsii.String("my-_trail")}, `TrailName: "my-_trail" is not a trail name: ` + nameRule},
+		{"IP address", trailguard.TrailGuardProps{TrailName: jsii.String("192.168.5.4")}, `TrailName: "192.168.5.4" is not a trail name: ` + nameRule},
+		{"name ends in a mark", trailguard.TrailGuardProps{TrailName: jsii.String("trail-")}, `TrailName: "trail-" is not a trail name: ` + nameRule},
+		{"name is a token", trailguard.TrailGuardProps{TrailName: jsii.String("${Token[TOKEN.1]}")}, "TrailName: ${Token[TOKEN.1]} is a token, and the policies need the name itself: give a literal name"},
+		{"organization", trailguard.TrailGuardProps{OrganizationId: jsii.String("my-org")}, "OrganizationId: \"my-org\" is not an organization id: use o- and 10-32 lower-case letters or digits, as `aws organizations describe-organization` shows it"},
+		{"prefix with a slash", trailguard.TrailGuardProps{S3KeyPrefix: jsii.String("audit/")}, `S3KeyPrefix: "audit/" is not a key prefix: use 1-200 characters, without a slash at either end and without * ? $ { }; leave it out for no prefix`},
+		{"empty prefix", trailguard.TrailGuardProps{S3KeyPrefix: jsii.String("")}, `S3KeyPrefix: "" is not a key prefix: use 1-200 characters, without a slash at either end and without * ? $ { }; leave it out for no prefix`},
+		{"type of data resource", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::EC2::Instance"), Values: jsii.Strings("x")}}}, `DataResources[0].Type: "AWS::EC2::Instance" is not a type of data resource: use AWS::S3::Object, AWS::Lambda::Function, AWS::DynamoDB::Table`},
+		{"empty data resource", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{nil}}, "DataResources[0].Type: nothing is not a type of data resource: use AWS::S3::Object, AWS::Lambda::Function, AWS::DynamoDB::Table\n" +
+			"DataResources[0].Values: is empty: give at least one ARN, or leave the data resource out"},
+		{"too many data resources", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings(strings.Fields(strings.Repeat("arn ", 251))...)}}}, "DataResources: 251 values are too many: give at most 250 over all data resources"},
+		{"type of Insights", trailguard.TrailGuardProps{InsightTypes: []trailguard.InsightType{"Gut"}}, `InsightTypes[0]: "Gut" is not a type of Insights: use ApiCallRateInsight or ApiErrorRateInsight`},
+		{"role without a log group", trailguard.TrailGuardProps{CloudWatchLogsRole: role}, "CloudWatchLogsRole: has no CloudWatchLogGroup to write to: give CloudWatchLogGroup, or leave out CloudWatchLogsRole"},
+		{"supplied bucket", trailguard.TrailGuardProps{LogBucket: bucket, ExpireAfter: awscdk.Duration_Days(jsii.Number(400))}, "ExpireAfter: applies to a new bucket, and a bucket is supplied: leave out ExpireAfter and set it on the supplied bucket, or leave out the bucket"},
+		{"half a day", trailguard.TrailGuardProps{TransitionAfter: awscdk.Duration_Hours(jsii.Number(12))}, "TransitionAfter: 12 hours is not a number of whole days: use whole days, 1 or more"},
+		{"expiry before the transition", trailguard.TrailGuardProps{ExpireAfter: awscdk.Duration_Days(jsii.Number(90))}, "ExpireAfter: 90 days is not after the transition at 90 days: give a later ExpireAfter or an earlier TransitionAfter"},
+		{"removal policy", trailguard.TrailGuardProps{RemovalPolicy: awscdk.RemovalPolicy_SNAPSHOT}, `RemovalPolicy: "SNAPSHOT" is not for a bucket: use RETAIN, RETAIN_ON_UPDATE_OR_DELETE or DESTROY`},
+		{"frequency", trailguard.TrailGuardProps{MaximumExecutionFrequency: "HOURLY"}, `MaximumExecutionFrequency: "HOURLY" is not a frequency: use ONE_HOUR, THREE_HOURS, SIX_HOURS, TWELVE_HOURS or TWENTY_FOUR_HOURS`},
+		{"attempts", trailguard.TrailGuardProps{MaximumAutomaticAttempts: jsii.Number(26)}, "MaximumAutomaticAttempts: 26 is out of range: use a whole number of attempts from 1 to 25"},
+		{"retry time", trailguard.TrailGuardProps{RetryAttempt: awscdk.Duration_Days(jsii.Number(32))}, "RetryAttempt: 2764800 is out of range: use a whole number of seconds from 1 to 2678000"},
+		{"concurrency", trailguard.TrailGuardProps{ConcurrentExecutionRatePercentage: jsii.Number(0)}, "ConcurrentExecutionRatePercentage: 0 is out of range: use a whole number of percent from 1 to 100"},
+		{"errors", trailguard.TrailGuardProps{ErrorPercentage: jsii.Number(50.5)}, "ErrorPercentage: 50.5 is out of range: use a whole number of percent from 1 to 100"},
+		{"several at once", trailguard.TrailGuardProps{TrailName: jsii.String("x"), InsightTypes: []trailguard.InsightType{"Gut"}, ErrorPercentage: jsii.Number(101)},
+			`TrailName: "x" is not a trail name: ` + nameRule + "\n" +
+				`InsightTypes[0]: "Gut" is not a type of Insights: use ApiCallRateInsight or ApiErrorRateInsight` + "\n" +
+				"ErrorPercentage: 101 is out of range: use a whole number of percent from 1 to 100"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := test.props.Validate()
+			if err == nil {
+				t.Fatalf("there is no error, it should be\n%s", test.want)
+			}
+			if err.Error() != test.want {
+				t.Errorf("the error is\n%s\nit should be\n%s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestGoodPropsGetNone(t *testing.T) {
+	for name, props := range map[string]*trailguard.TrailGuardProps{
+		"nil":           nil,
+		"none":          {},
+		"longest name":  {TrailName: jsii.String(strings.Repeat("a", 128))},
+		"shortest name": {TrailName: jsii.String("a.b")},
+		"no Insights":   {InsightTypes: []trailguard.InsightType{}},
+		"tokens":        {S3KeyPrefix: awscdk.Aws_ACCOUNT_ID(), ErrorPercentage: awscdk.Token_AsNumber(map[string]any{"Ref": "X"})},
+	} {
+		if err := props.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPropsAreNotWrittenTo(t *testing.T) {
+	props := &trailguard.TrailGuardProps{}
+	trailguard.NewTrailGuard(awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Stack"), nil), jsii.String("Guard"), props)
+	if props.TrailName != nil || props.InsightTypes != nil {
+		t.Error("the defaults were written to the caller's props")
+	}
+}
+
+func TestConstructorPanicsWithTheErrorAndTheConstruct(t *testing.T) {
+	defer func() {
+		err, ok := recover().(error)
+		want := `TrailGuard "Guard": InsightTypes[0]: "Gut" is not a type of Insights: use ApiCallRateInsight or ApiErrorRateInsight`
+		if !ok || err.Error() != want {
+			t.Errorf("the panic is %v, it should be %s", err, want)
+		}
+	}()
+	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Stack"), nil)
+	trailguard.NewTrailGuard(stack, jsii.String("Guard"), &trailguard.TrailGuardProps{InsightTypes: []trailguard.InsightType{"Gut"}})
+}

@@ -1,0 +1,100 @@
+// Package cases holds the guarded trails that the tests synthesize: each is one golden template.
+package cases
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/constructs/trailguard"
+)
+
+// Case is one guarded trail.
+type Case struct {
+	Name string
+	// Region is the Region of the stack, empty for a stack that fits every environment.
+	Region string
+	Props  func(stack awscdk.Stack) *trailguard.TrailGuardProps
+}
+
+// All are the cases, the default one first.
+func All() []Case {
+	return []Case{
+		{Name: "default", Props: defaults},
+		{Name: "everything", Props: everything},
+		{Name: "supplied", Props: supplied},
+		{Name: "organization", Props: organization},
+		{Name: "govcloud", Region: "us-gov-west-1", Props: defaults},
+		{Name: "china", Region: "cn-north-1", Props: defaults},
+	}
+}
+
+// Stack defines the case in a new app.
+func (c Case) Stack() awscdk.Stack {
+	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
+	stack := awscdk.NewStack(app, jsii.String("TrailGuard"), &awscdk.StackProps{
+		Env:         c.environment(),
+		Synthesizer: awscdk.NewBootstraplessSynthesizer(nil),
+	})
+	trailguard.NewTrailGuard(stack, jsii.String("Default"), c.Props(stack))
+	return stack
+}
+
+func (c Case) environment() *awscdk.Environment {
+	if c.Region == "" {
+		return nil
+	}
+	return &awscdk.Environment{Region: jsii.String(c.Region)}
+}
+
+func defaults(awscdk.Stack) *trailguard.TrailGuardProps { return nil }
+
+func organization(awscdk.Stack) *trailguard.TrailGuardProps {
+	return &trailguard.TrailGuardProps{
+		TrailName:      jsii.String("org-trail"),
+		OrganizationId: jsii.String("o-a1b2c3d4e5"),
+	}
+}
+
+// everything sets every property that has a new resource to be set on.
+func everything(stack awscdk.Stack) *trailguard.TrailGuardProps {
+	return &trailguard.TrailGuardProps{
+		TrailName:      jsii.String("everything-trail"),
+		OrganizationId: jsii.String("o-a1b2c3d4e5"),
+		S3KeyPrefix:    jsii.String("audit/trails"),
+		DataResources: []*trailguard.DataResource{{
+			Type:   jsii.String("AWS::S3::Object"),
+			Values: jsii.Strings("arn:aws:s3:::payroll/"),
+		}},
+		InsightTypes:                      []trailguard.InsightType{trailguard.InsightType_API_ERROR_RATE},
+		SnsTopic:                          awssns.NewTopic(stack, jsii.String("Deliveries"), &awssns.TopicProps{EnforceSSL: jsii.Bool(true)}),
+		CloudWatchLogGroup:                awslogs.NewLogGroup(stack, jsii.String("Events"), nil),
+		TransitionAfter:                   awscdk.Duration_Days(jsii.Number(30)),
+		ExpireAfter:                       awscdk.Duration_Days(jsii.Number(2557)),
+		ObjectLockRetention:               awss3.ObjectLockRetention_Compliance(awscdk.Duration_Days(jsii.Number(365))),
+		RemovalPolicy:                     awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
+		MaximumExecutionFrequency:         awsconfig.MaximumExecutionFrequency_TWENTY_FOUR_HOURS,
+		MaximumAutomaticAttempts:          jsii.Number(10),
+		RetryAttempt:                      awscdk.Duration_Minutes(jsii.Number(10)),
+		ConcurrentExecutionRatePercentage: jsii.Number(50),
+		ErrorPercentage:                   jsii.Number(100),
+		CreateConfigurationRecorder:       jsii.Bool(true),
+	}
+}
+
+// supplied brings everything that can be brought.
+func supplied(stack awscdk.Stack) *trailguard.TrailGuardProps {
+	return &trailguard.TrailGuardProps{
+		LogBucket:          awss3.Bucket_FromBucketName(stack, jsii.String("LogBucket"), jsii.String("my-log-bucket")),
+		LogKey:             awskms.Key_FromKeyArn(stack, jsii.String("LogKey"), jsii.String("arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555")),
+		AutomationRole:     awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String("arn:aws:iam::123456789012:role/my-automation-role"), &awsiam.FromRoleArnOptions{Mutable: jsii.Bool(false)}),
+		SnsTopic:           awssns.Topic_FromTopicArn(stack, jsii.String("Topic"), jsii.String("arn:aws:sns:us-east-1:123456789012:my-topic")),
+		CloudWatchLogGroup: awslogs.LogGroup_FromLogGroupName(stack, jsii.String("Events"), jsii.String("my-log-group")),
+		CloudWatchLogsRole: awsiam.Role_FromRoleArn(stack, jsii.String("LogsRole"), jsii.String("arn:aws:iam::123456789012:role/my-logs-role"), &awsiam.FromRoleArnOptions{Mutable: jsii.Bool(false)}),
+	}
+}

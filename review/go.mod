@@ -1,0 +1,3 @@
+module github.com/trailguard/trailguard/review
+
+go 1.25.0
