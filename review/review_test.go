@@ -1,0 +1,104 @@
+package review
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/jsii-runtime-go"
+)
+
+var update = flag.Bool("update", false, "rewrite the JSON of the runbook")
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}
+
+// root is the folder of the repository, where `make setup` installs the tools.
+const root = ".."
+
+// tool returns the path of an installed tool.
+func tool(t *testing.T, parts ...string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join(append([]string{root}, parts...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%s is missing: run `make setup`", filepath.Join(parts...))
+	}
+	return path
+}
+
+// goldenTemplates are the reviewed templates by the names of their cases.
+func goldenTemplates(t *testing.T) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, "constructs/trailguard/testdata/*.template.json"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("there are no golden templates: %v", err)
+	}
+	templates := map[string]string{}
+	for _, path := range paths {
+		name := filepath.Base(path)
+		templates[name[:len(name)-len(".template.json")]] = path
+	}
+	return templates
+}
+
+func readTemplate(t *testing.T, path string) map[string]any {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template map[string]any
+	if err := json.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	return template
+}
+
+// resolved returns the value with its intrinsic functions replaced by what they stand for in an account.
+func resolved(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		if ref, ok := value["Ref"].(string); ok {
+			return physical(ref)
+		}
+		if attribute, ok := value["Fn::GetAtt"].([]any); ok {
+			return "arn:" + physical(attribute[0].(string))
+		}
+		if join, ok := value["Fn::Join"].([]any); ok {
+			text := ""
+			for _, part := range join[1].([]any) {
+				text += fmt.Sprint(resolved(part))
+			}
+			return text
+		}
+		object := map[string]any{}
+		for key, inner := range value {
+			object[key] = resolved(inner)
+		}
+		return object
+	case []any:
+		list := make([]any, len(value))
+		for i, inner := range value {
+			list[i] = resolved(inner)
+		}
+		return list
+	}
+	return value
+}
+
+func physical(id string) string {
+	pseudo := map[string]string{"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "123456789012", "AWS::URLSuffix": "amazonaws.com"}
+	if value, ok := pseudo[id]; ok {
+		return value
+	}
+	return "physical-" + id
+}
