@@ -72,6 +72,7 @@ func nag(stack awscdk.Stack) []string {
 	}
 	var findings []string
 	for _, finding := range *assertions.Annotations_FromStack(stack).FindError(jsii.String("*"), assertions.Match_AnyValue()) {
+		//lint:ignore SA1019 the assertions still return the deprecated type
 		findings = append(findings, *finding.Id+" "+strings.SplitN(fmt.Sprint(finding.Entry.Data), "\n", 2)[0])
 	}
 	return findings

@@ -1,0 +1,56 @@
+# `make drill` shows the guard at work on this machine, `make test` tests everything. Neither needs an AWS account.
+
+MODULES := ./... ./drill/... ./examples/... ./review/...
+GOLDEN  := constructs/trailguard/testdata/*.template.json
+CDK     := node_modules/.bin/cdk
+DRILL   := bin/trailguard
+
+# The CDK's library says at every start that a Node of last year is old.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+
+.PHONY: drill test synth deploy lint bench update setup clean
+
+drill: setup $(DRILL)
+	@$(DRILL) drill --local
+
+# The CDK validates at each synthesis of a test, unless told not to before the process starts; one test tells it to.
+test: setup
+	CDK_VALIDATION=false go test $(MODULES)
+
+synth: setup
+	$(CDK) synth --strict --quiet
+
+deploy: setup
+	$(CDK) deploy
+
+lint: setup
+	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
+	go vet $(MODULES)
+	go tool staticcheck $(MODULES)
+	.venv/bin/cfn-lint --regions us-east-1 -- $(GOLDEN)
+
+bench: setup $(DRILL)
+	@go run ./review/bench
+
+# Rewrites the golden templates and the runbook's JSON: their difference is what a reviewer reads.
+update:
+	go test ./review -run TestTheRunbooksJSONIsItsYAML -update
+	CDK_VALIDATION=false go test ./constructs/trailguard -run TestTemplatesAreAsReviewed -update
+
+setup: .venv/.complete node_modules/.complete
+
+.venv/.complete: requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --require-hashes --requirement requirements.txt
+	@touch $@
+
+node_modules/.complete: package.json package-lock.json
+	npm ci
+	@touch $@
+
+.PHONY: $(DRILL)
+$(DRILL):
+	go build -o $@ ./drill/cmd/trailguard
+
+clean:
+	rm -rf bin cdk.out node_modules .venv
