@@ -1,0 +1,247 @@
+package automation
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// valueType is the type of a parameter or of a step's output.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-syntax-data-elements-parameters.html
+type valueType string
+
+const (
+	typeString     valueType = "String"
+	typeBoolean    valueType = "Boolean"
+	typeInteger    valueType = "Integer"
+	typeStringList valueType = "StringList"
+	typeMapList    valueType = "MapList"
+	typeStringMap  valueType = "StringMap"
+)
+
+// reference is what stands between {{ and }}: a parameter (step is ""), an output of a step, or a variable of
+// Automation (one that holds a colon).
+type reference struct {
+	step, name string
+}
+
+func (r reference) String() string {
+	if r.step == "" {
+		return "{{ " + r.name + " }}"
+	}
+	return "{{ " + r.step + "." + r.name + " }}"
+}
+
+// template is a string that holds references. Without a reference, part is literal text.
+type template struct {
+	parts  []part
+	broken bool // has a reference that was complained about
+}
+
+type part struct {
+	text string
+	ref  reference
+	typ  valueType // of ref; "" for text
+}
+
+// whole reports whether the template is one reference and nothing else: then its value keeps its type.
+func (t *template) whole() bool { return len(t.parts) == 1 && t.parts[0].typ != "" }
+
+// variables are the system variables that are modelled.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-variables.html
+func variables() []string {
+	return []string{"automation:EXECUTION_ID", "global:ACCOUNT_ID", "global:DATE_TIME", "global:REGION"}
+}
+
+// scope holds what a reference may name at one place of a document.
+type scope struct {
+	parameters map[string]*parameter
+	outputs    map[string]map[string]valueType // of the steps before, by step and name
+}
+
+func (s *scope) typeOf(r reference) (valueType, error) {
+	if r.step != "" {
+		outputs, ok := s.outputs[r.step]
+		if !ok {
+			return "", fmt.Errorf("%s: no earlier step has the name %q", r, r.step)
+		}
+		typ, ok := outputs[r.name]
+		if !ok {
+			return "", fmt.Errorf("%s: step %s has no output %q%s", r, r.step, r.name, suggestion(r.name, sortedKeys(outputs)))
+		}
+		return typ, nil
+	}
+	if strings.Contains(r.name, ":") {
+		if !slices.Contains(variables(), r.name) {
+			return "", fmt.Errorf("%s: not a variable that is modelled: %s", r, strings.Join(variables(), ", "))
+		}
+		return typeString, nil
+	}
+	p, ok := s.parameters[r.name]
+	if !ok {
+		return "", fmt.Errorf("%s: there is no parameter %q%s", r, r.name, suggestion(r.name, sortedKeys(s.parameters)))
+	}
+	return p.typ, nil
+}
+
+var (
+	referencePattern = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
+	targetPattern    = regexp.MustCompile(`^(?:([A-Za-z0-9_]+)\.)?([A-Za-z0-9_]+|[a-z]+:[A-Z_]+)$`)
+)
+
+// compile replaces each string below v that holds references by a *template. Where names v in the complaints.
+func (s *scope) compile(p *problems, where string, v any) any {
+	switch v := v.(type) {
+	case string:
+		return s.compileText(p, where, v)
+	case []any:
+		list := make([]any, len(v))
+		for i, item := range v {
+			list[i] = s.compile(p, where+"["+strconv.Itoa(i)+"]", item)
+		}
+		return list
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for _, key := range sortedKeys(v) {
+			if strings.Contains(key, "{{") {
+				p.add(where, "the key %q holds a reference: only values can", key)
+			}
+			m[key] = s.compile(p, where+"."+key, v[key])
+		}
+		return m
+	}
+	return v
+}
+
+func (s *scope) compileText(p *problems, where, text string) any {
+	t := &template{}
+	literal := func(s string) {
+		if strings.Contains(s, "{{") {
+			p.add(where, "%q holds {{ that does not begin a reference", text)
+		}
+		if s != "" {
+			t.parts = append(t.parts, part{text: s})
+		}
+	}
+	end, found := 0, false
+	for _, at := range referencePattern.FindAllStringSubmatchIndex(text, -1) {
+		found = true
+		literal(text[end:at[0]])
+		end = at[1]
+		target := targetPattern.FindStringSubmatch(text[at[2]:at[3]])
+		if target == nil || (target[1] != "" && strings.Contains(target[2], ":")) {
+			p.add(where, "%s is not a reference to a parameter, an output or a variable", text[at[0]:at[1]])
+			t.broken = true
+			continue
+		}
+		ref := reference{step: target[1], name: target[2]}
+		typ, err := s.typeOf(ref)
+		if err != nil {
+			p.add(where, "%v", err)
+			t.broken = true
+			continue
+		}
+		if target := s.parameters[ref.name]; typ == "" || (ref.step == "" && target != nil && target.broken) {
+			t.broken = true // what it names was complained about: nothing is said about its use
+		}
+		t.parts = append(t.parts, part{ref: ref, typ: typ})
+	}
+	literal(text[end:])
+	if !found {
+		return text
+	}
+	if !t.whole() {
+		for _, part := range t.parts {
+			if part.typ != "" && !t.broken && part.typ != typeString && part.typ != typeInteger {
+				p.add(where, "%s is a %s inside a longer string: how AWS spells it there is not documented", part.ref, part.typ)
+			}
+		}
+	}
+	return t
+}
+
+// values resolves references at run time.
+type values func(reference) (any, error)
+
+// resolve replaces the templates below v by values.
+func resolve(v any, lookup values) (any, error) {
+	switch v := v.(type) {
+	case *template:
+		if v.whole() {
+			return lookup(v.parts[0].ref)
+		}
+		var b strings.Builder
+		for _, part := range v.parts {
+			if part.typ == "" {
+				b.WriteString(part.text)
+				continue
+			}
+			value, err := lookup(part.ref)
+			if err != nil {
+				return nil, err
+			}
+			fmt.Fprint(&b, value)
+		}
+		return b.String(), nil
+	case []any:
+		list := make([]any, len(v))
+		for i, item := range v {
+			var err error
+			if list[i], err = resolve(item, lookup); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for key, item := range v {
+			value, err := resolve(item, lookup)
+			if err != nil {
+				return nil, err
+			}
+			m[key] = value
+		}
+		return m, nil
+	}
+	return v, nil
+}
+
+// unknown stands for a value that is known at run time only.
+type unknown struct {
+	typ     valueType // "" if any will do
+	samples []any     // the values that it is known to take: a parameter's default and allowed values
+	source  string
+}
+
+// foresee replaces the templates below v by unknowns.
+func (s *scope) foresee(v any) any {
+	switch v := v.(type) {
+	case *template:
+		if v.broken {
+			return unknown{}
+		}
+		if !v.whole() {
+			return unknown{typ: typeString, source: "a text with references in it"}
+		}
+		u := unknown{typ: v.parts[0].typ, source: v.parts[0].ref.String()}
+		if p := s.parameters[v.parts[0].ref.name]; p != nil && v.parts[0].ref.step == "" {
+			u.samples = p.samples()
+		}
+		return u
+	case []any:
+		list := make([]any, len(v))
+		for i, item := range v {
+			list[i] = s.foresee(item)
+		}
+		return list
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for key, item := range v {
+			m[key] = s.foresee(item)
+		}
+		return m
+	}
+	return v
+}

@@ -1,0 +1,108 @@
+"""What moto's services do differently from AWS, and what a guarded trail leans on."""
+
+import functools
+import io
+import json
+import re
+
+from botocore import serialize
+from botocore.parsers import RpcV2CBORParser
+from botocore.session import get_session
+from moto.iam import models as iam
+from moto.kms.responses import KmsResponse
+
+
+def install():
+    iam.IAMBackend._init_aws_policies = aws_managed_policies
+    KmsResponse.get_key_policy = get_key_policy
+
+
+@functools.cache
+def _managed_policies():
+    return json.loads(iam.aws_managed_policies_data)
+
+
+def aws_managed_policies(backend):
+    """Stands in for IAMBackend._init_aws_policies, which has AWS's managed policies only where it is told to, and then
+    parses them anew for each partition: a second for each reset."""
+    if backend.region_name != "aws":
+        return []
+    return [
+        iam.AWSManagedPolicy.from_data(name, backend.account_id, backend.region_name, data)
+        for name, data in _managed_policies().items()
+    ]
+
+
+def get_key_policy(response, original=KmsResponse.get_key_policy):
+    """Stands in for KmsResponse.get_key_policy, which wants the name of the policy.
+
+    https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyPolicy.html
+    """
+    get = response._get_param
+    response._get_param = lambda name, *default: get(name, *default) or ("default" if name == "PolicyName" else None)
+    try:
+        return original(response)
+    finally:
+        response._get_param = get
+
+
+class CBOR:
+    """WSGI middleware that answers calls in the protocol rpcv2Cbor, which moto lacks and which the SDKs speak to
+    CloudWatch, by way of the service's JSON protocol.
+
+    https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
+    """
+
+    _path = re.compile(r"^/service/(\w+)/operation/(\w+)$")
+
+    def __init__(self, application):
+        self._application = application
+        self._encoder = serialize.RpcV2CBORSerializer()
+        self._decoder = RpcV2CBORParser()
+        model = get_session().get_service_model("cloudwatch")
+        self._operations = {name: model.operation_model(name) for name in model.operation_names}
+
+    def __call__(self, environ, start_response):
+        match = self._path.match(environ["PATH_INFO"])
+        if not match or match[2] not in self._operations:
+            return self._application(environ, start_response)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        members = self._decode(body) if body else {}
+        content = json.dumps(members, default=lambda time: time.timestamp()).encode()
+        environ = {
+            **environ,
+            "PATH_INFO": "/",
+            "RAW_URI": "/",
+            "REQUEST_URI": "/",
+            "CONTENT_TYPE": "application/x-amz-json-1.0",
+            "CONTENT_LENGTH": str(len(content)),
+            "HTTP_X_AMZ_TARGET": f"{match[1]}.{match[2]}",
+            "wsgi.input": io.BytesIO(content),
+        }
+        environ.pop("HTTP_SMITHY_PROTOCOL", None)
+        started = []
+        answer = b"".join(self._application(environ, lambda status, headers, exc_info=None: started.append(status)))
+        output = json.loads(answer or b"{}")
+        if started[0].startswith("200"):
+            shape = self._operations[match[2]].output_shape
+            encoded = self._encode(output, shape) if shape else b""
+        else:
+            encoded = self._encode_error(output)
+        headers = [("Content-Type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor"), ("Content-Length", str(len(encoded)))]
+        start_response(started[0], headers)
+        return [encoded]
+
+    def _decode(self, body):
+        return self._decoder.parse_data_item(self._decoder.get_peekable_stream_from_bytes(body))
+
+    def _encode(self, value, shape):
+        encoded = bytearray()
+        self._encoder._serialize_data_item(encoded, value, shape)
+        return bytes(encoded)
+
+    def _encode_error(self, error):
+        """Encodes an error's code and message: a map of two strings."""
+        encoded = bytearray(b"\xa2")
+        for text in ("__type", error.get("__type", "InternalFailure"), "message", error.get("message", error.get("Message", ""))):
+            self._encoder._serialize_type_string(encoded, text, None, None)
+        return bytes(encoded)

@@ -1,0 +1,53 @@
+"""moto_server with a CloudFormation that deploys every resource through the AWS APIs, or fails and says why.
+
+    python server.py --port 0 --gateway http://127.0.0.1:4566
+
+listens on 127.0.0.1, prints "listening on URL" once it does, and exits when its standard input is closed, so that it
+never outlives the process that started it.
+"""
+
+import argparse
+import gc
+import os
+import sys
+import threading
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+import mends
+import stacks
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Leaves standard error to errors: a line a request is what the gateway records."""
+
+    def log_request(self, *args):
+        pass
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free port")
+    parser.add_argument("--gateway", required=True, help="endpoint that CloudFormation's resource handlers call")
+    arguments = parser.parse_args()
+
+    mends.install()
+    stacks.install(arguments.gateway)
+    # Moto's modules are half a million objects that stay: no collection need look at them.
+    gc.freeze()
+    server = make_server(
+        "127.0.0.1",
+        arguments.port,
+        mends.CBOR(DomainDispatcherApplication(create_backend_app)),
+        threaded=True,
+        request_handler=QuietHandler,
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
