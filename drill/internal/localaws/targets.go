@@ -37,11 +37,10 @@ func (t *targets) config(key string, p api.Principal, keys map[string][]string) 
 	return config
 }
 
-// StartAutomation starts a document with the target's role, which must trust EventBridge.
+// StartAutomation starts a document with the target's role, which must trust EventBridge for the rule.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
-func (t *targets) StartAutomation(ctx context.Context, role, document string, parameters map[string][]string) error {
-	trust := map[string][]string{"aws:SourceAccount": {api.Account}}
-	if err := t.gateway.Authorize(ctx, eventService, "sts:AssumeRole", role, trust); err != nil {
+func (t *targets) StartAutomation(ctx context.Context, role, rule, document string, parameters map[string][]string) error {
+	if err := t.gateway.Authorize(ctx, eventService, "sts:AssumeRole", role, fromRule(rule)); err != nil {
 		return err
 	}
 	p := api.Principal{Type: api.AssumedRole, ARN: role, SessionName: "events"}

@@ -23,8 +23,8 @@ const maximumEvents = 1000
 // Targets starts what rules point at. A refusal by the service is an *api.Error or an error of the SDK; any other error
 // is a fault of the local AWS, which Deliver returns.
 type Targets interface {
-	// StartAutomation starts NAME or NAME:VERSION with the target's role.
-	StartAutomation(ctx context.Context, roleARN, documentNameAndVersion string, parameters map[string][]string) error
+	// StartAutomation starts NAME or NAME:VERSION with the target's role, which EventBridge assumes for the rule.
+	StartAutomation(ctx context.Context, roleARN, ruleARN, documentNameAndVersion string, parameters map[string][]string) error
 	// PublishSNS publishes as events.amazonaws.com, for the rule.
 	PublishSNS(ctx context.Context, topicARN, ruleARN, message string) error
 	// SendSQS sends as events.amazonaws.com, for the rule; attributes are set for a dead letter only.
@@ -351,7 +351,7 @@ func (b *Bus) invoke(ctx context.Context, i *invocation) (input string, refusal 
 		if !ok {
 			return input, &failure{code: "InvalidInput", message: "the input of an automation is an object of lists of strings, not " + input}
 		}
-		err = b.targets.StartAutomation(ctx, i.target.RoleARN, resource, parameters)
+		err = b.targets.StartAutomation(ctx, i.target.RoleARN, i.rule.ARN, resource, parameters)
 	case topic:
 		err = b.targets.PublishSNS(ctx, i.target.ARN, i.rule.ARN, input)
 	case queue:

@@ -41,7 +41,7 @@ func (f *fakeTargets) call(format string, args ...any) error {
 	return f.refuse(call)
 }
 
-func (f *fakeTargets) StartAutomation(ctx context.Context, roleARN, document string, parameters map[string][]string) error {
+func (f *fakeTargets) StartAutomation(ctx context.Context, roleARN, _, document string, parameters map[string][]string) error {
 	if err := f.call("start %s as %s with %v", document, roleARN, parameters); err != nil || f.onStart == nil {
 		return err
 	}

@@ -10,11 +10,13 @@ from botocore.parsers import RpcV2CBORParser
 from botocore.session import get_session
 from moto.iam import models as iam
 from moto.kms.responses import KmsResponse
+from moto.s3.models import FakeBucket
 
 
 def install():
     iam.IAMBackend._init_aws_policies = aws_managed_policies
     KmsResponse.get_key_policy = get_key_policy
+    FakeBucket._log_permissions_enabled_policy = log_permissions_enabled_policy
 
 
 @functools.cache
@@ -44,6 +46,15 @@ def get_key_policy(response, original=KmsResponse.get_key_policy):
         return original(response)
     finally:
         response._get_param = get
+
+
+def log_permissions_enabled_policy(bucket, target_bucket, target_prefix):
+    """Stands in for FakeBucket._log_permissions_enabled_policy, which wants the policy of the target bucket to come first.
+    S3 looks at it when it delivers; the policy that AWS recommends names the logged bucket, so it can only come after.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+    """
+    return True
 
 
 class CBOR:
