@@ -50,6 +50,9 @@ type configuration struct {
 	RemovalPolicy              awscdk.RemovalPolicy `json:"removalPolicy"`
 
 	AutomationRoleARN                 *string                             `json:"automationRoleArn"`
+	RepairOnEvents                    *bool                               `json:"repairOnEvents"`
+	AlertTopicARN                     *string                             `json:"alertTopicArn"`
+	AlertEmailAddresses               *[]*string                          `json:"alertEmailAddresses"`
 	MaximumExecutionFrequency         awsconfig.MaximumExecutionFrequency `json:"maximumExecutionFrequency"`
 	MaximumAutomaticAttempts          *float64                            `json:"maximumAutomaticAttempts"`
 	RetryAttemptSeconds               *float64                            `json:"retryAttemptSeconds"`
@@ -142,6 +145,8 @@ func kind(field any) string {
 		return "a number: use digits only"
 	case *[]*trailguard.DataResource:
 		return `a list of data resources: use [{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::my-bucket/"]}]`
+	case **[]*string:
+		return `a list of strings: use ["security@example.com"]`
 	case *[]trailguard.InsightType:
 		return `a list of types: use ["ApiCallRateInsight", "ApiErrorRateInsight"]`
 	default:
@@ -167,6 +172,7 @@ func (c configuration) check() error {
 		{"logKeyArn", c.LogKeyARN, arn("kms", "key/.+"), "the ARN of a key: use arn:aws:kms:REGION:ACCOUNT:key/ID"},
 		{"serverAccessLogsBucketName", c.ServerAccessLogsBucketName, bucketName, "the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes"},
 		{"automationRoleArn", c.AutomationRoleARN, arn("iam", "role/.+"), "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"},
+		{"alertTopicArn", c.AlertTopicARN, arn("sns", ".+"), "the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME"},
 		{"objectLockMode", c.ObjectLockMode, regexp.MustCompile(`^(GOVERNANCE|COMPLIANCE)$`), "a mode: use GOVERNANCE or COMPLIANCE"},
 	} {
 		if value.given != nil && !value.form.MatchString(*value.given) {
@@ -250,6 +256,8 @@ func (c configuration) props(scope constructs.Construct) *trailguard.TrailGuardP
 		ExpireAfter:                       days(c.ExpireAfterDays),
 		ObjectLockRetention:               c.objectLockRetention(),
 		RemovalPolicy:                     c.RemovalPolicy,
+		RepairOnEvents:                    c.RepairOnEvents,
+		AlertEmailAddresses:               c.AlertEmailAddresses,
 		MaximumExecutionFrequency:         c.MaximumExecutionFrequency,
 		MaximumAutomaticAttempts:          c.MaximumAutomaticAttempts,
 		ConcurrentExecutionRatePercentage: c.ConcurrentExecutionRatePercentage,
@@ -261,6 +269,9 @@ func (c configuration) props(scope constructs.Construct) *trailguard.TrailGuardP
 	}
 	if c.SNSTopicARN != nil {
 		props.SnsTopic = awssns.Topic_FromTopicArn(scope, jsii.String("SnsTopic"), c.SNSTopicARN)
+	}
+	if c.AlertTopicARN != nil {
+		props.AlertTopic = awssns.Topic_FromTopicArn(scope, jsii.String("AlertTopic"), c.AlertTopicARN)
 	}
 	if c.CloudWatchLogGroupName != nil {
 		props.CloudWatchLogGroup = awslogs.LogGroup_FromLogGroupName(scope, jsii.String("CloudWatchLogGroup"), c.CloudWatchLogGroupName)

@@ -7,16 +7,17 @@ import (
 )
 
 func TestBadConfigurationGetsItsErrors(t *testing.T) {
-	const keys = "account, automationRoleArn, cloudWatchLogGroupName, cloudWatchLogsRoleArn, concurrentExecutionRatePercentage, " +
+	const keys = "account, alertEmailAddresses, alertTopicArn, automationRoleArn, cloudWatchLogGroupName, cloudWatchLogsRoleArn, concurrentExecutionRatePercentage, " +
 		"createConfigurationRecorder, dataResources, errorPercentage, expireAfterDays, insightTypes, logBucketName, logKeyArn, " +
 		"maximumAutomaticAttempts, maximumExecutionFrequency, objectLockMode, objectLockRetentionDays, organizationId, region, " +
-		"removalPolicy, retryAttemptSeconds, s3KeyPrefix, serverAccessLogsBucketName, snsTopicArn, trailName, transitionAfterDays"
+		"removalPolicy, repairOnEvents, retryAttemptSeconds, s3KeyPrefix, serverAccessLogsBucketName, snsTopicArn, trailName, transitionAfterDays"
 	for _, test := range []struct{ name, context, want string }{
 		{"not an object", `{"trailguard": "my-trail"}`, `trailguard: "my-trail" is not an object: use {"trailName": "my-trail"}, or -c trailguard:trailName=my-trail`},
 		{"unknown keys", `{"trailguard": {"trailname": "x"}, "trailguard:colour": "red"}`,
 			"colour: is not a key of the configuration: use " + keys + "\ntrailname: is not a key of the configuration: use " + keys},
-		{"wrong types", `{"trailguard": {"trailName": 5, "createConfigurationRecorder": "perhaps", "expireAfterDays": "soon", "insightTypes": 1, "dataResources": "x"}}`,
-			`createConfigurationRecorder: "perhaps" is not a boolean: use true or false` + "\n" +
+		{"wrong types", `{"trailguard": {"trailName": 5, "createConfigurationRecorder": "perhaps", "expireAfterDays": "soon", "insightTypes": 1, "dataResources": "x", "alertEmailAddresses": true}}`,
+			`alertEmailAddresses: true is not a list of strings: use ["security@example.com"]` + "\n" +
+				`createConfigurationRecorder: "perhaps" is not a boolean: use true or false` + "\n" +
 				`dataResources: "x" is not a list of data resources: use [{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::my-bucket/"]}]` + "\n" +
 				`expireAfterDays: "soon" is not a number: use digits only` + "\n" +
 				`insightTypes: 1 is not a list of types: use ["ApiCallRateInsight", "ApiErrorRateInsight"]` + "\n" +

@@ -7,10 +7,10 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 )
 
-// hasRemediation tells whether Config has remediation in the stack's partition. It has none in AWS GovCloud (US), whose
+// HasRemediation tells whether Config has remediation in the stack's partition. It has none in AWS GovCloud (US), whose
 // stacks must name their Region for it to be known.
 // https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-config.html
-func hasRemediation(scope constructs.Construct) bool {
+func HasRemediation(scope constructs.Construct) bool {
 	region := awscdk.Stack_Of(scope).Region()
 	return *awscdk.Token_IsUnresolved(region) || !strings.HasPrefix(*region, "us-gov-")
 }

@@ -14,7 +14,7 @@ import (
 //     runbook cannot turn the guard's role against the trail.
 //   - Every other parameter is gone: its declared value stands in the steps.
 //   - A branch on a declared value is taken now, and the steps that it leaves out are gone.
-func document(settings trail.Settings, roleARN string) assets.Runbook {
+func document(settings trail.Settings, roleARN string, rules ruleNames) assets.Runbook {
 	runbook := assets.CloudTrailRemediationAction()
 	passed := Parameters(settings, roleARN)
 	declared := map[string]any{
@@ -24,6 +24,9 @@ func document(settings trail.Settings, roleARN string) assets.Runbook {
 		"CloudWatchLogsRoleArn":     settings.CloudWatchLogsRoleARN,
 		"EventSelectors":            settings.EventSelectors(),
 		"InsightSelectors":          settings.InsightSelectors(),
+		"TrailEnabledRule":          rules.trailEnabled,
+		"SecurityTrailEnabledRule":  rules.securityTrailEnabled,
+		"TrailSettingsRule":         rules.trailSettings,
 	}
 	for _, parameter := range passed {
 		declared[parameter.Name] = parameter.Value
@@ -49,6 +52,9 @@ func document(settings trail.Settings, roleARN string) assets.Runbook {
 	}
 	return runbook
 }
+
+// ruleNames are the names of the Config rules that a repair arms again, empty for none.
+type ruleNames struct{ trailEnabled, securityTrailEnabled, trailSettings string }
 
 // takeBranches removes each aws:branch step, and the steps that the branch skips. All branches of the asset are of one
 // form: a single choice that compares a parameter with a constant and skips forward where they are equal.

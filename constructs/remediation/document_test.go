@@ -51,7 +51,7 @@ func TestStepsFollowTheDeclaredState(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, step := range document(test.settings, role).MainSteps {
+			for _, step := range document(test.settings, role, ruleNames{}).MainSteps {
 				got = append(got, step.Name)
 			}
 			if !slices.Equal(got, test.want) {
@@ -62,7 +62,7 @@ func TestStepsFollowTheDeclaredState(t *testing.T) {
 }
 
 func TestOnlyPassedParametersRemain(t *testing.T) {
-	runbook := document(full, role)
+	runbook := document(full, role, ruleNames{})
 	if len(runbook.Parameters) != 8 {
 		t.Errorf("there are %d parameters, not 8", len(runbook.Parameters))
 	}
@@ -75,7 +75,7 @@ func TestOnlyPassedParametersRemain(t *testing.T) {
 }
 
 func TestEmptySettingsAreClearedButNotCreated(t *testing.T) {
-	for _, step := range document(plain, role).MainSteps {
+	for _, step := range document(plain, role, ruleNames{}).MainSteps {
 		value, given := step.Inputs["S3KeyPrefix"]
 		switch step.Inputs["Api"] {
 		case "CreateTrail":
@@ -95,7 +95,7 @@ func TestEmptySettingsAreClearedButNotCreated(t *testing.T) {
 // TestAssetIsNotChanged: each construct narrows a copy of its own.
 func TestAssetIsNotChanged(t *testing.T) {
 	before := assets.CloudTrailRemediationAction()
-	document(full, role)
+	document(full, role, ruleNames{})
 	if !reflect.DeepEqual(before, assets.CloudTrailRemediationAction()) {
 		t.Error("narrowing the runbook changed the asset")
 	}

@@ -3,15 +3,19 @@ package remediation
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/assets"
+	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/trail"
 )
 
@@ -20,128 +24,100 @@ type RemediationProps struct {
 	// Settings is the declared state of the trail.
 	Settings trail.Settings
 
-	// Role is an existing role that Automation assumes. An imported role must already have the permissions and the trust
-	// that the README shows, for CDK cannot add them.
-	//
-	// Default: - a new role is created that may do what the runbook does, on the one trail.
+	// Role is the role that Automation assumes, as NewRole defines it.
 	Role awsiam.IRole
+
+	// Rules are the Config rules that start the runbook. It arms them again after a repair.
+	Rules detection.ConfigRules
+
+	// MaximumAutomaticAttempts is how many remediations, 1-25, may fail before Config stops remediating.
+	//
+	// Default: - Config's own: 5.
+	MaximumAutomaticAttempts *float64
+
+	// RetryAttempt is the time, 1-2,678,000 seconds, in which Config counts failed remediations.
+	//
+	// Default: - Config's own: 60 seconds.
+	RetryAttempt awscdk.Duration
+
+	// ConcurrentExecutionRatePercentage is the share of resources, 1-100 percent, that Config remediates at once.
+	//
+	// Default: - Config's own: 10 percent.
+	ConcurrentExecutionRatePercentage *float64
+
+	// ErrorPercentage is the share of failed remediations, 1-100 percent, at which Config starts no more.
+	//
+	// Default: - Config's own: 50 percent.
+	ErrorPercentage *float64
 }
 
-// Remediation is the runbook that restores one trail.
+// Remediation is the runbook that restores one trail, and Config's order to start it.
 type Remediation interface {
 	constructs.Construct
 	// Runbook is the SSM Automation document.
 	Runbook() awsssm.CfnDocument
-	// Role is the role that Automation assumes.
-	Role() awsiam.IRole
 	// Parameters are the parameters that start the runbook. It accepts no other values.
 	Parameters() []Parameter
+	// EventInput is Parameters in the form that EventBridge takes: a JSON object of lists of strings.
+	EventInput() *string
 }
 
 type remediation struct {
 	constructs.Construct
-	settings trail.Settings
-	role     awsiam.IRole
-	runbook  awsssm.CfnDocument
+	props   *RemediationProps
+	runbook awsssm.CfnDocument
 }
 
-// NewRemediation defines a Remediation.
+// NewRemediation defines a Remediation. It panics where props.Validate returns an error.
 //
-//	Runbook ──assumes──► Role ──may restore──► the trail of Settings.Name
+//	Rules ──NON_COMPLIANT──► …Remediation ──starts──► Runbook ──assumes──► Role ──restores──► the trail
 func NewRemediation(scope constructs.Construct, id *string, props *RemediationProps) Remediation {
-	this := &remediation{settings: props.Settings}
+	if err := props.Validate(); err != nil {
+		panic(fmt.Errorf("Remediation %q: %w", *id, err))
+	}
+
+	this := &remediation{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
-	this.role = this.newRole(props)
 	this.runbook = this.newRunbook()
+	if detection.HasRemediation(this) {
+		for _, rule := range props.Rules.All() {
+			this.newConfiguration(rule)
+		}
+	}
 	return this
 }
 
 func (r *remediation) Runbook() awsssm.CfnDocument { return r.runbook }
-func (r *remediation) Role() awsiam.IRole          { return r.role }
-func (r *remediation) Parameters() []Parameter     { return Parameters(r.settings, *r.role.RoleArn()) }
-
-func (r *remediation) newRole(props *RemediationProps) awsiam.IRole {
-	role := props.Role
-	if role == nil {
-		role = awsiam.NewRole(r, jsii.String("Role"), &awsiam.RoleProps{
-			Description: jsii.String("Lets the runbook restore the trail " + r.settings.Name),
-			AssumedBy:   automation(r),
-		})
+func (r *remediation) Parameters() []Parameter {
+	return Parameters(r.props.Settings, *r.props.Role.RoleArn())
+}
+func (r *remediation) EventInput() *string {
+	input := map[string]any{}
+	for _, parameter := range r.Parameters() {
+		input[parameter.Name] = []any{parameter.Text()}
 	}
-	for _, statement := range r.statements() {
-		if !*role.AddToPrincipalPolicy(statement).StatementAdded {
-			awscdk.Annotations_Of(r).AddWarningV2(jsii.String("trailguard:importedAutomationRole"), jsii.String(
-				"AutomationRole is imported, so its policy cannot be changed here: give it the statements that the README lists"))
+	return awscdk.Stack_Of(r).ToJsonString(input, nil)
+}
+
+// Validate returns an error that names every property that cannot be used, nil where there is none.
+func (p *RemediationProps) Validate() error {
+	var problems []error
+	inRange := func(field string, value *float64, highest float64, unit string) {
+		if value == nil || *value >= 1 && *value <= highest && *value == float64(int(*value)) {
+			return
+		}
+		if !*awscdk.Token_IsUnresolved(value) {
+			problems = append(problems, fmt.Errorf("%s: %s is out of range: use a whole number of %s from 1 to %.0f",
+				field, strconv.FormatFloat(*value, 'f', -1, 64), unit, highest))
 		}
 	}
-	return role
-}
-
-// statements are what the runbook's steps need, and no more.
-func (r *remediation) statements() []awsiam.PolicyStatement {
-	statements := []awsiam.PolicyStatement{
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid: jsii.String("RestoreTrail"),
-			Actions: jsii.Strings(
-				"cloudtrail:CreateTrail",
-				"cloudtrail:GetEventSelectors",
-				"cloudtrail:GetInsightSelectors",
-				"cloudtrail:GetTrail",
-				"cloudtrail:GetTrailStatus",
-				"cloudtrail:PutEventSelectors",
-				"cloudtrail:PutInsightSelectors",
-				"cloudtrail:StartLogging",
-				"cloudtrail:UpdateTrail",
-			),
-			Resources: jsii.Strings(r.settings.ARN),
-		}),
+	inRange("MaximumAutomaticAttempts", p.MaximumAutomaticAttempts, 25, "attempts")
+	if p.RetryAttempt != nil && !*p.RetryAttempt.IsUnresolved() {
+		inRange("RetryAttempt", p.RetryAttempt.ToSeconds(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)}), 2_678_000, "seconds")
 	}
-	if r.settings.CloudWatchLogsRoleARN != "" {
-		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:       jsii.String("PassCloudWatchLogsRole"),
-			Actions:   jsii.Strings("iam:PassRole"),
-			Resources: jsii.Strings(r.settings.CloudWatchLogsRoleARN),
-			Conditions: &map[string]interface{}{
-				"StringEquals": map[string]interface{}{"iam:PassedToService": "cloudtrail.amazonaws.com"},
-			},
-		}))
-	}
-	if r.settings.IsOrganizationTrail {
-		statements = append(statements, organizationStatements(r)...)
-	}
-	return statements
-}
-
-// organizationStatements are what CreateTrail and UpdateTrail need besides for an organization trail.
-// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-an-organizational-trail-prepare.html
-func organizationStatements(scope constructs.Construct) []awsiam.PolicyStatement {
-	serviceLinkedRole := func(name string) *string {
-		return awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("iam"), Region: jsii.String(""), Resource: jsii.String("role"),
-			ResourceName: jsii.String("aws-service-role/" + name),
-		})
-	}
-	return []awsiam.PolicyStatement{
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid: jsii.String("ReadOrganization"),
-			Actions: jsii.Strings(
-				"organizations:DescribeOrganization",
-				"organizations:ListAWSServiceAccessForOrganization",
-				"organizations:ListAccounts",
-			),
-			// These actions take no resource.
-			// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html
-			Resources: jsii.Strings("*"),
-		}),
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:     jsii.String("ReadServiceLinkedRoles"),
-			Actions: jsii.Strings("iam:GetRole"),
-			Resources: &[]*string{
-				serviceLinkedRole("cloudtrail.amazonaws.com/AWSServiceRoleForCloudTrail"),
-				serviceLinkedRole("organizations.amazonaws.com/AWSServiceRoleForOrganizations"),
-			},
-		}),
-	}
+	inRange("ConcurrentExecutionRatePercentage", p.ConcurrentExecutionRatePercentage, 100, "percent")
+	inRange("ErrorPercentage", p.ErrorPercentage, 100, "percent")
+	return errors.Join(problems...)
 }
 
 // newRunbook leaves the name to CloudFormation: a fixed name could not be replaced.
@@ -150,24 +126,64 @@ func (r *remediation) newRunbook() awsssm.CfnDocument {
 		DocumentType:   jsii.String("Automation"),
 		DocumentFormat: jsii.String("YAML"),
 		UpdateMethod:   jsii.String("NewVersion"),
-		Content:        content(document(r.settings, *r.role.RoleArn())),
+		Content:        content(document(r.props.Settings, *r.props.Role.RoleArn(), r.ruleNames())),
 	})
 }
 
-// automation is the principal ssm.amazonaws.com, for executions in this account only.
-// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
-func automation(scope constructs.Construct) awsiam.IPrincipal {
-	stack := awscdk.Stack_Of(scope)
-	executions := stack.FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("ssm"), Region: jsii.String("*"),
-		Resource: jsii.String("automation-execution"), ResourceName: jsii.String("*"),
-	})
-	return awsiam.NewServicePrincipal(jsii.String("ssm.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-		Conditions: &map[string]interface{}{
-			"StringEquals": map[string]interface{}{"aws:SourceAccount": stack.Account()},
-			"ArnLike":      map[string]interface{}{"aws:SourceArn": executions},
+// ruleNames are the rules that the runbook arms again. Where Config has no remediation, there is nothing to arm.
+func (r *remediation) ruleNames() ruleNames {
+	if !detection.HasRemediation(r) {
+		return ruleNames{}
+	}
+	return ruleNames{
+		trailEnabled:         *r.props.Rules.TrailEnabled().Ref(),
+		securityTrailEnabled: *r.props.Rules.SecurityTrailEnabled().Ref(),
+		trailSettings:        *r.props.Rules.TrailSettings().Ref(),
+	}
+}
+
+func (r *remediation) newConfiguration(rule awsconfig.CfnConfigRule) {
+	awsconfig.NewCfnRemediationConfiguration(r, rule.Node().Id(), &awsconfig.CfnRemediationConfigurationProps{
+		ConfigRuleName:           rule.Ref(),
+		TargetType:               jsii.String("SSM_DOCUMENT"),
+		TargetId:                 r.runbook.Ref(),
+		Parameters:               staticValues(r.Parameters()),
+		Automatic:                jsii.Bool(true),
+		MaximumAutomaticAttempts: orDefault(r.props.MaximumAutomaticAttempts, 5),
+		RetryAttemptSeconds:      r.retryAttemptSeconds(),
+		ExecutionControls: &awsconfig.CfnRemediationConfiguration_ExecutionControlsProperty{
+			SsmControls: &awsconfig.CfnRemediationConfiguration_SsmControlsProperty{
+				ConcurrentExecutionRatePercentage: orDefault(r.props.ConcurrentExecutionRatePercentage, 10),
+				ErrorPercentage:                   orDefault(r.props.ErrorPercentage, 50),
+			},
 		},
 	})
+}
+
+func (r *remediation) retryAttemptSeconds() *float64 {
+	if r.props.RetryAttempt == nil {
+		return jsii.Number(60)
+	}
+	return r.props.RetryAttempt.ToSeconds(nil)
+}
+
+// staticValues are the parameters in the form that a remediation takes.
+// https://docs.aws.amazon.com/config/latest/APIReference/API_RemediationParameterValue.html
+func staticValues(parameters []Parameter) map[string]any {
+	values := map[string]any{}
+	for _, parameter := range parameters {
+		values[parameter.Name] = map[string]any{
+			"StaticValue": map[string]any{"Values": []any{parameter.Text()}},
+		}
+	}
+	return values
+}
+
+func orDefault(value *float64, otherwise float64) *float64 {
+	if value == nil {
+		return jsii.Number(otherwise)
+	}
+	return value
 }
 
 // content is the runbook in the form that the CDK takes: its JSON.

@@ -34,6 +34,9 @@ func TestARuleThatWaitsForNothingIsFound(t *testing.T) {
 	}
 }
 
+// beside are the policies that are no part of what CloudTrail or the runbook needs.
+var beside = regexp.MustCompile("ServerAccessLogs|RecorderBucketPolicy|^EventRules|^Alerting")
+
 // tooEarly names each rule and remediation that may exist before a policy that the runbook needs.
 func tooEarly(template map[string]any) []string {
 	var needed []string
@@ -45,8 +48,8 @@ func tooEarly(template map[string]any) []string {
 		for _, id := range ofType(template, kind) {
 			before := precedes(template, id)
 			for _, policy := range needed {
-				if strings.Contains(policy, "ServerAccessLogs") || strings.Contains(policy, "RecorderBucketPolicy") {
-					continue // no part of what CloudTrail or the runbook needs
+				if beside.MatchString(policy) {
+					continue
 				}
 				if !before[policy] {
 					problems = append(problems, fmt.Sprintf("%s does not wait for %s", id, policy))
@@ -56,7 +59,7 @@ func tooEarly(template map[string]any) []string {
 	}
 	for _, id := range ofType(template, "AWS::Config::RemediationConfiguration") {
 		for _, key := range ofType(template, "AWS::KMS::Key") {
-			if !precedes(template, id)[key] {
+			if !beside.MatchString(key) && !precedes(template, id)[key] {
 				problems = append(problems, fmt.Sprintf("%s does not wait for %s", id, key))
 			}
 		}

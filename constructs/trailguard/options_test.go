@@ -33,11 +33,13 @@ func TestEachOptionHasItsDefaultAndCanBeSet(t *testing.T) {
 		{"TransitionAfter", "LogStoreBucket0AD36629", "LifecycleConfiguration.Rules.0.Transitions.0.TransitionInDays", "90", "30"},
 		{"ExpireAfter", "LogStoreBucket0AD36629", "LifecycleConfiguration.Rules.0.ExpirationInDays", "<nil>", "2557"},
 		{"ObjectLockRetention", "LogStoreBucket0AD36629", "ObjectLockConfiguration.Rule.DefaultRetention", "<nil>", "map[Days:365 Mode:COMPLIANCE]"},
-		{"MaximumExecutionFrequency", "DetectionTrailEnabledRuleEF84E10C", "MaximumExecutionFrequency", "One_Hour", "TwentyFour_Hours"},
+		{"MaximumExecutionFrequency", "ConfigRulesTrailEnabled2BBAB97E", "MaximumExecutionFrequency", "One_Hour", "TwentyFour_Hours"},
 		{"MaximumAutomaticAttempts", "AWS::Config::RemediationConfiguration", "MaximumAutomaticAttempts", "5", "10"},
 		{"RetryAttempt", "AWS::Config::RemediationConfiguration", "RetryAttemptSeconds", "60", "600"},
 		{"ConcurrentExecutionRatePercentage", "AWS::Config::RemediationConfiguration", "ExecutionControls.SsmControls.ConcurrentExecutionRatePercentage", "10", "50"},
 		{"ErrorPercentage", "AWS::Config::RemediationConfiguration", "ExecutionControls.SsmControls.ErrorPercentage", "50", "100"},
+		{"RepairOnEvents", "EventRulesTampering76AE5C63", "Targets.1.Id", "Runbook", "Runbook"},
+		{"AlertEmailAddresses", "AWS::SNS::Subscription", "Endpoint", "<nil>", "security@example.com"},
 		{"CreateConfigurationRecorder", "AWS::Config::ConfigurationRecorder", "RecordingGroup.ResourceTypes", "<nil>", "[AWS::CloudTrail::Trail]"},
 	} {
 		t.Run(option.name, func(t *testing.T) {
@@ -59,9 +61,14 @@ func TestSuppliedResourcesAreUsedAndNotMade(t *testing.T) {
 			template = synthesize(c.Stack())
 		}
 	}
-	for _, kind := range []string{"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::KMS::Key", "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::SNS::Topic", "AWS::Logs::LogGroup"} {
+	for _, kind := range []string{"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::KMS::Key", "AWS::SNS::Topic", "AWS::Logs::LogGroup"} {
 		if made := ofType(template, kind); len(made) > 0 {
 			t.Errorf("%v are made", made)
+		}
+	}
+	for _, id := range append(ofType(template, "AWS::IAM::Role"), ofType(template, "AWS::IAM::Policy")...) {
+		if !strings.HasPrefix(id, "EventRulesStartRole") {
+			t.Errorf("%s is made", id)
 		}
 	}
 	for path, want := range map[string]string{
@@ -73,6 +80,11 @@ func TestSuppliedResourcesAreUsedAndNotMade(t *testing.T) {
 	} {
 		if got := property(template, "AWS::SSM::Document", path); got != want {
 			t.Errorf("%s is %s, not %s", path, got, want)
+		}
+	}
+	for _, id := range ofType(template, "AWS::Events::Rule") {
+		if got := property(template, id, "Targets.0.Arn"); got != "arn:aws:sns:us-east-1:123456789012:my-alerts" {
+			t.Errorf("%s tells %s", id, got)
 		}
 	}
 	if got := property(template, "AWS::SSM::Document", "Content.mainSteps.3.inputs.CloudWatchLogsLogGroupArn"); !strings.Contains(got, ":log-group:my-log-group:*") {

@@ -15,8 +15,10 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/alerting"
 	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/logstore"
+	"github.com/trailguard/trailguard/constructs/remediation"
 	"github.com/trailguard/trailguard/constructs/trail"
 )
 
@@ -109,6 +111,27 @@ type TrailGuardProps struct {
 	// Default: - a new role is created that may do what the runbook does, on the one trail.
 	AutomationRole awsiam.IRole
 
+	// RepairOnEvents tells whether tampering starts the runbook within seconds, through EventBridge.
+	//
+	// Default: - it does. Config repairs the trail in either case.
+	RepairOnEvents *bool
+
+	// AlertTopic is an existing topic that is told of tampering and repairs. An imported topic, and the key of an encrypted
+	// one, must already let events.amazonaws.com and cloudwatch.amazonaws.com publish.
+	//
+	// Default: - a new topic is created, encrypted with a key of its own.
+	AlertTopic awssns.ITopic
+
+	// AlertEmailAddresses are told by e-mail, once each has confirmed its subscription.
+	//
+	// Default: - nobody is told by e-mail.
+	AlertEmailAddresses *[]*string
+
+	// AlertSubscriptions are further subscriptions of the alert topic.
+	//
+	// Default: - there are none.
+	AlertSubscriptions *[]awssns.ITopicSubscription
+
 	// MaximumExecutionFrequency is how often the two periodic Config rules look at the trail.
 	//
 	// Default: - every hour.
@@ -177,7 +200,9 @@ func (p *TrailGuardProps) Validate() error {
 		props.checkDataResources(),
 		props.checkInsightTypes(),
 		props.checkCloudWatchLogs(),
-		props.detection().Validate(),
+		props.configRules().Validate(),
+		props.remediation().Validate(),
+		props.alertTopic().Validate(),
 	)
 }
 
@@ -192,6 +217,9 @@ func resolve(p *TrailGuardProps) *TrailGuardProps {
 	}
 	if props.InsightTypes == nil {
 		props.InsightTypes = insightTypes
+	}
+	if props.RemovalPolicy == "" {
+		props.RemovalPolicy = awscdk.RemovalPolicy_RETAIN
 	}
 	return &props
 }
@@ -211,14 +239,28 @@ func (p *TrailGuardProps) logStore() *logstore.LogStoreProps {
 	}
 }
 
-func (p *TrailGuardProps) detection() *detection.DetectionProps {
-	return &detection.DetectionProps{
-		MaximumExecutionFrequency:         p.MaximumExecutionFrequency,
+func (p *TrailGuardProps) configRules() *detection.ConfigRulesProps {
+	return &detection.ConfigRulesProps{
+		MaximumExecutionFrequency:   p.MaximumExecutionFrequency,
+		CreateConfigurationRecorder: p.CreateConfigurationRecorder,
+	}
+}
+
+func (p *TrailGuardProps) remediation() *remediation.RemediationProps {
+	return &remediation.RemediationProps{
 		MaximumAutomaticAttempts:          p.MaximumAutomaticAttempts,
 		RetryAttempt:                      p.RetryAttempt,
 		ConcurrentExecutionRatePercentage: p.ConcurrentExecutionRatePercentage,
 		ErrorPercentage:                   p.ErrorPercentage,
-		CreateConfigurationRecorder:       p.CreateConfigurationRecorder,
+	}
+}
+
+func (p *TrailGuardProps) alertTopic() *alerting.TopicProps {
+	return &alerting.TopicProps{
+		AlertTopic:          p.AlertTopic,
+		AlertEmailAddresses: p.AlertEmailAddresses,
+		AlertSubscriptions:  p.AlertSubscriptions,
+		RemovalPolicy:       p.RemovalPolicy,
 	}
 }
 

@@ -6,13 +6,16 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/alerting"
 	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/logstore"
 	"github.com/trailguard/trailguard/constructs/remediation"
@@ -36,27 +39,39 @@ type TrailGuard interface {
 	Runbook() awsssm.CfnDocument
 	// Rules are the Config rules that compare the trail with its declared state.
 	Rules() []awsconfig.CfnConfigRule
+	// AlertTopic is the topic that is told of tampering and repairs.
+	AlertTopic() awssns.ITopic
 	// GrantReadLogs lets the grantee list, read and decrypt the log files.
 	GrantReadLogs(grantee awsiam.IGrantable) awsiam.Grant
+	// OnTampering defines a rule for every call that can stop, delete or weaken the trail.
+	OnTampering(id *string, options *awsevents.OnEventOptions) awsevents.Rule
+	// OnRepaired defines a rule for repairs that have succeeded.
+	OnRepaired(id *string, options *awsevents.OnEventOptions) awsevents.Rule
+	// OnRepairFailed defines a rule for repairs that have failed, timed out or were cancelled.
+	OnRepairFailed(id *string, options *awsevents.OnEventOptions) awsevents.Rule
 }
 
 type trailGuard struct {
 	constructs.Construct
-	props       *TrailGuardProps
-	settings    trail.Settings
-	logStore    logstore.LogStore
-	delivery    delivery
-	remediation remediation.Remediation
-	detection   detection.Detection
+	props          *TrailGuardProps
+	settings       trail.Settings
+	logStore       logstore.LogStore
+	delivery       delivery
+	automationRole awsiam.IRole
+	configRules    detection.ConfigRules
+	remediation    remediation.Remediation
+	alertTopic     awssns.ITopic
+	eventRules     detection.EventRules
 }
 
 // NewTrailGuard defines a TrailGuard. It panics where props.Validate returns an error. Nil props guard a trail with the
 // settings that AWS recommends.
 //
 //	trail ──writes──► LogStore (Bucket, Key)
-//	  ▲  └──seen by──► Detection (Config rules)
-//	  │                     │ starts
-//	  └──restored by── Remediation (Runbook, Role)
+//	  ▲  ├──seen by──► ConfigRules (each hour, on change) ─┐
+//	  │  └──seen by──► EventRules (within seconds) ────────┤ start
+//	  └──────────restored by── Remediation (Runbook) ◄─────┘
+//	                                 └──told to──► Alerting (Topic)
 //
 // The trail itself is not a resource of the stack: the runbook creates it, so that it can also put it back.
 func NewTrailGuard(scope constructs.Construct, id *string, props *TrailGuardProps) TrailGuard {
@@ -69,8 +84,13 @@ func NewTrailGuard(scope constructs.Construct, id *string, props *TrailGuardProp
 	this.logStore = logstore.NewLogStore(this, jsii.String("LogStore"), this.props.logStore())
 	this.delivery = this.newDelivery()
 	this.settings = this.declaredSettings()
+	this.automationRole = remediation.NewRole(this, jsii.String("AutomationRole"), this.settings, this.props.AutomationRole)
+	this.configRules = this.newConfigRules()
 	this.remediation = this.newRemediation()
-	this.detection = this.newDetection()
+	alerts := constructs.NewConstruct(this, jsii.String("Alerting"))
+	this.alertTopic = alerting.NewTopic(alerts, this.props.alertTopic())
+	this.eventRules = this.newEventRules()
+	this.newNotices(alerts)
 	this.newOutputs()
 	return this
 }
@@ -79,9 +99,10 @@ func (g *trailGuard) TrailName() *string               { return jsii.String(g.se
 func (g *trailGuard) TrailArn() *string                { return jsii.String(g.settings.ARN) }
 func (g *trailGuard) LogBucket() awss3.IBucket         { return g.logStore.Bucket() }
 func (g *trailGuard) LogKey() awskms.IKey              { return g.logStore.Key() }
-func (g *trailGuard) AutomationRole() awsiam.IRole     { return g.remediation.Role() }
+func (g *trailGuard) AutomationRole() awsiam.IRole     { return g.automationRole }
 func (g *trailGuard) Runbook() awsssm.CfnDocument      { return g.remediation.Runbook() }
-func (g *trailGuard) Rules() []awsconfig.CfnConfigRule { return g.detection.Rules() }
+func (g *trailGuard) Rules() []awsconfig.CfnConfigRule { return g.configRules.All() }
+func (g *trailGuard) AlertTopic() awssns.ITopic        { return g.alertTopic }
 
 func (g *trailGuard) GrantReadLogs(grantee awsiam.IGrantable) awsiam.Grant {
 	return g.logStore.GrantRead(grantee)
@@ -108,23 +129,45 @@ func (g *trailGuard) declaredSettings() trail.Settings {
 	return settings
 }
 
-func (g *trailGuard) newRemediation() remediation.Remediation {
-	return remediation.NewRemediation(g, jsii.String("Remediation"), &remediation.RemediationProps{
-		Settings: g.settings,
-		Role:     g.props.AutomationRole,
-	})
-}
-
-func (g *trailGuard) newDetection() detection.Detection {
-	props := g.props.detection()
+func (g *trailGuard) newConfigRules() detection.ConfigRules {
+	props := g.props.configRules()
 	props.Settings = g.settings
-	props.Runbook = g.remediation.Runbook()
-	props.Parameters = g.remediation.Parameters()
-	props.Requires = append(g.delivery.policies, g.remediation.Role())
+	props.Requires = append(g.delivery.policies, g.automationRole)
 	if policy := g.logStore.Policy(); policy != nil {
 		props.Requires = append(props.Requires, policy)
 	}
-	return detection.NewDetection(g, jsii.String("Detection"), props)
+	return detection.NewConfigRules(g, jsii.String("ConfigRules"), props)
+}
+
+func (g *trailGuard) newRemediation() remediation.Remediation {
+	props := g.props.remediation()
+	props.Settings = g.settings
+	props.Role = g.automationRole
+	props.Rules = g.configRules
+	return remediation.NewRemediation(g, jsii.String("Remediation"), props)
+}
+
+func (g *trailGuard) newEventRules() detection.EventRules {
+	return detection.NewEventRules(g, jsii.String("EventRules"), &detection.EventRulesProps{
+		Settings:       g.settings,
+		AutomationRole: g.automationRole,
+		Runbook:        g.remediation.Runbook(),
+		RunbookInput:   g.remediation.EventInput(),
+		ConfigRules:    g.configRules,
+		AlertTopic:     g.alertTopic,
+		RepairOnEvents: g.props.RepairOnEvents,
+	})
+}
+
+func (g *trailGuard) newNotices(scope constructs.Construct) {
+	alerting.NewNotices(scope, &alerting.NoticesProps{
+		TrailName:       g.settings.Name,
+		Topic:           g.alertTopic,
+		Runbook:         g.remediation.Runbook(),
+		ConfigRules:     g.configRules,
+		Tampering:       g.eventRules.Tampering(),
+		DeadLetterQueue: g.eventRules.DeadLetterQueue(),
+	})
 }
 
 // newOutputs tells people, and the fire drill, what the guard is made of.
@@ -143,6 +186,7 @@ func (g *trailGuard) newOutputs() {
 		{"LogKeyArn", g.LogKey().KeyArn()},
 		{"AutomationRoleArn", g.AutomationRole().RoleArn()},
 		{"RunbookName", g.Runbook().Ref()},
+		{"AlertTopicArn", g.AlertTopic().TopicArn()},
 		{"ConfigRuleNames", awscdk.Fn_Join(jsii.String(","), &rules)},
 	} {
 		awscdk.NewCfnOutput(g, jsii.String(output.id), &awscdk.CfnOutputProps{Value: output.value})

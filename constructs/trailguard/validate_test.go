@@ -47,6 +47,7 @@ func TestBadPropsGetTheirErrors(t *testing.T) {
 		{"retry time", trailguard.TrailGuardProps{RetryAttempt: awscdk.Duration_Days(jsii.Number(32))}, "RetryAttempt: 2764800 is out of range: use a whole number of seconds from 1 to 2678000"},
 		{"concurrency", trailguard.TrailGuardProps{ConcurrentExecutionRatePercentage: jsii.Number(0)}, "ConcurrentExecutionRatePercentage: 0 is out of range: use a whole number of percent from 1 to 100"},
 		{"errors", trailguard.TrailGuardProps{ErrorPercentage: jsii.Number(50.5)}, "ErrorPercentage: 50.5 is out of range: use a whole number of percent from 1 to 100"},
+		{"e-mail address", trailguard.TrailGuardProps{AlertEmailAddresses: jsii.Strings("a@example.com", "security")}, `AlertEmailAddresses[1]: "security" is not an e-mail address: use one such as security@example.com`},
 		{"several at once", trailguard.TrailGuardProps{TrailName: jsii.String("x"), InsightTypes: []trailguard.InsightType{"Gut"}, ErrorPercentage: jsii.Number(101)},
 			`TrailName: "x" is not a trail name: ` + nameRule + "\n" +
 				`InsightTypes[0]: "Gut" is not a type of Insights: use ApiCallRateInsight or ApiErrorRateInsight` + "\n" +

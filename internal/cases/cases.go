@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/trailguard"
@@ -28,6 +29,7 @@ func All() []Case {
 		{Name: "default", Props: defaults},
 		{Name: "everything", Props: everything},
 		{Name: "supplied", Props: supplied},
+		{Name: "config-only", Props: configOnly},
 		{Name: "organization", Props: organization},
 		{Name: "govcloud", Region: "us-gov-west-1", Props: defaults},
 		{Name: "china", Region: "cn-north-1", Props: defaults},
@@ -54,6 +56,10 @@ func (c Case) environment() *awscdk.Environment {
 
 func defaults(awscdk.Stack) *trailguard.TrailGuardProps { return nil }
 
+func configOnly(awscdk.Stack) *trailguard.TrailGuardProps {
+	return &trailguard.TrailGuardProps{RepairOnEvents: jsii.Bool(false)}
+}
+
 func organization(awscdk.Stack) *trailguard.TrailGuardProps {
 	return &trailguard.TrailGuardProps{
 		TrailName:      jsii.String("org-trail"),
@@ -78,6 +84,9 @@ func everything(stack awscdk.Stack) *trailguard.TrailGuardProps {
 		ExpireAfter:                       awscdk.Duration_Days(jsii.Number(2557)),
 		ObjectLockRetention:               awss3.ObjectLockRetention_Compliance(awscdk.Duration_Days(jsii.Number(365))),
 		RemovalPolicy:                     awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
+		RepairOnEvents:                    jsii.Bool(true),
+		AlertEmailAddresses:               jsii.Strings("security@example.com"),
+		AlertSubscriptions:                &[]awssns.ITopicSubscription{awssnssubscriptions.NewUrlSubscription(jsii.String("https://example.com/alerts"), nil)},
 		MaximumExecutionFrequency:         awsconfig.MaximumExecutionFrequency_TWENTY_FOUR_HOURS,
 		MaximumAutomaticAttempts:          jsii.Number(10),
 		RetryAttempt:                      awscdk.Duration_Minutes(jsii.Number(10)),
@@ -95,6 +104,7 @@ func supplied(stack awscdk.Stack) *trailguard.TrailGuardProps {
 		AutomationRole:     awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String("arn:aws:iam::123456789012:role/my-automation-role"), &awsiam.FromRoleArnOptions{Mutable: jsii.Bool(false)}),
 		SnsTopic:           awssns.Topic_FromTopicArn(stack, jsii.String("Topic"), jsii.String("arn:aws:sns:us-east-1:123456789012:my-topic")),
 		CloudWatchLogGroup: awslogs.LogGroup_FromLogGroupName(stack, jsii.String("Events"), jsii.String("my-log-group")),
+		AlertTopic:         awssns.Topic_FromTopicArn(stack, jsii.String("AlertTopic"), jsii.String("arn:aws:sns:us-east-1:123456789012:my-alerts")),
 		CloudWatchLogsRole: awsiam.Role_FromRoleArn(stack, jsii.String("LogsRole"), jsii.String("arn:aws:iam::123456789012:role/my-logs-role"), &awsiam.FromRoleArnOptions{Mutable: jsii.Bool(false)}),
 	}
 }

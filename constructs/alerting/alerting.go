@@ -1,0 +1,132 @@
+// Package alerting tells people: the topic, who may publish to it, and what is told besides tampering.
+package alerting
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// TopicProps are the properties of the topic that is told.
+type TopicProps struct {
+	// AlertTopic is an existing topic. An imported topic, and the key of an encrypted one, must already let
+	// events.amazonaws.com and cloudwatch.amazonaws.com publish.
+	//
+	// Default: - a new topic is created, encrypted with a key of its own.
+	AlertTopic awssns.ITopic
+
+	// AlertEmailAddresses are told by e-mail, once each has confirmed its subscription.
+	//
+	// Default: - nobody is told by e-mail.
+	AlertEmailAddresses *[]*string
+
+	// AlertSubscriptions are further subscriptions of the topic.
+	//
+	// Default: - there are none.
+	AlertSubscriptions *[]awssns.ITopicSubscription
+
+	// RemovalPolicy is what becomes of the new key when it is taken out of the stack.
+	RemovalPolicy awscdk.RemovalPolicy
+}
+
+var emailAddress = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
+
+// Validate returns an error that names every property that cannot be used, nil where there is none.
+func (p *TopicProps) Validate() error {
+	if p.AlertEmailAddresses == nil {
+		return nil
+	}
+	var problems []error
+	for i, address := range *p.AlertEmailAddresses {
+		if address == nil || !emailAddress.MatchString(*address) && !*awscdk.Token_IsUnresolved(address) {
+			shown := ""
+			if address != nil {
+				shown = *address
+			}
+			problems = append(problems, fmt.Errorf("AlertEmailAddresses[%d]: %q is not an e-mail address: use one such as security@example.com", i, shown))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// NewTopic defines the topic that is told, or completes the given one. Only the account's EventBridge rules and CloudWatch
+// alarms may publish to it, and only over TLS.
+//
+//	EventBridge rules, alarms ──publish──► topic (encrypted with Key) ──► subscriptions
+func NewTopic(scope constructs.Construct, props *TopicProps) awssns.ITopic {
+	topic := props.AlertTopic
+	if topic == nil {
+		topic = awssns.NewTopic(scope, jsii.String("Topic"), &awssns.TopicProps{
+			MasterKey:  newKey(scope, props.RemovalPolicy),
+			EnforceSSL: jsii.Bool(true),
+		})
+	}
+	added := topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("TellPeople"),
+		Principals: publishers(),
+		Actions:    jsii.Strings("sns:Publish"),
+		Resources:  &[]*string{topic.TopicArn()},
+		Conditions: ofThisAccount(scope),
+	}))
+	if !*added.StatementAdded {
+		awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("trailguard:importedAlertTopic"), jsii.String(
+			"AlertTopic is imported, so its policy cannot be changed here: give it the statement that the README lists"))
+	}
+	if props.AlertEmailAddresses != nil {
+		for i, address := range *props.AlertEmailAddresses {
+			awssns.NewSubscription(scope, jsii.String(fmt.Sprintf("Email%d", i)), &awssns.SubscriptionProps{
+				Topic: topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: address,
+			})
+		}
+	}
+	if props.AlertSubscriptions != nil {
+		for _, subscription := range *props.AlertSubscriptions {
+			topic.AddSubscription(subscription)
+		}
+	}
+	return topic
+}
+
+// newKey is a key apart from the log's: whoever disables that one must not silence the alarm about it. The AWS managed key of
+// SNS cannot be used by EventBridge. In a key policy the resource * is the key itself.
+// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+func newKey(scope constructs.Construct, removalPolicy awscdk.RemovalPolicy) awskms.IKey {
+	key := awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     removalPolicy,
+	})
+	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("TellPeople"),
+		Principals: publishers(),
+		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"),
+		Resources:  jsii.Strings("*"),
+		Conditions: ofThisAccount(scope),
+	}), nil)
+	return key
+}
+
+func publishers() *[]awsiam.IPrincipal {
+	return &[]awsiam.IPrincipal{
+		awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil),
+		awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil),
+	}
+}
+
+// ofThisAccount allows the rules and alarms of the stack's account and Region only.
+func ofThisAccount(scope constructs.Construct) *map[string]interface{} {
+	stack := awscdk.Stack_Of(scope)
+	return &map[string]interface{}{
+		"StringEquals": map[string]interface{}{"aws:SourceAccount": stack.Account()},
+		"ArnLike": map[string]interface{}{"aws:SourceArn": []*string{
+			stack.FormatArn(&awscdk.ArnComponents{Service: jsii.String("events"), Resource: jsii.String("rule"), ResourceName: jsii.String("*")}),
+			stack.FormatArn(&awscdk.ArnComponents{Service: jsii.String("cloudwatch"), Resource: jsii.String("alarm"), ResourceName: jsii.String("*"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME}),
+		}},
+	}
+}

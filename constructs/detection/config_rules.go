@@ -1,0 +1,173 @@
+// Package detection notices that the trail is not as declared: Config rules, which are certain, and EventBridge rules,
+// which are fast.
+package detection
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/constructs/trail"
+)
+
+// ConfigRulesProps are the properties of ConfigRules.
+type ConfigRulesProps struct {
+	// Settings is the declared state of the trail.
+	Settings trail.Settings
+
+	// Requires is what the runbook needs to succeed. The rules wait for it: Config evaluates a new rule at once and
+	// remediates at once, and after MaximumAutomaticAttempts failures it stops for good.
+	Requires []constructs.IDependable
+
+	// MaximumExecutionFrequency is how often the two periodic Config rules look at the trail.
+	//
+	// Default: - every hour.
+	MaximumExecutionFrequency awsconfig.MaximumExecutionFrequency
+
+	// CreateConfigurationRecorder creates a configuration recorder that records trails only, and its delivery channel.
+	// An account has at most one of each in a Region.
+	//
+	// Default: - the account's own recorder is used, and it must record AWS::CloudTrail::Trail.
+	CreateConfigurationRecorder *bool
+}
+
+// ConfigRules are the Config rules that compare one trail with its declared state.
+type ConfigRules interface {
+	constructs.Construct
+	// TrailEnabled reports on the account: whether the trail logs to its bucket.
+	TrailEnabled() awsconfig.CfnConfigRule
+	// SecurityTrailEnabled reports on the account: whether a trail logs all management events with every security setting.
+	SecurityTrailEnabled() awsconfig.CfnConfigRule
+	// TrailSettings reports on the trail: whether it has every declared setting.
+	TrailSettings() awsconfig.CfnConfigRule
+	// All are the three rules.
+	All() []awsconfig.CfnConfigRule
+}
+
+type configRules struct {
+	constructs.Construct
+	props                *ConfigRulesProps
+	trailEnabled         awsconfig.CfnConfigRule
+	securityTrailEnabled awsconfig.CfnConfigRule
+	trailSettings        awsconfig.CfnConfigRule
+}
+
+// NewConfigRules defines ConfigRules. It panics where props.Validate returns an error.
+//
+//	Requires ◄──wait for── TrailEnabled, SecurityTrailEnabled (periodic), TrailSettings (on change)
+func NewConfigRules(scope constructs.Construct, id *string, props *ConfigRulesProps) ConfigRules {
+	if err := props.Validate(); err != nil {
+		panic(fmt.Errorf("ConfigRules %q: %w", *id, err))
+	}
+
+	this := &configRules{props: props}
+	constructs.NewConstruct_Override(this, scope, id)
+	requires := props.Requires
+	if props.CreateConfigurationRecorder != nil && *props.CreateConfigurationRecorder {
+		requires = append(requires, newRecorder(this, jsii.String("Recorder")))
+	}
+	this.trailEnabled = this.newTrailEnabled()
+	this.securityTrailEnabled = this.newSecurityTrailEnabled()
+	this.trailSettings = this.newTrailSettings()
+	for _, rule := range this.All() {
+		rule.Node().AddDependency(requires...)
+	}
+	return this
+}
+
+func (r *configRules) TrailEnabled() awsconfig.CfnConfigRule         { return r.trailEnabled }
+func (r *configRules) SecurityTrailEnabled() awsconfig.CfnConfigRule { return r.securityTrailEnabled }
+func (r *configRules) TrailSettings() awsconfig.CfnConfigRule        { return r.trailSettings }
+
+func (r *configRules) All() []awsconfig.CfnConfigRule {
+	return []awsconfig.CfnConfigRule{r.trailEnabled, r.securityTrailEnabled, r.trailSettings}
+}
+
+// Validate returns an error that names every property that cannot be used, nil where there is none.
+func (p *ConfigRulesProps) Validate() error {
+	switch p.MaximumExecutionFrequency {
+	case "", awsconfig.MaximumExecutionFrequency_ONE_HOUR, awsconfig.MaximumExecutionFrequency_THREE_HOURS,
+		awsconfig.MaximumExecutionFrequency_SIX_HOURS, awsconfig.MaximumExecutionFrequency_TWELVE_HOURS,
+		awsconfig.MaximumExecutionFrequency_TWENTY_FOUR_HOURS:
+		return nil
+	}
+	return fmt.Errorf("MaximumExecutionFrequency: %q is not a frequency: "+
+		"use ONE_HOUR, THREE_HOURS, SIX_HOURS, TWELVE_HOURS or TWENTY_FOUR_HOURS", p.MaximumExecutionFrequency)
+}
+
+// newTrailEnabled notices a trail that is deleted, stopped, or sends its log files elsewhere. Without the bucket, any other
+// trail of the account would satisfy it.
+// https://docs.aws.amazon.com/config/latest/developerguide/cloudtrail-enabled.html
+func (r *configRules) newTrailEnabled() awsconfig.CfnConfigRule {
+	parameters := map[string]any{"s3BucketName": r.props.Settings.S3BucketName}
+	if arn := r.props.Settings.SNSTopicARN; arn != "" {
+		parameters["snsTopicArn"] = arn
+	}
+	if arn := r.props.Settings.CloudWatchLogsLogGroupARN; arn != "" {
+		parameters["cloudWatchLogsLogGroupArn"] = arn
+	}
+	return awsconfig.NewCfnConfigRule(r, jsii.String("TrailEnabled"), &awsconfig.CfnConfigRuleProps{
+		Description:               jsii.String("The trail " + r.props.Settings.Name + " is logging to its bucket"),
+		Source:                    managedRule("CLOUD_TRAIL_ENABLED"),
+		InputParameters:           parameters,
+		MaximumExecutionFrequency: r.frequency(),
+	})
+}
+
+// newSecurityTrailEnabled notices weakened settings and narrowed event selectors.
+// https://docs.aws.amazon.com/config/latest/developerguide/cloudtrail-security-trail-enabled.html
+func (r *configRules) newSecurityTrailEnabled() awsconfig.CfnConfigRule {
+	return awsconfig.NewCfnConfigRule(r, jsii.String("SecurityTrailEnabled"), &awsconfig.CfnConfigRuleProps{
+		Description:               jsii.String("A trail with every security setting logs all management events"),
+		Source:                    managedRule("CLOUDTRAIL_SECURITY_TRAIL_ENABLED"),
+		MaximumExecutionFrequency: r.frequency(),
+	})
+}
+
+// newTrailSettings compares every recorded setting of the trail, each time that Config records a change.
+func (r *configRules) newTrailSettings() awsconfig.CfnConfigRule {
+	return awsconfig.NewCfnConfigRule(r, jsii.String("TrailSettings"), &awsconfig.CfnConfigRuleProps{
+		Description: jsii.String("The trail " + r.props.Settings.Name + " has the declared settings"),
+		Scope: &awsconfig.CfnConfigRule_ScopeProperty{
+			ComplianceResourceTypes: jsii.Strings("AWS::CloudTrail::Trail"),
+		},
+		Source: &awsconfig.CfnConfigRule_SourceProperty{
+			Owner: jsii.String("CUSTOM_POLICY"),
+			CustomPolicyDetails: &awsconfig.CfnConfigRule_CustomPolicyDetailsProperty{
+				PolicyRuntime: jsii.String("guard-2.x.x"),
+				PolicyText:    jsii.String(guardPolicy(r.props.Settings)),
+			},
+			SourceDetails: []any{&awsconfig.CfnConfigRule_SourceDetailProperty{
+				EventSource: jsii.String("aws.config"),
+				MessageType: jsii.String("ConfigurationItemChangeNotification"),
+			}},
+		},
+	})
+}
+
+// frequency is the frequency as Config spells it: ONE_HOUR is One_Hour.
+func (r *configRules) frequency() *string {
+	frequency := r.props.MaximumExecutionFrequency
+	if frequency == "" {
+		frequency = awsconfig.MaximumExecutionFrequency_ONE_HOUR
+	}
+	words := strings.Split(string(frequency), "_")
+	for i, word := range words {
+		words[i] = word[:1] + strings.ToLower(word[1:])
+	}
+	spelled := strings.Join(words, "_")
+	if spelled == "Twenty_Four_Hours" {
+		spelled = "TwentyFour_Hours"
+	}
+	return &spelled
+}
+
+func managedRule(identifier string) *awsconfig.CfnConfigRule_SourceProperty {
+	return &awsconfig.CfnConfigRule_SourceProperty{
+		Owner:            jsii.String("AWS"),
+		SourceIdentifier: jsii.String(identifier),
+	}
+}
