@@ -19,14 +19,16 @@ import (
 var accepted = []struct{ rule, path, reason string }{
 	{"S3BucketReplicationEnabled", "Bucket", "A copy in another Region or account is the owner's choice of place and price: it belongs on a supplied LogBucket."},
 	{"S3DefaultEncryptionKMS", "LogStore/ServerAccessLogsBucket", "S3 does not deliver server access logs to a bucket whose default encryption is SSE-KMS."},
-	{"S3DefaultEncryptionKMS", "Detection/Recorder/Bucket", "The bucket holds copies of configuration items, which Config keeps and shows; they contain no log data."},
-	{"S3BucketLoggingEnabled", "Detection/Recorder/Bucket", "The bucket holds copies of configuration items; the guarded trail records who changes its settings."},
-	{"S1", "Detection/Recorder/Bucket", "The bucket holds copies of configuration items; the guarded trail records who changes its settings."},
+	{"S3DefaultEncryptionKMS", "ConfigRules/Recorder/Bucket", "The bucket holds copies of configuration items, which Config keeps and shows; they contain no log data."},
+	{"S3BucketLoggingEnabled", "ConfigRules/Recorder/Bucket", "The bucket holds copies of configuration items; the guarded trail records who changes its settings."},
+	{"S1", "ConfigRules/Recorder/Bucket", "The bucket holds copies of configuration items; the guarded trail records who changes its settings."},
 	{"IAMNoInlinePolicy", "DefaultPolicy", "The permissions belong to the one role and must live and die with it; a managed policy could be attached elsewhere."},
-	{"IAM4", "Detection/Recorder/Role", "Config's managed rules call a changing set of reads with the recorder's role; AWS keeps the managed policy in step."},
-	{"IAM5[Resource::<DetectionRecorderBucket", "Detection/Recorder/Role/DefaultPolicy", "Config names its files itself; the wildcard ends at the account's Config folder."},
+	{"IAM4", "ConfigRules/Recorder/Role", "Config's managed rules call a changing set of reads with the recorder's role; AWS keeps the managed policy in step."},
+	{"IAM5[Resource::<ConfigRulesRecorderBucket", "ConfigRules/Recorder/Role/DefaultPolicy", "Config names its files itself; the wildcard ends at the account's Config folder."},
 	{"IAM5[Resource::arn:<AWS::Partition>:logs:", "CloudWatchLogsRole/DefaultPolicy", "CloudTrail names its log streams itself; the wildcard ends at its documented prefix."},
-	{"IAM5[Resource::*]", "Remediation/Role/DefaultPolicy", "For an organization trail CloudTrail asks for three Organizations reads that take no resource."},
+	{"IAM5[Resource::*]", "AutomationRole/DefaultPolicy", "config:DeleteRemediationExceptions takes no resource; nor do the three Organizations reads that CloudTrail asks for in the case of an organization trail."},
+	{"IAM5[Resource::arn:<AWS::Partition>:ssm:", "EventRules/StartRole/DefaultPolicy", "The wildcard is the version of the one runbook, which has no other form without a version."},
+	{"SQS3", "EventRules/DeadLetterQueue", "The queue is itself the dead-letter queue, of EventBridge targets."},
 }
 
 func TestNagPacksFindNothingThatIsNotAccepted(t *testing.T) {

@@ -277,7 +277,7 @@ func (x *Execution) Step(ctx context.Context) (done bool) {
 		x.since = now
 	}
 	r := s.action.attempt(&attempt{ctx: ctx, x: x, step: s, since: x.since})
-	x.polling = false
+	x.polling = r.again
 	record.FailureMessage = ""
 	if r.err != nil {
 		record.FailureMessage = r.err.Error()

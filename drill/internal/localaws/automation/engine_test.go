@@ -437,23 +437,28 @@ func TestBothReadingsOfASelectorThatMatchesNothing(t *testing.T) {
 		{"name": "Own", "action": "aws:sleep", "inputs": {"Duration": "PT1S"}, "isEnd": true},
 		{"name": "Foreign", "action": "aws:waitForAwsResourceProperty", "timeoutSeconds": 20, "inputs": {"Service": "cloudtrail", "Api": "GetTrail", "Name": "t",
 			"PropertySelector": "$.Trail.KmsKeyId", "DesiredValues": ["key"]}}]}`
-	script := func() *script {
+	appears := func() *script {
 		return &script{answers: map[string][]string{"GetTrail": {`{"Trail":{}}`, `{"Trail":{}}`, `{"Trail":{"KmsKeyId":"key"}}`}}}
 	}
 
-	e := newEngine(script())
+	e := newEngine(appears())
 	x := run(t, e, document, nil)
 	expect(t, "FailStep", x.FailureMessage, "step Find: cloudtrail GetTrail: the selector $.Trail.KmsKeyId of output KeyId matches nothing")
 	expect(t, "FailStep", x.Status, Failed)
 
-	e = newEngine(script())
+	e = newEngine(appears())
 	e.UnmatchedSelector = EmptyOutput
 	x = run(t, e, document, nil)
 	expect(t, "EmptyOutput", stepNames(x), []string{"Find Success", "Choose Success", "Foreign Success"})
 	expect(t, "EmptyOutput", x.Steps[0].Outputs, map[string]any{"KeyId": "", "Organization": ""})
 
+	e = newEngine(&script{answers: map[string][]string{"GetTrail": {`{"Trail":{}}`}}})
+	e.UnmatchedSelector = EmptyOutput
+	x = run(t, e, strings.Replace(document, `["key"]`, `[""]`, 1), nil)
+	expect(t, "EmptyOutput of a wait for the empty string", x.Status, TimedOut)
+
 	waits := `{"schemaVersion": "0.3", "mainSteps": [` + document[strings.Index(document, `{"name": "Foreign"`):]
-	x = run(t, newEngine(script()), waits, nil)
+	x = run(t, newEngine(appears()), waits, nil)
 	expect(t, "FailStep of a wait", x.FailureMessage, "step Foreign: cloudtrail GetTrail: the selector $.Trail.KmsKeyId matches nothing")
 }
 
@@ -474,6 +479,24 @@ func TestSelectorsGiveListsMapsAndItems(t *testing.T) {
 	expect(t, "outputs", x.Steps[0].Outputs, map[string]any{
 		"First": false, "Selectors": []any{first, second}, "Selector": second,
 		"Kinds": []any{"All", "ReadOnly"}, "Excluded": []any{"kms.amazonaws.com"},
+	})
+}
+
+func TestTimesAndNumbersAreExportedAndVariablesFilledIn(t *testing.T) {
+	document := `{"schemaVersion": "0.3", "mainSteps": [
+		{"name": "Find", "action": "aws:executeAwsApi", "inputs": {"Service": "kms", "Api": "DescribeKey",
+			"KeyId": "{{ global:REGION }}/{{ global:DATE_TIME }}/{{automation:EXECUTION_ID}}"}, "outputs": [
+			{"Name": "Deletion", "Selector": "$.KeyMetadata.DeletionDate", "Type": "String"},
+			{"Name": "Window", "Selector": "$.KeyMetadata.PendingDeletionWindowInDays", "Type": "Integer"}]},
+		{"name": "Check", "action": "aws:assertAwsResourceProperty", "inputs": {"Service": "kms", "Api": "DescribeKey",
+			"KeyId": "{{ Find.Window }} {{ Find.Deletion }}", "PropertySelector": "$.KeyMetadata.PendingDeletionWindowInDays", "DesiredValues": ["7", "30"]}}]}`
+	cloud := &script{answers: map[string][]string{"DescribeKey": {`{"KeyMetadata":{"KeyId":"k","DeletionDate":1714564800,"PendingDeletionWindowInDays":30}}`}}}
+	x := run(t, newEngine(cloud), document, nil)
+	expect(t, "message", x.FailureMessage, "")
+	expect(t, "outputs", x.Steps[0].Outputs, map[string]any{"Deletion": "2024-05-01T12:00:00Z", "Window": int64(30)})
+	expect(t, "sent", cloud.sent, []string{
+		`DescribeKey {"KeyId":"us-east-1/2024-05-01_12.00.00/` + x.ID + `"}`,
+		`DescribeKey {"KeyId":"30 2024-05-01T12:00:00Z"}`,
 	})
 }
 
