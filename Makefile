@@ -29,8 +29,8 @@ lint: setup
 	go tool staticcheck $(MODULES)
 	.venv/bin/cfn-lint --regions us-east-1 -- $(GOLDEN)
 
-bench: setup $(DRILL)
-	@go run ./review/bench
+bench: setup
+	@go run ./drill/cmd/bench
 
 # Rewrites the golden templates and the runbook's JSON: their difference is what a reviewer reads.
 update:

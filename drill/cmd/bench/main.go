@@ -1,0 +1,152 @@
+// Command bench measures what TrailGuard costs: time and memory of a synthesis, size of the template, steps and calls of a
+// repair, and time of a build. It prints ratios of figures that were taken in the one run; a figure by itself says as much
+// about the machine.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+func main() {
+	ctx := context.Background()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	folder, err := os.MkdirTemp("", "trailguard-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	for _, part := range []func(context.Context, string) error{builds, syntheses, templates, repairs} {
+		if err := part(ctx, folder); err != nil {
+			return err
+		}
+		fmt.Println()
+	}
+	return nil
+}
+
+// measured is what one command took.
+type measured struct {
+	wall time.Duration
+	// memory is the size of the largest process of the command.
+	memory int64
+}
+
+func measure(ctx context.Context, environment []string, name string, arguments ...string) (measured, error) {
+	command := exec.CommandContext(ctx, name, arguments...)
+	command.Env = append(os.Environ(), environment...)
+	start := time.Now()
+	if output, err := command.CombinedOutput(); err != nil {
+		return measured{}, fmt.Errorf("running %s: %w\n%s", name, err, output)
+	}
+	usage := command.ProcessState.SysUsage().(*syscall.Rusage)
+	memory := usage.Maxrss
+	if runtime.GOOS == "linux" { // kilobytes there, bytes elsewhere
+		memory *= 1024
+	}
+	return measured{wall: time.Since(start), memory: memory}, nil
+}
+
+func builds(ctx context.Context, folder string) error {
+	app := filepath.Join(folder, "app")
+	cold, err := measure(ctx, []string{"GOCACHE=" + filepath.Join(folder, "cache")}, "go", "build", "-o", app, ".")
+	if err != nil {
+		return err
+	}
+	warm, err := measure(ctx, nil, "go", "build", "-o", app, ".")
+	if err != nil {
+		return err
+	}
+	return table("build of the app\twall\tratio",
+		row("cold cache", cold.wall, ratio(cold.wall, warm.wall)),
+		row("warm cache", warm.wall, "1.0"))
+}
+
+func syntheses(ctx context.Context, folder string) error {
+	synthesis := func(validation string) (measured, error) {
+		return measure(ctx, []string{"CDK_VALIDATION=" + validation}, "node_modules/.bin/cdk", "synth", "--quiet",
+			"--app", filepath.Join(folder, "app"), "--output", filepath.Join(folder, "cdk.out"))
+	}
+	without, err := synthesis("false")
+	if err != nil {
+		return err
+	}
+	with, err := synthesis("true")
+	if err != nil {
+		return err
+	}
+	return table("synthesis\twall\tratio\tlargest process\tratio",
+		row("with validation", with.wall, ratio(with.wall, without.wall), megabytes(with.memory), ratio(with.memory, without.memory)),
+		row("without", without.wall, "1.0", megabytes(without.memory), "1.0"))
+}
+
+func templates(context.Context, string) error {
+	paths, err := filepath.Glob("constructs/trailguard/testdata/*.template.json")
+	if err != nil {
+		return err
+	}
+	const hardLimit = 51_200
+	rows := []string{}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		var template struct{ Resources map[string]any }
+		var whole any
+		if err := json.Unmarshal(text, &template); err != nil {
+			return fmt.Errorf("reading %s: %w", path, err)
+		}
+		if err := json.Unmarshal(text, &whole); err != nil {
+			return fmt.Errorf("reading %s: %w", path, err)
+		}
+		minified, err := json.Marshal(whole)
+		if err != nil {
+			return err
+		}
+		name := filepath.Base(path)
+		rows = append(rows, row(name[:len(name)-len(".template.json")], len(minified), fmt.Sprintf("%.0f%%", 100*float64(len(minified))/hardLimit), len(template.Resources)))
+	}
+	return table("template\tbytes, minified\tof CloudFormation's limit\tresources", rows...)
+}
+
+func table(heading string, rows ...string) error {
+	writer := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(writer, heading)
+	for _, row := range rows {
+		fmt.Fprintln(writer, row)
+	}
+	return writer.Flush()
+}
+
+func row(cells ...any) string {
+	text := ""
+	for i, cell := range cells {
+		if i > 0 {
+			text += "\t"
+		}
+		if duration, ok := cell.(time.Duration); ok {
+			cell = duration.Round(10 * time.Millisecond)
+		}
+		text += fmt.Sprint(cell)
+	}
+	return text
+}
+
+func ratio[T int64 | time.Duration](a, b T) string { return fmt.Sprintf("%.1f", float64(a)/float64(b)) }
+
+func megabytes(bytes int64) string { return fmt.Sprintf("%d MB", bytes>>20) }
