@@ -92,6 +92,36 @@ func TestSuppliedResourcesAreUsedAndNotMade(t *testing.T) {
 	}
 }
 
+// TestOwnedResourcesGetTheirStatements looks for the statements that the guard adds to the policies of supplied resources.
+func TestOwnedResourcesGetTheirStatements(t *testing.T) {
+	template := named(t, "owned")
+	for kind, sid := range map[string]string{
+		"AWS::S3::BucketPolicy": "CloudTrailWrite",
+		"AWS::KMS::Key":         "CloudTrailEncrypt",
+		"AWS::IAM::Policy":      "RestoreTrail",
+		"AWS::SNS::TopicPolicy": "TellPeople",
+	} {
+		var found bool
+		for _, id := range ofType(template, kind) {
+			found = found || strings.Contains(fmt.Sprint(resource(template, id)), sid)
+		}
+		if !found {
+			t.Errorf("no %s has the statement %s", kind, sid)
+		}
+	}
+	for _, id := range ofType(template, "AWS::S3::Bucket") {
+		if id != "LogBucketCC3B17E8" {
+			t.Errorf("%s is made", id)
+		}
+	}
+}
+
+func TestASuppliedAccessLogBucketIsUsed(t *testing.T) {
+	if got := property(named(t, "config-only"), "LogStoreBucket0AD36629", "LoggingConfiguration.DestinationBucketName"); got != "my-access-logs" {
+		t.Errorf("the access log goes to %s", got)
+	}
+}
+
 // property returns the text of a property of the resource with the id, or of the first resource of the type. A step of a
 // list may be given by its number or by [its name].
 func property(template map[string]any, idOrType, path string) string {

@@ -29,6 +29,7 @@ func All() []Case {
 		{Name: "default", Props: defaults},
 		{Name: "everything", Props: everything},
 		{Name: "supplied", Props: supplied},
+		{Name: "owned", Props: owned},
 		{Name: "config-only", Props: configOnly},
 		{Name: "organization", Props: organization},
 		{Name: "govcloud", Region: "us-gov-west-1", Props: defaults},
@@ -56,8 +57,23 @@ func (c Case) environment() *awscdk.Environment {
 
 func defaults(awscdk.Stack) *trailguard.TrailGuardProps { return nil }
 
-func configOnly(awscdk.Stack) *trailguard.TrailGuardProps {
-	return &trailguard.TrailGuardProps{RepairOnEvents: jsii.Bool(false)}
+// owned brings resources of the same app, whose policies the guard completes.
+func owned(stack awscdk.Stack) *trailguard.TrailGuardProps {
+	return &trailguard.TrailGuardProps{
+		LogBucket: awss3.NewBucket(stack, jsii.String("LogBucket"), nil),
+		LogKey:    awskms.NewKey(stack, jsii.String("LogKey"), nil),
+		AutomationRole: awsiam.NewRole(stack, jsii.String("Role"), &awsiam.RoleProps{
+			AssumedBy: awsiam.NewServicePrincipal(jsii.String("ssm.amazonaws.com"), nil),
+		}),
+		AlertTopic: awssns.NewTopic(stack, jsii.String("AlertTopic"), nil),
+	}
+}
+
+func configOnly(stack awscdk.Stack) *trailguard.TrailGuardProps {
+	return &trailguard.TrailGuardProps{
+		RepairOnEvents:         jsii.Bool(false),
+		ServerAccessLogsBucket: awss3.Bucket_FromBucketName(stack, jsii.String("AccessLogs"), jsii.String("my-access-logs")),
+	}
 }
 
 func organization(awscdk.Stack) *trailguard.TrailGuardProps {
