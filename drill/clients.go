@@ -1,0 +1,36 @@
+package drill
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/configservice"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+)
+
+// Clients are the services that the drill calls, in the trail's home Region.
+type Clients struct {
+	CloudFormation *cloudformation.Client
+	CloudTrail     *cloudtrail.Client
+	Config         *configservice.Client
+	Events         *eventbridge.Client
+	KMS            *kms.Client
+	S3             *s3.Client
+	SSM            *ssm.Client
+}
+
+// NewClients makes the clients of one caller.
+func NewClients(config aws.Config) Clients {
+	return Clients{
+		CloudFormation: cloudformation.NewFromConfig(config),
+		CloudTrail:     cloudtrail.NewFromConfig(config),
+		Config:         configservice.NewFromConfig(config),
+		Events:         eventbridge.NewFromConfig(config),
+		KMS:            kms.NewFromConfig(config),
+		S3:             s3.NewFromConfig(config),
+		SSM:            ssm.NewFromConfig(config),
+	}
+}

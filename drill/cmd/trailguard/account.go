@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/trailguard/trailguard/drill"
+)
+
+// connect reads the usual credential chain.
+func connect(ctx context.Context, region string) (aws.Config, error) {
+	var options []func(*config.LoadOptions) error
+	if region != "" {
+		options = append(options, config.WithRegion(region))
+	}
+	loaded, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("reading the AWS configuration: %w", err)
+	}
+	if loaded.Region == "" {
+		return aws.Config{}, inputError{errors.New("there is no Region: give --region, or set AWS_REGION")}
+	}
+	return loaded, nil
+}
+
+// drillAccount drills the guard of a stack in an AWS account.
+func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
+	if !o.yes && !p.interactive {
+		return inputError{errors.New("nobody can confirm the drill, because standard input is not a terminal: give --yes to go on without")}
+	}
+	session, err := connect(ctx, o.region)
+	if err != nil {
+		return err
+	}
+	clients := drill.NewClients(session)
+	guard, err := drill.ReadGuard(ctx, clients, o.stack)
+	if err != nil {
+		return err
+	}
+	state, err := drill.ReadState(ctx, clients.CloudTrail, guard.TrailARN)
+	if err != nil {
+		return err
+	}
+	isOrganization := state.Trail != nil && state.Trail.IsOrganizationTrail != nil && *state.Trail.IsOrganizationTrail
+	if (isOrganization || guard.Declared[drill.IsOrganizationTrail] == "true") && !o.organization {
+		return inputError{fmt.Errorf("trail %s is an organization trail, so the log of every member account is at stake: give --organization to drill it",
+			guard.TrailName)}
+	}
+	who, err := sts.NewFromConfig(session).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return fmt.Errorf("asking who calls: %w", err)
+	}
+	caller := drill.Caller{Name: *who.Arn, API: clients.CloudTrail}
+	attempts, left := drill.Plan{IDs: o.scenarios, Real: true, Callers: []drill.Caller{caller}, Path: pathBoth}.Attempts(guard)
+
+	s := p.newScreen(o.json)
+	s.write("Trail %s in account %s (%s), %s, as %s.\n", guard.TrailName, *who.Account, alias(ctx, session), guard.Region(), *who.Arn)
+	s.write("The drill tampers with it %d times and waits for the guard each time, %s at most. Meanwhile events may not be logged.\n", len(attempts), o.timeout)
+	if !o.yes {
+		s.write("Type the account's id to go on: ")
+		if p.answer(ctx) != *who.Account {
+			return inputError{errors.New("not confirmed: nothing was done")}
+		}
+	}
+	runner := drill.Runner{
+		Guard: guard, Account: drill.NewAccount(clients, guard), Clock: p.clock, Provisioner: drill.NewProvisioner(clients, guard),
+		Observer: accountObserver{s}, Timeout: o.timeout, Poll: 5 * time.Second,
+	}
+	results, err := runner.Run(ctx, attempts)
+	return p.report(o, drill.Report{Results: results, Left: left}, err)
+}
+
+// answer is the line that somebody types; empty when ctx ends first.
+func (p *program) answer(ctx context.Context) string {
+	typed := make(chan string, 1)
+	go func() {
+		// A line that cannot be read is no answer.
+		line, _ := bufio.NewReader(p.stdin).ReadString('\n')
+		typed <- strings.TrimSpace(line)
+	}()
+	select {
+	case line := <-typed:
+		return line
+	case <-ctx.Done():
+		return ""
+	}
+}
+
+// alias is the account's alias, where it has one and it may be read.
+func alias(ctx context.Context, config aws.Config) string {
+	listed, err := iam.NewFromConfig(config).ListAccountAliases(ctx, &iam.ListAccountAliasesInput{})
+	switch {
+	case err != nil:
+		return "its alias may not be read"
+	case len(listed.AccountAliases) == 0:
+		return "no alias"
+	}
+	return listed.AccountAliases[0]
+}
+
+// status prints whether the guard of a stack is whole.
+func (p *program) status(ctx context.Context, o statusOptions) error {
+	session, err := connect(ctx, o.region)
+	if err != nil {
+		return err
+	}
+	clients := drill.NewClients(session)
+	guard, err := drill.ReadGuard(ctx, clients, o.stack)
+	if err != nil {
+		return err
+	}
+	findings, err := drill.Inspect(ctx, clients, guard)
+	if err != nil {
+		return err
+	}
+	whole := true
+	for _, finding := range findings {
+		verdict := "ok "
+		if len(finding.Problems) > 0 {
+			verdict, whole = "NO ", false
+		}
+		fmt.Fprintf(p.stdout, "%s %s\n", verdict, finding.What)
+		for _, problem := range finding.Problems {
+			fmt.Fprintf(p.stdout, "      %s\n", problem)
+		}
+	}
+	if !whole {
+		return fmt.Errorf("%w: the guard is not whole", errUnrepaired)
+	}
+	return nil
+}

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/configservice"
+
+	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/internal/localaws"
+	"github.com/trailguard/trailguard/drill/internal/localaws/api"
+	localtrail "github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
+)
+
+// guarded is a local AWS with a guard, to which the usual credential chain leads.
+type guarded struct {
+	localDrill
+	t *testing.T
+}
+
+// deployed starts a local AWS, deploys a template in it and lets Config create the trail.
+func deployed(t *testing.T, template string) *guarded {
+	t.Helper()
+	p := &program{environ: environment()}
+	found, err := p.findTools()
+	if err != nil {
+		t.Fatal(err)
+	}
+	local, err := localaws.Start(t.Context(), localaws.Options{
+		Python: found.python, NodeModules: found.nodeModules, Organization: localtrail.ManagementAccount, OrganizationID: "o-a1b2c3d4e5",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := local.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	g := &guarded{localDrill{
+		screen: &screen{w: io.Discard}, local: local, clients: drill.NewClients(local.Config(localaws.Administrator)),
+	}, t}
+	if err := g.deploy(t.Context(), p, drillOptions{template: template}, found); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.firstEvaluation(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	keys := local.Credentials(api.Principal{Type: api.IAMUser, ARN: "arn:" + api.Partition + ":iam::" + api.Account + ":user/drill"})
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": local.URL(), "AWS_REGION": api.Region, "AWS_ACCESS_KEY_ID": keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY": keys.SecretAccessKey,
+		"AWS_SESSION_TOKEN": "", "AWS_PROFILE": "", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+	} {
+		t.Setenv(name, value)
+	}
+	return g
+}
+
+// call calls the command, for which time passes as the local AWS lets it.
+func (g *guarded) call(change func(*program), args ...string) ran {
+	g.t.Helper()
+	return call(g.t, func(p *program) {
+		p.clock = ownedClock{g.local, pathBoth}
+		if change != nil {
+			change(p)
+		}
+	}, args...)
+}
+
+// state is the trail as the API shows it.
+func (g *guarded) state() drill.State {
+	g.t.Helper()
+	state, err := drill.ReadState(g.t.Context(), g.clients.CloudTrail, g.guard.TrailARN)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return state
+}
+
+func (g *guarded) wantAsDeclared() {
+	g.t.Helper()
+	if unmet := g.guard.Declared.Unmet(g.state()); len(unmet) > 0 {
+		g.t.Errorf("the trail was not put back: %q", unmet)
+	}
+}
+
+// disarm takes both paths away.
+func (g *guarded) disarm() {
+	g.t.Helper()
+	if err := arm(g.t.Context(), g.clients, g.rules, pathConfig); err != nil {
+		g.t.Fatal(err)
+	}
+	for _, rule := range g.guard.ConfigRuleNames {
+		if _, err := g.clients.Config.DeleteRemediationConfiguration(g.t.Context(), &configservice.DeleteRemediationConfigurationInput{
+			ConfigRuleName: aws.String(rule),
+		}); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+}
+
+func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
+	g := deployed(t, golden)
+
+	t.Run("repairs, and reports for programs", func(t *testing.T) {
+		got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--json", "--scenario", "T01,T02,T15")
+		if got.code != exitRepaired {
+			t.Fatalf("exit code %d:\n%s", got.code, got.stderr)
+		}
+		report := parseReport(t, got.stdout)
+		if len(report.Simulated) != 0 || len(report.Scenarios) != 6 {
+			t.Fatalf("the report is\n%s", got.stdout)
+		}
+		for _, s := range report.Scenarios {
+			if !s.Repaired || s.Path != "both" || s.Caller != "arn:aws:iam::123456789012:user/drill" {
+				t.Errorf("not as promised: %+v", s)
+			}
+		}
+		if want := "cloudtrail PutEventSelectors EventSelectors=[], by ARN (refused: InvalidEventSelectorsException)"; report.Scenarios[5].Call != want {
+			t.Errorf("the last call is %q, want %q", report.Scenarios[5].Call, want)
+		}
+		g.wantAsDeclared()
+	})
+
+	t.Run("shows progress and what it leaves out to people", func(t *testing.T) {
+		got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes")
+		if got.code != exitRepaired || got.stderr != "" {
+			t.Fatalf("exit code %d:\n%s", got.code, got.stderr)
+		}
+		for _, want := range []string{
+			"Trail trailguard in account 123456789012 (no alias), us-east-1, as arn:aws:iam::123456789012:user/drill.\n",
+			"[1/30] T01 cloudtrail StopLogging, by name\n", "       repaired after ", "30 of 30 repaired",
+			"Not run: T07 cloudtrail UpdateTrail KmsKeyId=another key: only when it is named (--scenario T07)\n",
+		} {
+			if !strings.Contains(got.stdout, want) {
+				t.Errorf("%q is not in\n%s", want, got.stdout)
+			}
+		}
+		if strings.Contains(got.stdout, "SIMULATED") {
+			t.Error("it calls an account simulated")
+		}
+	})
+
+	t.Run("makes a key and a bucket where they are asked for, and clears them away", func(t *testing.T) {
+		got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--scenario", "T07,T08")
+		if got.code != exitRepaired || !strings.Contains(got.stdout, "4 of 4 repaired") {
+			t.Fatalf("exit code %d:\n%s\n%s", got.code, got.stderr, got.stdout)
+		}
+		var made, gone int
+		for _, record := range g.local.Gateway.Calls() {
+			switch record.Action() {
+			case "s3:CreateBucket", "kms:CreateKey":
+				if record.Principal.Name() == "drill" {
+					made++
+				}
+			case "s3:DeleteBucket", "kms:ScheduleKeyDeletion":
+				gone++
+			}
+		}
+		if made != 4 || gone != 4 {
+			t.Errorf("%d were made, and %d cleared away", made, gone)
+		}
+	})
+
+	t.Run("asks for the account's id", func(t *testing.T) {
+		before := len(g.local.Gateway.Calls())
+		answer := func(text string) func(*program) {
+			return func(p *program) { p.interactive, p.stdin = true, strings.NewReader(text) }
+		}
+		got := g.call(answer("yes\n"), "drill", "--stack", "TrailGuard", "--scenario", "T01")
+		if got.code != exitInput || got.stderr != "trailguard: not confirmed: nothing was done\n" {
+			t.Errorf("exit code %d:\n%s", got.code, got.stderr)
+		}
+		for _, record := range g.local.Gateway.Calls()[before:] {
+			if record.Mutating {
+				t.Errorf("it called %s", record.Action())
+			}
+		}
+		if got = g.call(answer("123456789012\n"), "drill", "--stack", "TrailGuard", "--scenario", "T01"); got.code != exitRepaired {
+			t.Errorf("exit code %d:\n%s", got.code, got.stderr)
+		}
+	})
+
+	t.Run("names a stack that is not there", func(t *testing.T) {
+		got := g.call(nil, "drill", "--stack", "Nobody", "--yes")
+		if got.code != exitInput || !strings.HasPrefix(got.stderr, "trailguard: no guard: stack Nobody cannot be found in this account and Region") {
+			t.Errorf("exit code %d:\n%s", got.code, got.stderr)
+		}
+	})
+
+	t.Run("puts the trail back when it is interrupted", func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		var stdout, stderr bytes.Buffer
+		p := &program{
+			args: []string{"drill", "--stack", "TrailGuard", "--yes", "--scenario", "T19"}, stdout: &stdout, stderr: &stderr, environ: environment(),
+			terminal: func(io.Writer) bool { return false }, clock: interruptedClock{ownedClock{g.local, pathEvent}, interrupt},
+		}
+		if code := p.run(ctx); code != exitEnvironment || stderr.String() !=
+			"trailguard: interrupted: T19 cloudtrail UpdateTrail with all of T03 to T06, T10 and T11, by name, arn:aws:iam::123456789012:user/drill: "+
+				"context canceled; the trail is as it was before\n" {
+			t.Errorf("exit code %d:\n%s", code, &stderr)
+		}
+		g.wantAsDeclared()
+	})
+
+	t.Run("finds the guard whole", func(t *testing.T) {
+		if got := g.call(nil, "status", "--stack", "TrailGuard"); got.code != exitRepaired || strings.Contains(got.stdout, "NO") {
+			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+		}
+	})
+
+	if err := g.local.Err(); err != nil {
+		t.Errorf("the simulation could not do everything: %v", err)
+	}
+}
+
+// interruptedClock is interrupted as soon as the drill waits.
+type interruptedClock struct {
+	ownedClock
+	interrupt context.CancelFunc
+}
+
+func (c interruptedClock) Wait(ctx context.Context, d time.Duration) error {
+	c.interrupt()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return c.ownedClock.Wait(ctx, d)
+}
+
+// TestADrillOfAGuardThatIsDisarmed is the negative control: nothing repairs, the drill says so, and puts the trail back.
+func TestADrillOfAGuardThatIsDisarmed(t *testing.T) {
+	g := deployed(t, golden)
+	g.disarm()
+	before := g.state()
+
+	got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--json", "--timeout", "1m")
+	if got.code != exitUnrepaired || !strings.HasSuffix(got.stderr, "trailguard: not everything was repaired\n") {
+		t.Fatalf("exit code %d:\n%s", got.code, got.stderr)
+	}
+	report := parseReport(t, got.stdout)
+	for _, s := range report.Scenarios {
+		refused := strings.Contains(s.Call, "(refused: ")
+		if s.Repaired != refused || (len(s.Unmet) == 0) != refused || *s.Calls != 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+	if want := []string{"IsLogging is false, want true"}; !slices.Equal(report.Scenarios[0].Unmet, want) {
+		t.Errorf("unmet of T01 is %q, want %q", report.Scenarios[0].Unmet, want)
+	}
+	g.wantAsDeclared()
+	if after := g.state(); after.IsLogging != before.IsLogging || *after.Trail.TrailARN != *before.Trail.TrailARN || len(after.InsightSelectors) != len(before.InsightSelectors) {
+		t.Errorf("the trail was %+v and is %+v", before, after)
+	}
+	if !strings.Contains(got.stderr, "put back by the drill") {
+		t.Errorf("it does not say who put the trail back:\n%s", got.stderr)
+	}
+
+	status := g.call(nil, "status", "--stack", "TrailGuard")
+	if status.code != exitUnrepaired || strings.Count(status.stdout, "NO ") != 4 ||
+		strings.Count(status.stdout, "it has no automatic remediation") != 3 || strings.Count(status.stdout, "it is disabled or deleted") != 1 {
+		t.Errorf("exit code %d:\n%s%s", status.code, status.stdout, status.stderr)
+	}
+}
+
+func TestAnOrganizationTrailIsDrilledOnlyWhenToldTo(t *testing.T) {
+	g := deployed(t, strings.Replace(golden, "default", "organization", 1))
+	got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--scenario", "T12")
+	want := "trailguard: trail org-trail is an organization trail, so the log of every member account is at stake: give --organization to drill it\n"
+	if got.code != exitInput || got.stderr != want {
+		t.Errorf("exit code %d, stderr %q, want %q", got.code, got.stderr, want)
+	}
+	got = g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--organization", "--scenario", "T12")
+	if got.code != exitRepaired || !strings.Contains(got.stdout, "2 of 2 repaired") {
+		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	g.wantAsDeclared()
+}

@@ -1,0 +1,330 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+
+	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/internal/localaws"
+	"github.com/trailguard/trailguard/drill/internal/localaws/api"
+	localtrail "github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
+)
+
+const (
+	// Config evaluates once a day at the latest.
+	localTimeout = 25 * time.Hour
+	localPoll    = 5 * time.Minute
+)
+
+// localDrill is a drill on the local AWS.
+type localDrill struct {
+	*screen
+	local   *localaws.AWS
+	clients drill.Clients // of the administrator
+	guard   drill.Guard
+	rules   []drill.EventRule
+	known   int // executions that were told of
+}
+
+// drillLocal is the main job: a guard is deployed on this machine, makes its trail, and repairs it.
+func (p *program) drillLocal(ctx context.Context, o drillOptions) (err error) {
+	d := &localDrill{screen: p.newScreen(o.json)}
+	found, err := p.findTools()
+	if err != nil {
+		return err
+	}
+	d.say("starting an AWS on this machine: nothing below reaches AWS, or tells how long AWS takes")
+	d.local, err = localaws.Start(ctx, localaws.Options{
+		Python: found.python, NodeModules: found.nodeModules, Organization: localtrail.ManagementAccount, OrganizationID: "o-a1b2c3d4e5",
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.local.Close()) }()
+	d.owned(d.local.Clock.Now)
+	d.clients = drill.NewClients(d.local.Config(localaws.Administrator))
+	d.say("it answers on %s; the times with a + are on its own clock", d.local.URL())
+
+	if err := d.deploy(ctx, p, o, found); err != nil {
+		return err
+	}
+	paths, err := d.paths(o)
+	if err != nil {
+		return err
+	}
+	if err := d.firstEvaluation(ctx); err != nil {
+		return err
+	}
+	if err := d.stopAndRepair(ctx, paths); err != nil {
+		return err
+	}
+	report := drill.Report{Simulated: simulated}
+	callers := localCallers(d.local)
+	for _, path := range paths {
+		attempts, left := drill.Plan{IDs: o.scenarios, Callers: callers, Path: path}.Attempts(d.guard)
+		report.Left = left
+		results, err := d.scenarios(ctx, path, attempts)
+		report.Results = append(report.Results, results...)
+		if err != nil {
+			return p.report(o, report, err)
+		}
+	}
+	return p.report(o, report, d.finish(ctx))
+}
+
+// deploy deploys a template, as the CDK does or as CloudFormation does, and reads the guard.
+func (d *localDrill) deploy(ctx context.Context, p *program, o drillOptions, found tools) error {
+	stack := "TrailGuard"
+	if o.template != "" {
+		template, err := os.ReadFile(o.template)
+		if err != nil {
+			return inputError{fmt.Errorf("reading the template: %w", err)}
+		}
+		if err := d.putRecorder(ctx, template); err != nil {
+			return err
+		}
+		d.say("deploying %s by CloudFormation", o.template)
+		if err := d.createStack(ctx, stack, template); err != nil {
+			return err
+		}
+	} else {
+		folder, err := os.MkdirTemp("", "trailguard-drill-")
+		if err != nil {
+			return fmt.Errorf("making a folder for the template: %w", err)
+		}
+		defer os.RemoveAll(folder)
+		cdk := p.newCDK(found, d.local.URL(), api.Region, d.local.Credentials(localaws.Administrator), func(line string) { d.show("         %s", line) })
+		d.say("cdk synth: the repository's app makes the template")
+		made, err := cdk.synth(ctx, folder)
+		if err != nil {
+			return err
+		}
+		if err := d.putRecorder(ctx, made.template); err != nil {
+			return err
+		}
+		stack = made.stack
+		d.say("cdk deploy %s", stack)
+		if err := cdk.deploy(ctx, folder); err != nil {
+			return err
+		}
+	}
+	var err error
+	if d.guard, err = drill.ReadGuard(ctx, d.clients, stack); err != nil {
+		return err
+	}
+	resources, err := drill.ReadResources(ctx, d.clients, d.guard)
+	if err != nil {
+		return err
+	}
+	if d.rules, err = drill.ReadEventRules(ctx, d.clients, d.guard, resources); err != nil {
+		return err
+	}
+	n := 0
+	for _, ids := range resources {
+		n += len(ids)
+	}
+	d.say("stack %s is deployed: %d resources, runbook %s, %d rules of Config, %d of EventBridge that start the runbook",
+		stack, n, d.guard.RunbookName, len(d.guard.ConfigRuleNames), d.starting())
+	return nil
+}
+
+// putRecorder gives the account a configuration recorder, unless the template brings one: an account has one at most.
+func (d *localDrill) putRecorder(ctx context.Context, template []byte) error {
+	if bytes.Contains(template, []byte(`"AWS::Config::ConfigurationRecorder"`)) {
+		return nil
+	}
+	d.say("the account has a configuration recorder of its own")
+	return putRecorder(ctx, d.local.Config(localaws.Administrator))
+}
+
+func (d *localDrill) createStack(ctx context.Context, stack string, template []byte) error {
+	if _, err := d.clients.CloudFormation.CreateStack(ctx, &cloudformation.CreateStackInput{
+		StackName: &stack, TemplateBody: aws.String(string(template)), Capabilities: []cloudformationtypes.Capability{"CAPABILITY_NAMED_IAM"},
+	}); err != nil {
+		return fmt.Errorf("deploying the template: %w", err)
+	}
+	described, err := d.clients.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+	if err != nil {
+		return fmt.Errorf("deploying the template: %w", err)
+	}
+	if one := described.Stacks[0]; one.StackStatus != cloudformationtypes.StackStatusCreateComplete {
+		return fmt.Errorf("deploying the template: stack %s is %s: %s", stack, one.StackStatus, aws.ToString(one.StackStatusReason))
+	}
+	return nil
+}
+
+// starting counts the rules of EventBridge that start the runbook.
+func (d *localDrill) starting() int {
+	n := 0
+	for _, rule := range d.rules {
+		if rule.Starts {
+			n++
+		}
+	}
+	return n
+}
+
+// paths are the ones to drill: by default each that the guard has, alone.
+func (d *localDrill) paths(o drillOptions) ([]string, error) {
+	var has []string
+	if d.starting() > 0 {
+		has = append(has, pathEvent)
+	}
+	if len(d.guard.ConfigRuleNames) > 0 {
+		has = append(has, pathConfig)
+	}
+	switch {
+	case o.path == "" && len(has) > 0:
+		return has, nil
+	case o.path == "" || o.path != pathBoth && !slices.Contains(has, o.path):
+		return nil, inputError{fmt.Errorf("--path %q: stack %s has no such path: use one of %q", o.path, d.guard.Stack, has)}
+	}
+	return []string{o.path}, nil
+}
+
+// firstEvaluation lets Config evaluate for the first time, which makes the trail.
+func (d *localDrill) firstEvaluation(ctx context.Context) error {
+	d.say("Config evaluates its rules for the first time: there is no trail")
+	if err := d.local.Advance(ctx, 0); err != nil {
+		return err
+	}
+	if err := d.tell(ctx); err != nil {
+		return err
+	}
+	return d.verify(ctx, "after the first evaluation")
+}
+
+// stopAndRepair stops the trail through the network, as any client does, and lets each path repair it.
+func (d *localDrill) stopAndRepair(ctx context.Context, paths []string) error {
+	keys := d.local.Credentials(rootUser)
+	attacker := cloudtrail.New(cloudtrail.Options{
+		Region: api.Region, BaseEndpoint: aws.String(d.local.URL()),
+		Credentials: credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey, ""),
+	})
+	for _, path := range paths {
+		if err := arm(ctx, d.clients, d.rules, path); err != nil {
+			return err
+		}
+		clock := ownedClock{d.local, path}
+		if err := clock.settle(ctx); err != nil {
+			return err
+		}
+		d.say("the root user stops the trail, with %s", armed(path))
+		if _, err := attacker.StopLogging(ctx, &cloudtrail.StopLoggingInput{Name: &d.guard.TrailName}); err != nil {
+			return fmt.Errorf("stopping the trail: %w", err)
+		}
+		for stopped := clock.Now(); ; {
+			state, err := drill.ReadState(ctx, d.clients.CloudTrail, d.guard.TrailARN)
+			if err != nil {
+				return err
+			}
+			if state.IsLogging || clock.Now().Sub(stopped) > localTimeout {
+				break
+			}
+			d.say("the trail is not logging")
+			wait := localPoll
+			if path != pathEvent {
+				wait = time.Hour
+			}
+			if err := clock.Wait(ctx, wait); err != nil {
+				return err
+			}
+		}
+		if err := d.tell(ctx); err != nil {
+			return err
+		}
+		if err := d.verify(ctx, "after the repair"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exception is the code of a refusal.
+var exception = regexp.MustCompile(`\b[A-Za-z]+Exception\b`)
+
+// tell writes what the runbook did since it was last told: of the first execution each step.
+func (d *localDrill) tell(ctx context.Context) error {
+	executions, err := drill.ListExecutions(ctx, d.clients.SSM, d.guard.RunbookName)
+	if err != nil {
+		return err
+	}
+	for i, x := range executions[d.known:] {
+		if x, err = drill.ReadSteps(ctx, d.clients.SSM, x); err != nil {
+			return err
+		}
+		d.say("runbook started by %s: %s, %d steps", x.ExecutedBy, x.Status, len(x.Steps))
+		if x.Failure != "" {
+			d.write("%22s%s\n", "", x.Failure)
+		}
+		if i > 0 {
+			continue
+		}
+		for _, step := range x.Steps {
+			ended := step.Status
+			if step.Status == "Failed" && x.Status == "Success" {
+				ended = "failed, and the runbook goes on"
+				if code := exception.FindString(step.Failure); code != "" {
+					ended = code + ", and the runbook goes on"
+				}
+			}
+			d.write("%22s+%-4s %-28s %s\n", "", step.Start.Sub(x.Start).Round(time.Second), step.Name, ended)
+		}
+	}
+	d.known = len(executions)
+	return nil
+}
+
+// verify fails unless the trail is logging with every declared setting, and the simulation had an answer to everything.
+func (d *localDrill) verify(ctx context.Context, when string) error {
+	state, err := drill.ReadState(ctx, d.clients.CloudTrail, d.guard.TrailARN)
+	if err != nil {
+		return err
+	}
+	if err := d.local.Err(); err != nil {
+		return fmt.Errorf("the simulation could not do everything: %w", err)
+	}
+	if unmet := d.guard.Declared.Unmet(state); len(unmet) > 0 {
+		return fmt.Errorf("%w: %s trail %s is not as declared: %s", errUnrepaired, when, d.guard.TrailName, strings.Join(unmet, "; "))
+	}
+	d.say("trail %s is logging, and %d settings are as declared", d.guard.TrailName, len(d.guard.Declared))
+	return nil
+}
+
+// scenarios runs attempts with one path armed.
+func (d *localDrill) scenarios(ctx context.Context, path string, attempts []drill.Attempt) ([]drill.Result, error) {
+	if err := arm(ctx, d.clients, d.rules, path); err != nil {
+		return nil, err
+	}
+	clock := ownedClock{d.local, path}
+	if err := clock.settle(ctx); err != nil {
+		return nil, err
+	}
+	d.say("%d attempts with %s", len(attempts), armed(path))
+	runner := drill.Runner{
+		Guard: d.guard, Account: drill.NewAccount(d.clients, d.guard), Clock: clock, Provisioner: drill.NewProvisioner(d.clients, d.guard),
+		Observer: localObserver{d.screen}, Poll: localPoll, Timeout: localTimeout, Settle: clock.settle,
+	}
+	return runner.Run(ctx, attempts)
+}
+
+// finish puts the guard's rules back, and looks at the trail for the last time.
+func (d *localDrill) finish(ctx context.Context) error {
+	if err := arm(ctx, d.clients, d.rules, pathBoth); err != nil {
+		return err
+	}
+	return d.verify(ctx, "at the end")
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// golden is the template that the repository's app makes by default.
+const golden = "../../../constructs/trailguard/testdata/default.template.json"
+
+func environment() []string { return os.Environ() }
+
+func keys(id string) aws.Credentials {
+	return aws.Credentials{AccessKeyID: id, SecretAccessKey: "secret"}
+}
+
+// report is the JSON report, by its documented names.
+type jsonReport struct {
+	Simulated []string
+	Scenarios []struct {
+		ID, Call, Caller, Path string
+		Repaired               bool
+		CallsToLogging         *int `json:"calls_to_logging"`
+		Calls                  *int
+		Seconds                *float64
+		Unmet                  []string
+	}
+}
+
+func parseReport(t *testing.T, stdout string) jsonReport {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(stdout))
+	decoder.DisallowUnknownFields()
+	var report jsonReport
+	if err := decoder.Decode(&report); err != nil || decoder.More() {
+		t.Fatalf("standard output is not one report: %v\n%s", err, stdout)
+	}
+	for _, s := range report.Scenarios {
+		if s.CallsToLogging == nil || s.Calls == nil || s.Seconds == nil || s.Unmet == nil {
+			t.Fatalf("a member is missing in %+v", s)
+		}
+	}
+	return report
+}
+
+// TestTheMainJobRunsTheRealCDK synthesizes the app, deploys it with cdk deploy, and drills.
+func TestTheMainJobRunsTheRealCDK(t *testing.T) {
+	got := call(t, nil, "drill", "--local", "--scenario", "T01", "--json")
+	if got.code != exitRepaired {
+		t.Fatalf("exit code %d:\n%s", got.code, got.stderr)
+	}
+	report := parseReport(t, got.stdout)
+	if len(report.Simulated) == 0 || len(report.Scenarios) != 12 {
+		t.Fatalf("the report is\n%s", got.stdout)
+	}
+	for _, s := range report.Scenarios {
+		if !s.Repaired || *s.CallsToLogging != 1 || *s.Calls > 6 || *s.Seconds <= 0 {
+			t.Errorf("not as promised: %+v", s)
+		}
+	}
+	for _, want := range []string{
+		"cdk synth", "cdk deploy TrailGuard", "stack TrailGuard is deployed", "CreateTrail                  Success", "the root user stops the trail",
+		"the trail is not logging", "trail trailguard is logging, and 13 settings are as declared",
+	} {
+		if !strings.Contains(got.stderr, want) {
+			t.Errorf("%q is not in the timeline:\n%s", want, got.stderr)
+		}
+	}
+}
+
+func TestTheLocalDrillRepairsATemplateOnEachPathAlone(t *testing.T) {
+	got := call(t, nil, "drill", "--local", "--template", golden, "--scenario", "T02,T08,T11,T14,T15")
+	if got.code != exitRepaired || got.stderr != "" {
+		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.stderr, got.stdout)
+	}
+	for _, want := range []string{
+		"SIMULATED: CloudTrail, ", "they claim nothing about AWS's latency", "60 of 60 repaired",
+		"Not run: T11 cloudtrail UpdateTrail SnsTopicName=\"\": not applicable: the trail has no SNS topic\n",
+	} {
+		if !strings.Contains(got.stdout, want) {
+			t.Errorf("%q is not in\n%s", want, got.stdout)
+		}
+	}
+	var refused []string
+	for line := range strings.Lines(got.stdout) {
+		if strings.HasPrefix(line, "T15") {
+			refused = append(refused, strings.Fields(line)[len(strings.Fields(line))-5])
+		}
+	}
+	if !slices.Equal(refused, []string{"refused", "refused"}) {
+		t.Errorf("T15 is %q in\n%s", refused, got.stdout)
+	}
+}
+
+func TestAPathThatTheStackLacksIsNamed(t *testing.T) {
+	template := change(t, golden, func(resource map[string]any) bool {
+		// What tells of undelivered events goes with the rules.
+		return !slices.Contains([]any{"AWS::Events::Rule", "AWS::CloudWatch::Alarm", "AWS::SQS::QueuePolicy"}, resource["Type"])
+	})
+	got := call(t, nil, "drill", "--local", "--template", template, "--path", "event")
+	if want := "trailguard: --path \"event\": stack TrailGuard has no such path: use one of [\"config\"]\n"; got.code != exitInput || got.stderr != want {
+		t.Errorf("exit code %d, stderr %q, want %q", got.code, got.stderr, want)
+	}
+}
+
+// TestWithoutRemediationTheMainJobFails is its negative control: Config notices, and nobody repairs.
+func TestWithoutRemediationTheMainJobFails(t *testing.T) {
+	template := change(t, golden, func(resource map[string]any) bool { return resource["Type"] != "AWS::Config::RemediationConfiguration" })
+	got := call(t, nil, "drill", "--local", "--template", template)
+	want := "trailguard: not everything was repaired: after the first evaluation trail trailguard is not as declared: there is no trail\n"
+	if got.code != exitUnrepaired || got.stderr != want {
+		t.Errorf("exit code %d, stderr %q, want %q", got.code, got.stderr, want)
+	}
+}
+
+func TestATemplateWithoutAGuardIsNamed(t *testing.T) {
+	template := t.TempDir() + "/template.json"
+	if err := os.WriteFile(template, []byte(`{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"TrailName": {"Value": "x"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := call(t, nil, "drill", "--local", "--template", template)
+	want := "trailguard: no guard: stack TrailGuard lacks the outputs TrailArn, LogBucketName, LogKeyArn, AutomationRoleArn, RunbookName: " +
+		"name a stack in which TrailGuard is deployed\n"
+	if got.code != exitInput || got.stderr != want {
+		t.Errorf("exit code %d, stderr %q, want %q", got.code, got.stderr, want)
+	}
+}
+
+// change writes a template with only the resources that are kept, and without the outputs that are then void.
+func change(t *testing.T, file string, keep func(resource map[string]any) bool) string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Resources, Outputs map[string]map[string]any
+	}
+	if err := json.Unmarshal(content, &template); err != nil {
+		t.Fatal(err)
+	}
+	before := len(template.Resources)
+	for name, resource := range template.Resources {
+		if !keep(resource) {
+			delete(template.Resources, name)
+		}
+	}
+	if len(template.Resources) == before {
+		t.Fatal("there is nothing to take away")
+	}
+	changed, err := json.Marshal(template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := t.TempDir() + "/template.json"
+	if err := os.WriteFile(path, changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestMissingToolsAreNamedWithTheCommandThatInstallsThem(t *testing.T) {
+	got := call(t, func(p *program) { p.environ = append(p.environ, "TRAILGUARD_PYTHON=/no/such/python") }, "drill", "--local")
+	if want := "trailguard: /no/such/python is missing: run `make setup`\n"; got.code != exitEnvironment || got.stderr != want {
+		t.Errorf("exit code %d, stderr %q, want %q", got.code, got.stderr, want)
+	}
+	t.Chdir(t.TempDir())
+	got = call(t, nil, "drill", "--local")
+	if want := "trailguard: the local drill needs TrailGuard's repository: change into it and run `make drill`\n"; got.code != exitInput || got.stderr != want {
+		t.Errorf("exit code %d, stderr %q, want %q", got.code, got.stderr, want)
+	}
+}

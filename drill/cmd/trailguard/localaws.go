@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/configservice"
+	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/internal/localaws"
+	"github.com/trailguard/trailguard/drill/internal/localaws/api"
+)
+
+// simulated are the parts of the local drill that are not AWS: the first ones and the clock by this program, the others by
+// moto.
+var simulated = []string{
+	"CloudTrail", "AWS Config", "EventBridge", "SSM Automation", "authorization", "the clock",
+	"CloudFormation", "S3", "KMS", "IAM", "STS", "SNS", "SQS", "CloudWatch", "CloudWatch Logs",
+}
+
+// ownedClock is the clock of the local AWS. Waiting on it is how the simulation goes on.
+type ownedClock struct {
+	local *localaws.AWS
+	path  string
+}
+
+func (c ownedClock) Now() time.Time { return c.local.Clock.Now() }
+
+// Wait lets events arrive and automations run; where nothing does, d passes, and Config evaluates if it is armed.
+func (c ownedClock) Wait(ctx context.Context, d time.Duration) error {
+	before := c.Now()
+	if err := c.local.RunToQuiescence(ctx); err != nil || c.Now() != before {
+		return err
+	}
+	if c.path == pathEvent {
+		c.local.Clock.Advance(d)
+		return c.local.RunToQuiescence(ctx)
+	}
+	return c.local.Advance(ctx, d)
+}
+
+// settle lets what an attempt began come to rest, and Config see that the trail is back.
+func (c ownedClock) settle(ctx context.Context) error {
+	if c.path == pathEvent {
+		return c.local.RunToQuiescence(ctx)
+	}
+	return c.local.Advance(ctx, time.Minute)
+}
+
+// localCallers are the callers of the local drill: none of them is known to the guard.
+func localCallers(local *localaws.AWS) []drill.Caller {
+	role := api.Principal{Type: api.AssumedRole, SessionName: "mallory", ARN: "arn:" + api.Partition + ":iam::" + api.Account + ":role/Operations"}
+	local.Administrate(role)
+	var callers []drill.Caller
+	for _, one := range []struct {
+		name string
+		who  api.Principal
+	}{
+		{"root", rootUser},
+		{"IAM user", api.Principal{Type: api.IAMUser, ARN: "arn:" + api.Partition + ":iam::" + api.Account + ":user/mallory"}},
+		{"assumed role", role},
+	} {
+		callers = append(callers, drill.Caller{Name: one.name, API: cloudtrail.NewFromConfig(local.Config(one.who))})
+	}
+	return callers
+}
+
+var rootUser = api.Principal{Type: api.Root, ARN: "arn:" + api.Partition + ":iam::" + api.Account + ":root"}
+
+// putRecorder makes the configuration recorder that an account with AWS Config has, and that the guard uses by default.
+// https://docs.aws.amazon.com/config/latest/developerguide/stop-start-recorder.html
+func putRecorder(ctx context.Context, config aws.Config) error {
+	bucket := aws.String("config-" + api.Account)
+	if _, err := s3.NewFromConfig(config).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket}); err != nil {
+		return fmt.Errorf("making the bucket of the account's configuration recorder: %w", err)
+	}
+	client, name := configservice.NewFromConfig(config), aws.String("default")
+	role := "arn:" + api.Partition + ":iam::" + api.Account + ":role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig"
+	if _, err := client.PutConfigurationRecorder(ctx, &configservice.PutConfigurationRecorderInput{
+		ConfigurationRecorder: &configtypes.ConfigurationRecorder{
+			Name: name, RoleARN: &role, RecordingGroup: &configtypes.RecordingGroup{AllSupported: true},
+		},
+	}); err != nil {
+		return fmt.Errorf("making the account's configuration recorder: %w", err)
+	}
+	if _, err := client.PutDeliveryChannel(ctx, &configservice.PutDeliveryChannelInput{
+		DeliveryChannel: &configtypes.DeliveryChannel{Name: name, S3BucketName: bucket},
+	}); err != nil {
+		return fmt.Errorf("making the account's delivery channel: %w", err)
+	}
+	if _, err := client.StartConfigurationRecorder(ctx, &configservice.StartConfigurationRecorderInput{ConfigurationRecorderName: name}); err != nil {
+		return fmt.Errorf("starting the account's configuration recorder: %w", err)
+	}
+	return nil
+}
+
+// arm leaves a path of the guard armed: it switches the rules of EventBridge that start the runbook on or off. Config is
+// armed by letting its clock go on.
+func arm(ctx context.Context, clients drill.Clients, rules []drill.EventRule, path string) error {
+	for _, rule := range rules {
+		if !rule.Starts {
+			continue
+		}
+		var err error
+		if path == pathConfig {
+			_, err = clients.Events.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &rule.Name})
+		} else {
+			_, err = clients.Events.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: &rule.Name})
+		}
+		if err != nil {
+			return fmt.Errorf("arming the %s path: rule %s: %w", path, rule.Name, err)
+		}
+	}
+	return nil
+}
+
+// armed says in words what a path leaves armed.
+func armed(path string) string {
+	return map[string]string{
+		pathEvent:  "the rules of EventBridge armed and Config's clock standing still",
+		pathConfig: "Config armed and the rules of EventBridge switched off",
+		pathBoth:   "Config and the rules of EventBridge armed",
+	}[path]
+}

@@ -1,0 +1,135 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go"
+)
+
+// ErrNoGuard is what ReadGuard's error wraps where there is no such stack, or a stack that holds no guard.
+var ErrNoGuard = errors.New("no guard")
+
+// Guard is a guard that is deployed: what its stack says about it, and what its runbook declares.
+type Guard struct {
+	Stack             string
+	TrailName         string
+	TrailARN          string
+	LogBucketName     string
+	LogKeyARN         string
+	AutomationRoleARN string
+	RunbookName       string
+	ConfigRuleNames   []string // none where the guard has only events
+	AlertTopicARN     string   // empty where there is none
+	// Declared is the state that the runbook restores.
+	Declared Declared
+	// Runbook is the document that is deployed.
+	Runbook Runbook
+}
+
+// Account is the id of the account that the trail belongs to.
+func (g Guard) Account() string { return arnField(g.TrailARN, 4) }
+
+// Region is the trail's home Region, in which it can be changed.
+func (g Guard) Region() string { return arnField(g.TrailARN, 3) }
+
+func arnField(arn string, i int) string {
+	if fields := strings.SplitN(arn, ":", 6); len(fields) == 6 {
+		return fields[i]
+	}
+	return ""
+}
+
+// ReadGuard reads the guard that a stack holds. Its outputs may have the prefix and the suffix that the CDK gives to an
+// output of a construct.
+func ReadGuard(ctx context.Context, clients Clients, stack string) (Guard, error) {
+	described, err := clients.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+	if err != nil {
+		if hasCode(err, "ValidationError") {
+			return Guard{}, fmt.Errorf("%w: stack %s cannot be found in this account and Region: %v", ErrNoGuard, stack, err)
+		}
+		return Guard{}, fmt.Errorf("reading stack %s: %w", stack, err)
+	}
+	if len(described.Stacks) != 1 {
+		return Guard{}, fmt.Errorf("%w: stack %s cannot be found in this account and Region", ErrNoGuard, stack)
+	}
+	guard, err := guardOf(stack, described.Stacks[0].Outputs)
+	if err != nil {
+		return Guard{}, err
+	}
+	document, err := clients.SSM.GetDocument(ctx, &ssm.GetDocumentInput{Name: &guard.RunbookName})
+	if err != nil {
+		return Guard{}, fmt.Errorf("reading runbook %s: %w", guard.RunbookName, err)
+	}
+	if guard.Runbook, err = ParseRunbook(aws.ToString(document.Content)); err != nil {
+		return Guard{}, fmt.Errorf("reading runbook %s: %w", guard.RunbookName, err)
+	}
+	if guard.Declared, err = guard.Runbook.declared(guard); err != nil {
+		return Guard{}, fmt.Errorf("reading runbook %s: %w", guard.RunbookName, err)
+	}
+	return guard, nil
+}
+
+// guardOf reads the outputs of a stack, and names all that it lacks.
+func guardOf(stack string, outputs []types.Output) (Guard, error) {
+	guard := Guard{Stack: stack}
+	rules := ""
+	var missing, ambiguous []string
+	for _, output := range []struct {
+		name     string
+		into     *string
+		optional bool
+	}{
+		{"TrailName", &guard.TrailName, false},
+		{"TrailArn", &guard.TrailARN, false},
+		{"LogBucketName", &guard.LogBucketName, false},
+		{"LogKeyArn", &guard.LogKeyARN, false},
+		{"AutomationRoleArn", &guard.AutomationRoleARN, false},
+		{"RunbookName", &guard.RunbookName, false},
+		{"ConfigRuleNames", &rules, true},
+		{"AlertTopicArn", &guard.AlertTopicARN, true},
+	} {
+		// In a stack of several constructs the CDK puts the construct's path before the name and a hash behind it.
+		form := regexp.MustCompile(`^(` + output.name + `|.*` + output.name + `[0-9A-F]{8})$`)
+		var found []string
+		for _, candidate := range outputs {
+			if form.MatchString(aws.ToString(candidate.OutputKey)) {
+				found = append(found, aws.ToString(candidate.OutputKey))
+				*output.into = aws.ToString(candidate.OutputValue)
+			}
+		}
+		switch {
+		case len(found) == 0 && !output.optional:
+			missing = append(missing, output.name)
+		case len(found) > 1:
+			slices.Sort(found)
+			ambiguous = append(ambiguous, fmt.Sprintf("%s (%s)", output.name, strings.Join(found, ", ")))
+		}
+	}
+	if len(missing) > 0 {
+		return Guard{}, fmt.Errorf("%w: stack %s lacks the outputs %s: name a stack in which TrailGuard is deployed",
+			ErrNoGuard, stack, strings.Join(missing, ", "))
+	}
+	if len(ambiguous) > 0 {
+		return Guard{}, fmt.Errorf("%w: stack %s has more than one output for %s: put one guard in a stack",
+			ErrNoGuard, stack, strings.Join(ambiguous, ", "))
+	}
+	if rules != "" {
+		guard.ConfigRuleNames = strings.Split(rules, ",")
+	}
+	return guard, nil
+}
+
+// hasCode tells whether a service answered with one of these error codes.
+func hasCode(err error, codes ...string) bool {
+	var refused smithy.APIError
+	return errors.As(err, &refused) && slices.Contains(codes, refused.ErrorCode())
+}

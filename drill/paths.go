@@ -1,0 +1,70 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+)
+
+// Resources are the physical ids of the resources of a stack, by type.
+type Resources map[string][]string
+
+// ReadResources lists the resources of a guard's stack.
+func ReadResources(ctx context.Context, clients Clients, guard Guard) (Resources, error) {
+	resources := Resources{}
+	pages := cloudformation.NewListStackResourcesPaginator(clients.CloudFormation, &cloudformation.ListStackResourcesInput{StackName: &guard.Stack})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("listing the resources of stack %s: %w", guard.Stack, err)
+		}
+		for _, resource := range page.StackResourceSummaries {
+			kind := aws.ToString(resource.ResourceType)
+			resources[kind] = append(resources[kind], aws.ToString(resource.PhysicalResourceId))
+		}
+	}
+	return resources, nil
+}
+
+// EventRule is a rule of EventBridge that belongs to a guard.
+type EventRule struct {
+	Name    string
+	Enabled bool
+	// Starts tells whether the rule starts the runbook; the others tell people.
+	Starts bool
+}
+
+// ReadEventRules reads the rules of EventBridge that a stack made. A rule that is gone is neither enabled nor starts the
+// runbook.
+func ReadEventRules(ctx context.Context, clients Clients, guard Guard, resources Resources) ([]EventRule, error) {
+	var rules []EventRule
+	for _, id := range resources["AWS::Events::Rule"] {
+		rule := EventRule{Name: id}
+		described, err := clients.Events.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &rule.Name})
+		if hasCode(err, "ResourceNotFoundException") {
+			rules = append(rules, rule)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading rule %s: %w", rule.Name, err)
+		}
+		rule.Enabled = described.State == eventtypes.RuleStateEnabled
+		targets, err := clients.Events.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: &rule.Name})
+		if err != nil {
+			return nil, fmt.Errorf("reading the targets of rule %s: %w", rule.Name, err)
+		}
+		rule.Starts = slices.ContainsFunc(targets.Targets, func(t eventtypes.Target) bool {
+			_, document, isDocument := strings.Cut(aws.ToString(t.Arn), ":automation-definition/")
+			name, _, _ := strings.Cut(document, ":")
+			return isDocument && name == guard.RunbookName
+		})
+		rules = append(rules, rule)
+	}
+	return rules, nil
+}

@@ -1,0 +1,73 @@
+package drill
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"testing"
+	"time"
+)
+
+var rewrite = flag.Bool("update", false, "rewrite the golden files")
+
+func results() []Result {
+	stop, empty := Scenario{ID: "T01", Call: "cloudtrail StopLogging"}, Scenario{ID: "T15", Call: "cloudtrail PutEventSelectors EventSelectors=[]"}
+	root, user := Caller{Name: "root"}, Caller{Name: "IAM user"}
+	return []Result{
+		{Attempt: Attempt{Scenario: stop, Caller: root, Path: "event"}, Repaired: true, CallsToLogging: 1, Calls: 4, Elapsed: 26*time.Second + 140*time.Millisecond},
+		{Attempt: Attempt{Scenario: stop, Caller: user, Path: "event", ByARN: true}, Repaired: true, CallsToLogging: 1, Calls: 5, Elapsed: 26 * time.Second},
+		{Attempt: Attempt{Scenario: empty, Caller: root, Path: "event"}, Repaired: true, Refused: "InvalidEventSelectorsException"},
+		{Attempt: Attempt{Scenario: stop, Caller: root, Path: "config"}, Calls: 1, Elapsed: 25 * time.Hour, PutBack: true,
+			Unmet: []string{"IsLogging is false, want true"}, Executions: []Execution{{Failure: "step StartLogging: AccessDeniedException"}}},
+	}
+}
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	path := "testdata/" + file
+	if *rewrite {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs (go test -update rewrites it):\n%s", path, got)
+	}
+}
+
+func TestTheReportForPrograms(t *testing.T) {
+	got, err := json.MarshalIndent(Report{Simulated: []string{"CloudTrail", "AWS Config"}, Results: results()}, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "report.json", append(got, '\n'))
+}
+
+func TestAReportWithoutResultsHasEmptyLists(t *testing.T) {
+	got, err := json.Marshal(Report{})
+	if want := `{"simulated":[],"scenarios":[]}`; err != nil || string(got) != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+}
+
+func TestTheReportForPeople(t *testing.T) {
+	var out bytes.Buffer
+	report := Report{Simulated: []string{"CloudTrail", "AWS Config"}, Results: results(), Left: []string{"T11 cloudtrail UpdateTrail: not applicable: the trail has no SNS topic"}}
+	if err := report.WriteTable(&out); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "report.txt", out.Bytes())
+	if report.Repaired() {
+		t.Error("all is said to be repaired")
+	}
+	out.Reset()
+	if err := (Report{Results: results()[:3]}).WriteTable(&out); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "report-account.txt", out.Bytes())
+}
