@@ -11,12 +11,14 @@ from botocore.session import get_session
 from moto.iam import models as iam
 from moto.kms.responses import KmsResponse
 from moto.s3.models import FakeBucket
+from moto.sns import models as sns
 
 
 def install():
     iam.IAMBackend._init_aws_policies = aws_managed_policies
     KmsResponse.get_key_policy = get_key_policy
     FakeBucket._log_permissions_enabled_policy = log_permissions_enabled_policy
+    sns.requests = Nowhere
 
 
 @functools.cache
@@ -55,6 +57,14 @@ def log_permissions_enabled_policy(bucket, target_bucket, target_prefix):
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
     """
     return True
+
+
+class Nowhere:
+    """Stands in for the HTTP client with which SNS delivers to http and https subscriptions: nothing leaves this machine."""
+
+    @staticmethod
+    def post(url, **_):
+        return None
 
 
 class CBOR:

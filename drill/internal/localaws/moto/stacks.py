@@ -185,6 +185,7 @@ class Resources(parsing.ResourceMap):
         first in a wave: so a DependsOn that is missing shows. tell is called with a resource, a status and a reason.
         """
         undo, replaced = [], []
+        self.unfinished = {}
         pending = dict(self.wanted)
         try:
             while pending:
@@ -201,6 +202,9 @@ class Resources(parsing.ResourceMap):
                 if len(pending) == before:
                     raise blocked
         except Failure:
+            for name, resource in self.unfinished.items():
+                if resource.physical_resource_id is not None:
+                    self._discard(name, resource, tell)
             for step in reversed(undo):
                 step()
             raise
@@ -217,10 +221,15 @@ class Resources(parsing.ResourceMap):
                 resource = None
             if resource is None:
                 verb = "CREATE"
-                resource = kind(self.aws, self, name)
-                tell(resource, "CREATE_IN_PROGRESS", None)
+                resource = self.unfinished.pop(name, None)
+                if resource is None:
+                    resource = kind(self.aws, self, name)
+                    tell(resource, "CREATE_IN_PROGRESS", None)
                 try:
                     resource.create(properties)
+                except NotYet:
+                    self.unfinished[name] = resource  # it keeps its name until the next attempt
+                    raise
                 except BaseException:
                     if resource.physical_resource_id is not None and existing is None:
                         resource.current = properties
