@@ -1,9 +1,12 @@
 package localaws
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -37,9 +40,27 @@ func backendConfig(endpoint string) aws.Config {
 		Region:                     api.Region,
 		BaseEndpoint:               aws.String(endpoint),
 		Credentials:                credentials.NewStaticCredentialsProvider("AKIALOCALDIRECTORY00", "secret", ""),
+		HTTPClient:                 &inMemoryClient{http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}}},
 		Retryer:                    func() aws.Retryer { return aws.NopRetryer{} },
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 	}
+}
+
+// inMemoryClient sends requests whose bodies the SDK cannot close. The SDK closes a body once the answer's header is
+// there; net/http may then be looking whether the body has ended, gets io.EOF as an error from
+// safeWriteToReadCloser.WriteTo (smithy-go 1.28.9), and closes the connection while the answer is being read.
+type inMemoryClient struct{ http.Client }
+
+func (c *inMemoryClient) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, fmt.Errorf("reading a request: %w", err)
+		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return c.Client.Do(r)
 }
 
 func newBackend(config aws.Config) *backend {

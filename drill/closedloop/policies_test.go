@@ -1,0 +1,500 @@
+package closedloop
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"github.com/trailguard/trailguard/drill/internal/localaws"
+	"github.com/trailguard/trailguard/drill/internal/localaws/api"
+	"github.com/trailguard/trailguard/drill/internal/localaws/authorize"
+)
+
+// policies are the documents that decide about the trail, as the services hold them.
+type policies struct {
+	bucket, key, trust string
+	role               []string
+}
+
+func (g guard) policies() policies {
+	g.t.Helper()
+	ctx := g.t.Context()
+	p := policies{bucket: g.bucketPolicy()}
+	key, err := kms.NewFromConfig(g.admin).GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &g.key})
+	g.must(err)
+	p.key = *key.Policy
+	roles, name := iam.NewFromConfig(g.admin), g.role[strings.LastIndexByte(g.role, '/')+1:]
+	role, err := roles.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
+	g.must(err)
+	p.trust, err = url.PathUnescape(*role.Role.AssumeRolePolicyDocument)
+	g.must(err)
+	attached, err := roles.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: &name})
+	g.must(err)
+	if len(attached.AttachedPolicies) > 0 {
+		g.t.Fatalf("the role has attached policies, which this test does not read: %v", attached.AttachedPolicies)
+	}
+	inline, err := roles.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: &name})
+	g.must(err)
+	for _, policy := range inline.PolicyNames {
+		got, err := roles.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &name, PolicyName: &policy})
+		g.must(err)
+		document, err := url.PathUnescape(*got.PolicyDocument)
+		g.must(err)
+		p.role = append(p.role, document)
+	}
+	return p
+}
+
+// keys are condition keys of a request.
+type keys map[string]string
+
+// with is these keys and those; an empty value takes a key away.
+func (k keys) with(others keys) keys {
+	all := maps.Clone(k)
+	for name, value := range others {
+		if all[name] = value; value == "" {
+			delete(all, name)
+		}
+	}
+	return all
+}
+
+// question asks whether a principal may do something, by the policies that bear on it.
+type question struct {
+	name      string
+	principal api.Principal
+	action    string
+	resource  string
+	keys      keys
+	identity  []string
+	attached  string // the policy of the resource
+	trust     string
+	want      bool
+}
+
+const otherAccount = "999999999999"
+
+var (
+	trailService      = api.Principal{Type: api.AWSService, ARN: "cloudtrail.amazonaws.com"}
+	automationService = api.Principal{Type: api.AWSService, ARN: "ssm.amazonaws.com"}
+	rootUser          = api.Principal{Type: api.Root, ARN: "arn:aws:iam::" + api.Account + ":root"}
+	stranger          = api.Principal{Type: api.IAMUser, ARN: "arn:aws:iam::" + otherAccount + ":user/stranger"}
+)
+
+func trailARNOf(region, account, name string) string {
+	return fmt.Sprintf("arn:aws:cloudtrail:%s:%s:trail/%s", region, account, name)
+}
+
+// bucketQuestions ask what CloudTrail and others may do with the log bucket.
+func (g guard) bucketQuestions(p policies) []question {
+	bucket := "arn:aws:s3:::" + g.bucket
+	declared := g.declared()
+	prefix := declared["S3KeyPrefix"].(string)
+	if prefix != "" {
+		prefix += "/"
+	}
+	organization := declared["IsOrganizationTrail"].(bool)
+	ours := keys{"aws:SourceArn": g.trailARN, "aws:SourceAccount": api.Account, "aws:SecureTransport": "true"}
+	put := ours.with(keys{
+		"s3:x-amz-acl": "bucket-owner-full-control", "s3:x-amz-server-side-encryption": "aws:kms",
+		"s3:x-amz-server-side-encryption-aws-kms-key-id": g.key,
+	})
+	log := func(folder string) string {
+		return bucket + "/" + folder + "/CloudTrail/us-east-1/2030/01/01/file.json.gz"
+	}
+	file := log(prefix + "AWSLogs/" + api.Account)
+	ask := func(name, action, resource string, k keys, want bool) question {
+		return question{name: name, principal: trailService, action: action, resource: resource, keys: k, attached: p.bucket, want: want}
+	}
+	all := []question{
+		ask("CloudTrail reads the ACL", "s3:GetBucketAcl", bucket, ours, true),
+		ask("CloudTrail writes a log file", "s3:PutObject", file, put, true),
+		ask("CloudTrail writes a digest file", "s3:PutObject", bucket+"/"+prefix+"AWSLogs/"+api.Account+"/CloudTrail-Digest/us-east-1/2030/01/01/file.json.gz", put, true),
+		ask("CloudTrail writes a digest file that S3 encrypts", "s3:PutObject", file,
+			put.with(keys{"s3:x-amz-server-side-encryption": "AES256", "s3:x-amz-server-side-encryption-aws-kms-key-id": ""}), true),
+		ask("for an organization", "s3:PutObject", log(prefix+"AWSLogs/"+organizationID+"/"+otherAccount), put, organization),
+		ask("for another organization", "s3:PutObject", log(prefix+"AWSLogs/o-zzzzzzzzzz/"+api.Account), put, false),
+		ask("not under another prefix", "s3:PutObject", log("other/AWSLogs/"+api.Account), put, false),
+		ask("not beside the folder of logs", "s3:PutObject", bucket+"/"+prefix+"file", put, false),
+		ask("not under another account", "s3:PutObject", log(prefix+"AWSLogs/"+otherAccount), put, false),
+		ask("not without the ACL", "s3:PutObject", file, put.with(keys{"s3:x-amz-acl": ""}), false),
+		ask("not with another ACL", "s3:PutObject", file, put.with(keys{"s3:x-amz-acl": "public-read"}), false),
+		ask("not into another bucket", "s3:PutObject", strings.Replace(file, g.bucket, "other", 1), put, false),
+		ask("not by plain HTTP", "s3:PutObject", file, put.with(keys{"aws:SecureTransport": "false"}), false),
+	}
+	for name, source := range foreignSources(g) {
+		all = append(all,
+			ask("not read the ACL "+name, "s3:GetBucketAcl", bucket, ours.with(source), false),
+			ask("not write "+name, "s3:PutObject", file, put.with(source), false))
+	}
+	for _, action := range []string{"s3:GetObject", "s3:DeleteObject", "s3:PutBucketPolicy", "s3:PutObjectAcl"} {
+		all = append(all, ask("CloudTrail may not "+action, action, file, put, false))
+	}
+	for _, other := range []api.Principal{automationService, {Type: api.AWSService, ARN: "config.amazonaws.com"}} {
+		all = append(all, question{name: other.ARN + " may not write", principal: other, action: "s3:PutObject", resource: file, keys: put, attached: p.bucket})
+	}
+	for _, user := range []api.Principal{localaws.Administrator, rootUser, stranger} {
+		for _, secure := range []bool{true, false} {
+			all = append(all, question{
+				name: fmt.Sprintf("%s reads, over TLS: %v", user.ARN, secure), principal: user, action: "s3:GetObject", resource: file,
+				keys: keys{"aws:SecureTransport": fmt.Sprint(secure)}, identity: []string{authorize.FullAWSAccess}, attached: p.bucket,
+				want: secure && user != stranger,
+			})
+		}
+	}
+	return all
+}
+
+// foreignSources are the sources of calls of CloudTrail that are not the guard's trail.
+func foreignSources(g guard) map[string]keys {
+	return map[string]keys{
+		"for another trail":                   {"aws:SourceArn": trailARNOf(api.Region, api.Account, "other")},
+		"for a trail whose name begins alike": {"aws:SourceArn": g.trailARN + "2"},
+		"for a trail of that name in another account": {
+			"aws:SourceArn": trailARNOf(api.Region, otherAccount, g.trail), "aws:SourceAccount": otherAccount,
+		},
+		"for a trail of that name in another Region": {"aws:SourceArn": trailARNOf("eu-west-1", api.Account, g.trail)},
+		"for no trail": {"aws:SourceArn": ""},
+	}
+}
+
+const encryptionContext = "kms:EncryptionContext:aws:cloudtrail:arn"
+
+// keyQuestions ask what CloudTrail and others may do with the key.
+func (g guard) keyQuestions(p policies) []question {
+	ours := keys{"aws:SourceArn": g.trailARN, "aws:SourceAccount": api.Account}
+	encrypt := ours.with(keys{encryptionContext: g.trailARN})
+	ask := func(name, action string, k keys, want bool) question {
+		return question{name: name, principal: trailService, action: action, resource: g.key, keys: k, attached: p.key, want: want}
+	}
+	all := []question{
+		ask("CloudTrail encrypts", "kms:GenerateDataKey", encrypt, true),
+		ask("CloudTrail describes the key", "kms:DescribeKey", ours, true),
+		ask("not without a context", "kms:GenerateDataKey", ours, false),
+		ask("not in the context of another trail", "kms:GenerateDataKey", ours.with(keys{encryptionContext: trailARNOf(api.Region, api.Account, "other")}), false),
+		ask("not in the context of another account", "kms:GenerateDataKey", ours.with(keys{encryptionContext: trailARNOf(api.Region, otherAccount, g.trail)}), false),
+		ask("CloudTrail may not decrypt", "kms:Decrypt", encrypt, false),
+		ask("CloudTrail may not change the policy", "kms:PutKeyPolicy", encrypt, false),
+		ask("CloudTrail may not grant", "kms:CreateGrant", encrypt, false),
+	}
+	for name, source := range foreignSources(g) {
+		all = append(all,
+			ask("not describe "+name, "kms:DescribeKey", ours.with(source), false),
+			ask("not encrypt "+name, "kms:GenerateDataKey", encrypt.with(source), false))
+	}
+	for _, action := range []string{"kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"} {
+		everything := []string{authorize.FullAWSAccess}
+		all = append(all,
+			question{name: "a stranger may not " + action, principal: stranger, action: action, resource: g.key, keys: encrypt, identity: everything, attached: p.key},
+			question{name: "an administrator may " + action, principal: localaws.Administrator, action: action, resource: g.key, keys: encrypt, identity: everything, attached: p.key, want: true},
+			question{name: "a user without permissions may not " + action, principal: localaws.Administrator, action: action, resource: g.key, keys: encrypt, attached: p.key})
+	}
+	return all
+}
+
+// roleActions are what the runbook does to the trail.
+var roleActions = []string{
+	"CreateTrail", "GetEventSelectors", "GetInsightSelectors", "GetTrail", "GetTrailStatus", "PutEventSelectors", "PutInsightSelectors",
+	"StartLogging", "UpdateTrail",
+}
+
+// trailOperations are all operations of CloudTrail.
+func trailOperations() []string {
+	var names []string
+	client := reflect.TypeFor[*cloudtrail.Client]()
+	for i := range client.NumMethod() {
+		if method := client.Method(i); method.Type.NumIn() == 4 && method.Type.IsVariadic() {
+			names = append(names, method.Name)
+		}
+	}
+	return names
+}
+
+// roleQuestions ask what the automation role may do.
+func (g guard) roleQuestions(p policies) []question {
+	ask := func(name, action, resource string, k keys, want bool) question {
+		return question{name: "the role: " + name, principal: g.automationRole(), action: action, resource: resource, keys: k, identity: p.role, want: want}
+	}
+	var all []question
+	for _, operation := range trailOperations() {
+		action := "cloudtrail:" + operation
+		all = append(all,
+			ask(operation+" on the trail", action, g.trailARN, nil, slices.Contains(roleActions, operation)),
+			ask(operation+" on another trail", action, trailARNOf(api.Region, api.Account, "other"), nil, false),
+			ask(operation+" on a trail whose name begins alike", action, g.trailARN+"2", nil, false),
+			ask(operation+" on a trail of that name in another account", action, trailARNOf(api.Region, otherAccount, g.trail), nil, false),
+			ask(operation+" on a trail of that name in another Region", action, trailARNOf("eu-west-1", api.Account, g.trail), nil, false))
+		if !slices.Contains(roleActions, operation) {
+			all = append(all, ask(operation+" on everything", action, "*", nil, false))
+		}
+	}
+	bucket := "arn:aws:s3:::" + g.bucket
+	for action, resource := range map[string]string{
+		"s3:PutBucketPolicy": bucket, "s3:GetObject": bucket + "/file", "s3:DeleteObject": bucket + "/file", "s3:PutObject": bucket + "/file",
+		"iam:PutRolePolicy": g.role, "iam:PassRole": g.role, "iam:CreateUser": "arn:aws:iam::" + api.Account + ":user/new",
+		"ssm:StartAutomationExecution": fmt.Sprintf("arn:aws:ssm:%s:%s:automation-definition/%s", api.Region, api.Account, g.runbook),
+		"config:DeleteConfigRule":      "*", "config:PutRemediationExceptions": "*", "config:StopConfigurationRecorder": "*",
+		"events:DisableRule": fmt.Sprintf("arn:aws:events:%s:%s:rule/rule", api.Region, api.Account),
+	} {
+		all = append(all, ask("not "+action, action, resource, nil, false))
+	}
+	for _, action := range []string{"kms:Decrypt", "kms:GenerateDataKey", "kms:ScheduleKeyDeletion", "kms:PutKeyPolicy"} {
+		q := ask("not "+action, action, g.key, nil, false)
+		q.attached = p.key
+		all = append(all, q)
+	}
+	all = append(all, ask("arms Config again", "config:DeleteRemediationExceptions", "*", nil, true))
+	if logRole := g.declared()["CloudWatchLogsRoleArn"].(string); logRole != "" {
+		all = append(all,
+			ask("passes the role for CloudWatch Logs to CloudTrail", "iam:PassRole", logRole, keys{"iam:PassedToService": "cloudtrail.amazonaws.com"}, true),
+			ask("passes it to no other service", "iam:PassRole", logRole, keys{"iam:PassedToService": "lambda.amazonaws.com"}, false),
+			ask("passes no other role", "iam:PassRole", g.role, keys{"iam:PassedToService": "cloudtrail.amazonaws.com"}, false))
+	}
+	return all
+}
+
+// trustQuestions ask who may assume the automation role.
+func (g guard) trustQuestions(p policies) []question {
+	execution := func(account, kind string) string {
+		return fmt.Sprintf("arn:aws:ssm:%s:%s:%s/00000000-0000-4000-8000-000000000000", api.Region, account, kind)
+	}
+	ours := keys{"aws:SourceAccount": api.Account, "aws:SourceArn": execution(api.Account, "automation-execution")}
+	ask := func(name string, principal api.Principal, k keys, want bool) question {
+		q := question{name: "the trust: " + name, principal: principal, action: "sts:AssumeRole", resource: g.role, keys: k, trust: p.trust, want: want}
+		if principal.Type != api.AWSService {
+			q.identity = []string{authorize.FullAWSAccess}
+		}
+		return q
+	}
+	return []question{
+		ask("an execution of this account", automationService, ours, true),
+		ask("not an execution of another account", automationService,
+			keys{"aws:SourceAccount": otherAccount, "aws:SourceArn": execution(otherAccount, "automation-execution")}, false),
+		ask("not with the ARN of another account", automationService, ours.with(keys{"aws:SourceArn": execution(otherAccount, "automation-execution")}), false),
+		ask("not for a maintenance window", automationService, ours.with(keys{"aws:SourceArn": execution(api.Account, "maintenancewindow")}), false),
+		ask("not without the account", automationService, ours.with(keys{"aws:SourceAccount": ""}), false),
+		ask("not without the execution", automationService, ours.with(keys{"aws:SourceArn": ""}), false),
+		ask("not another service", api.Principal{Type: api.AWSService, ARN: "lambda.amazonaws.com"}, ours, false),
+		ask("not CloudTrail", trailService, ours, false),
+		ask("not an administrator", localaws.Administrator, nil, false),
+		ask("not a stranger", stranger, nil, false),
+	}
+}
+
+func (g guard) questions(p policies) []question {
+	return slices.Concat(g.bucketQuestions(p), g.keyQuestions(p), g.roleQuestions(p), g.trustQuestions(p))
+}
+
+// wrongAnswers are the names of the questions that the policies answer otherwise than they should.
+func wrongAnswers(t *testing.T, questions []question) []string {
+	t.Helper()
+	var wrong []string
+	for _, q := range questions {
+		request := authorize.Request{Principal: q.principal, Action: q.action, Resource: q.resource, ResourceAccount: api.Account, Context: map[string][]string{}}
+		for name, value := range q.keys {
+			request.Context[name] = []string{value}
+		}
+		var bearing authorize.Policies
+		for _, document := range q.identity {
+			bearing.Identity = append(bearing.Identity, parsePolicy(t, authorize.Identity, document))
+		}
+		if q.attached != "" {
+			policy := parsePolicy(t, authorize.Resource, q.attached)
+			bearing.Resource = &policy
+		}
+		if q.trust != "" {
+			policy := parsePolicy(t, authorize.Trust, q.trust)
+			bearing.Resource = &policy
+		}
+		decision, err := authorize.Evaluate(request, bearing)
+		if err != nil {
+			t.Fatalf("%s: %v", q.name, err)
+		}
+		if decision.Allowed != q.want {
+			wrong = append(wrong, q.name)
+		}
+	}
+	return wrong
+}
+
+func parsePolicy(t *testing.T, kind authorize.Kind, document string) authorize.Policy {
+	t.Helper()
+	policy, err := authorize.Parse(kind, document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
+}
+
+func TestThePoliciesAllowWhatIsNeededAndNothingElse(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		for _, template := range []string{"everything", "organization", "default"} {
+			g := share(t, a, template)
+			questions := g.questions(g.policies())
+			for _, name := range wrongAnswers(t, questions) {
+				t.Errorf("%s: wrong answer: %s", template, name)
+			}
+			simulateQuestions(t, template, questions)
+		}
+	})
+}
+
+// TestAKeyThatIsOpenToEveryoneIsSeen is a negative control of the questions about the key.
+func TestAKeyThatIsOpenToEveryoneIsSeen(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		g := deploy(t, a, readTemplate(t, "default").mutate(t, withOpenKey))
+		wrong := wrongAnswers(t, g.keyQuestions(g.policies()))
+		for _, name := range []string{"a stranger may not kms:Decrypt", "CloudTrail may not decrypt", "not encrypt for another trail"} {
+			if !slices.Contains(wrong, name) {
+				t.Errorf("the question %q does not see it", name)
+			}
+		}
+	})
+}
+
+// TestLoosenedPoliciesAreSeen is the negative control of the other questions: each condition, taken away, is missed by one.
+func TestLoosenedPoliciesAreSeen(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		g := share(t, a, "default")
+		sourceArn := `"aws:SourceArn":"` + g.trailARN + `"`
+		for _, test := range []struct {
+			name   string
+			loosen func(p *policies)
+			seen   string
+		}{
+			{"a bucket for every trail", func(p *policies) { p.bucket = edit(t, p.bucket, sourceArn, `"aws:SourceAccount":"`+api.Account+`"`) },
+				"not write for another trail"},
+			{"a bucket for every path", func(p *policies) {
+				p.bucket = edit(t, p.bucket, g.bucket+"/AWSLogs/"+api.Account+"/*", g.bucket+"/*")
+			}, "not under another account"},
+			{"a bucket for every ACL", func(p *policies) { p.bucket = edit(t, p.bucket, `,"s3:x-amz-acl":"bucket-owner-full-control"`, "") },
+				"not with another ACL"},
+			{"a bucket without TLS", func(p *policies) {
+				p.bucket = edit(t, p.bucket, `"Action":"s3:*"`, `"Action":"s3:DeleteBucket"`)
+			},
+				localaws.Administrator.ARN + " reads, over TLS: false"},
+			{"a key for every trail", func(p *policies) { p.key = edit(t, p.key, sourceArn, `"aws:SourceAccount":"`+api.Account+`"`) },
+				"not encrypt for another trail"},
+			{"a key for every context", func(p *policies) {
+				p.key = edit(t, p.key, `"arn:aws:cloudtrail:*:`+api.Account+`:trail/`+g.trail+`"`, `"*"`)
+			}, "not in the context of another trail"},
+			{"a role for every trail", func(p *policies) { p.role[0] = edit(t, p.role[0], `"`+g.trailARN+`"`, `"*"`) },
+				"the role: UpdateTrail on another trail"},
+			{"a role that may stop", func(p *policies) {
+				p.role[0] = edit(t, p.role[0], `"cloudtrail:StartLogging"`, `"cloudtrail:StartLogging","cloudtrail:StopLogging"`)
+			}, "the role: StopLogging on the trail"},
+			{"a role that may not start", func(p *policies) { p.role[0] = edit(t, p.role[0], `"cloudtrail:StartLogging",`, "") },
+				"the role: StartLogging on the trail"},
+			{"a trust in every account", func(p *policies) {
+				p.trust = edit(t, strings.ReplaceAll(p.trust, api.Account, "*"), "StringEquals", "StringLike")
+			}, "the trust: not an execution of another account"},
+			{"a trust in every use of Systems Manager", func(p *policies) { p.trust = edit(t, p.trust, "automation-execution/*", "*") },
+				"the trust: not for a maintenance window"},
+		} {
+			loosened := g.policies()
+			test.loosen(&loosened)
+			if wrong := wrongAnswers(t, g.questions(loosened)); !slices.Contains(wrong, test.seen) {
+				t.Errorf("%s: the question %q does not see it, only %v do", test.name, test.seen, wrong)
+			}
+		}
+	})
+}
+
+// edit replaces a text in a document, which is written compactly and with sorted names.
+func edit(t *testing.T, document, old, new string) string {
+	t.Helper()
+	var decoded any
+	if err := json.Unmarshal([]byte(document), &decoded); err != nil {
+		t.Fatal(err)
+	}
+	compact, err := json.Marshal(decoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(compact), old) {
+		t.Fatalf("%s is not in %s", old, compact)
+	}
+	return strings.ReplaceAll(string(compact), old, new)
+}
+
+// noSuchRequest are the errors of iam-simulate for an action that it does not know, and for one that knows no trail.
+var noSuchRequest = regexp.MustCompile(`"(invalid\.action|no\.resource\.types|must\.use\.wildcard)"`)
+
+// simulateQuestions puts the questions to iam-simulate, which is by other people, too. It leaves out the root user and
+// drops the keys of encryption contexts, so those questions are not put to it.
+func simulateQuestions(t *testing.T, template string, questions []question) {
+	t.Helper()
+	type named struct {
+		Name   string          `json:"name"`
+		Policy json.RawMessage `json:"policy"`
+	}
+	var asked []question
+	simulations := []map[string]any{}
+	for _, q := range questions {
+		if _, encrypts := q.keys[encryptionContext]; encrypts || q.principal.Type == api.Root {
+			continue
+		}
+		identity := []named{}
+		for _, document := range q.identity {
+			identity = append(identity, named{"policy", json.RawMessage(document)})
+		}
+		context := map[string]string{}
+		maps.Copy(context, q.keys)
+		simulation := map[string]any{
+			"request": map[string]any{
+				"principal": authorize.SessionARN(q.principal), "action": q.action, "contextVariables": context,
+				"resource": map[string]string{"resource": q.resource, "accountId": api.Account},
+			},
+			"identityPolicies": identity, "resourceControlPolicies": []any{}, "serviceControlPolicies": []any{},
+		}
+		if document := q.attached + q.trust; document != "" {
+			simulation["resourcePolicy"] = json.RawMessage(document)
+		}
+		asked, simulations = append(asked, q), append(simulations, simulation)
+	}
+	input, err := json.Marshal(simulations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join("..", "internal", "localaws", "authorize", "testdata", "simulate.mjs")
+	cmd := exec.CommandContext(t.Context(), "node", script, toolPath("TRAILGUARD_NODE_MODULES", "node_modules"))
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), os.Stderr
+	output, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("running iam-simulate: %v (where node or its modules are missing, run make setup)", err)
+	}
+	var answers []struct{ Error, Result string }
+	if err := json.Unmarshal(output, &answers); err != nil {
+		t.Fatal(err)
+	}
+	if len(answers) != len(asked) {
+		t.Fatalf("iam-simulate gave %d answers to %d questions", len(answers), len(asked))
+	}
+	answered := 0
+	for i, answer := range answers {
+		if !asked[i].want && noSuchRequest.MatchString(answer.Error) {
+			continue
+		}
+		answered++
+		if answer.Error != "" || (answer.Result == "Allowed") != asked[i].want {
+			t.Errorf("%s: %s: iam-simulate says %s%s, want allowed %v", template, asked[i].name, answer.Result, answer.Error, asked[i].want)
+		}
+	}
+	if answered < 100 {
+		t.Errorf("%s: iam-simulate answered only %d questions", template, answered)
+	}
+}

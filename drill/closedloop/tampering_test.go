@@ -1,0 +1,289 @@
+package closedloop
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/trailguard/trailguard/drill/internal/localaws/api"
+)
+
+// change makes a change of a trail, as an administrator does. Time passes before, since CloudTrail may take one change a
+// second.
+func (g guard) change(change func(ctx context.Context, client *cloudtrail.Client) error) {
+	g.t.Helper()
+	g.Clock.Advance(time.Second)
+	g.must(change(g.t.Context(), g.cloudTrail()))
+}
+
+func (g guard) update(input cloudtrail.UpdateTrailInput) {
+	g.t.Helper()
+	input.Name = &g.trail
+	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
+		_, err := client.UpdateTrail(ctx, &input)
+		return err
+	})
+}
+
+func (g guard) putSelectors(selectors ...types.EventSelector) {
+	g.t.Helper()
+	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
+		_, err := client.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{TrailName: &g.trail, EventSelectors: selectors})
+		return err
+	})
+}
+
+func (g guard) putAdvancedSelector(fields ...types.AdvancedFieldSelector) {
+	g.t.Helper()
+	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
+		_, err := client.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{
+			TrailName: &g.trail, AdvancedEventSelectors: []types.AdvancedEventSelector{{FieldSelectors: fields}},
+		})
+		return err
+	})
+}
+
+func field(name string, values ...string) types.AdvancedFieldSelector {
+	return types.AdvancedFieldSelector{Field: &name, Equals: values}
+}
+
+func (g guard) putInsights(kinds ...types.InsightType) {
+	g.t.Helper()
+	selectors := []types.InsightSelector{}
+	for _, kind := range kinds {
+		selectors = append(selectors, types.InsightSelector{InsightType: kind})
+	}
+	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
+		_, err := client.PutInsightSelectors(ctx, &cloudtrail.PutInsightSelectorsInput{TrailName: &g.trail, InsightSelectors: selectors})
+		return err
+	})
+}
+
+func (g guard) stop() { g.t.Helper(); g.stopBy(g.trail) }
+
+func (g guard) stopBy(nameOrARN string) {
+	g.t.Helper()
+	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
+		_, err := client.StopLogging(ctx, &cloudtrail.StopLoggingInput{Name: &nameOrARN})
+		return err
+	})
+}
+
+func (g guard) deleteTrails() {
+	g.t.Helper()
+	for _, arn := range g.trailARNs() {
+		g.change(func(ctx context.Context, client *cloudtrail.Client) error {
+			_, err := client.DeleteTrail(ctx, &cloudtrail.DeleteTrailInput{Name: &arn})
+			return err
+		})
+	}
+}
+
+func (g guard) createTrail(input cloudtrail.CreateTrailInput) {
+	g.t.Helper()
+	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
+		_, err := client.CreateTrail(ctx, &input)
+		return err
+	})
+}
+
+// healthy brings the trail into its declared state.
+func (g guard) healthy() {
+	g.t.Helper()
+	if len(g.differences()) == 0 {
+		return
+	}
+	g.deleteTrails()
+	g.Clock.Advance(time.Second)
+	g.wantSuccess(g.repair())
+	if differences := g.differences(); len(differences) > 0 {
+		g.t.Fatalf("the trail cannot be made: %v", differences)
+	}
+}
+
+// foreign is what an attacker sends the log to.
+type foreign struct{ bucket, key, topic, logGroup, logRole string }
+
+// elsewhere makes, once, a bucket, a key, a topic, and a log group with a role, all of which let CloudTrail in.
+func (g guard) elsewhere() *foreign {
+	g.t.Helper()
+	ctx, admin, e := g.t.Context(), g.admin, g.foreign
+	if e.bucket != "" {
+		return e
+	}
+	*e = foreign{
+		bucket:   "elsewhere",
+		logGroup: fmt.Sprintf("arn:aws:logs:%s:%s:log-group:elsewhere:*", api.Region, api.Account),
+		logRole:  fmt.Sprintf("arn:aws:iam::%s:role/elsewhere", api.Account),
+	}
+	letIn := func(action string) *string {
+		return aws.String(`{"Version":"2012-10-17","Statement":[
+			{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + api.Account + `:root"},"Action":"` + action + `","Resource":"*"},
+			{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"` + action + `","Resource":"*"}]}`)
+	}
+	buckets := s3.NewFromConfig(admin)
+	_, err := buckets.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &e.bucket})
+	g.must(err)
+	_, err = buckets.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &e.bucket, Policy: letIn("s3:*")})
+	g.must(err)
+	key, err := kms.NewFromConfig(admin).CreateKey(ctx, &kms.CreateKeyInput{Policy: letIn("kms:*")})
+	g.must(err)
+	e.key = *key.KeyMetadata.Arn
+	topic, err := sns.NewFromConfig(admin).CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("elsewhere")})
+	g.must(err)
+	e.topic = *topic.TopicArn
+	_, err = sns.NewFromConfig(admin).SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{
+		TopicArn: &e.topic, AttributeName: aws.String("Policy"), AttributeValue: letIn("sns:Publish"),
+	})
+	g.must(err)
+	groups := cloudwatchlogs.NewFromConfig(admin)
+	_, err = groups.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("elsewhere")})
+	g.must(err)
+	roles := iam.NewFromConfig(admin)
+	_, err = roles.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("elsewhere"), AssumeRolePolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"sts:AssumeRole"}]}`,
+	)})
+	g.must(err)
+	_, err = roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("elsewhere"), PolicyName: aws.String("logs"), PolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:*","Resource":"*"}]}`,
+	)})
+	g.must(err)
+	return e
+}
+
+// withOpenBucket makes a change while the log bucket lets CloudTrail write anywhere.
+func (g guard) withOpenBucket(change func()) {
+	g.t.Helper()
+	policy := g.bucketPolicy()
+	var document map[string]any
+	g.must(json.Unmarshal([]byte(policy), &document))
+	document["Statement"] = append(document["Statement"].([]any), map[string]any{
+		"Effect": "Allow", "Principal": map[string]any{"Service": "cloudtrail.amazonaws.com"}, "Action": "s3:*",
+		"Resource": []any{"arn:aws:s3:::" + g.bucket, "arn:aws:s3:::" + g.bucket + "/*"},
+	})
+	open, err := json.Marshal(document)
+	g.must(err)
+	g.putBucketPolicy(string(open))
+	change()
+	g.putBucketPolicy(policy)
+}
+
+func (g guard) bucketPolicy() string {
+	g.t.Helper()
+	got, err := s3.NewFromConfig(g.admin).GetBucketPolicy(g.t.Context(), &s3.GetBucketPolicyInput{Bucket: &g.bucket})
+	g.must(err)
+	return *got.Policy
+}
+
+func (g guard) putBucketPolicy(policy string) {
+	g.t.Helper()
+	_, err := s3.NewFromConfig(g.admin).PutBucketPolicy(g.t.Context(), &s3.PutBucketPolicyInput{Bucket: &g.bucket, Policy: &policy})
+	g.must(err)
+}
+
+func (g guard) deleteBucketPolicy() {
+	g.t.Helper()
+	_, err := s3.NewFromConfig(g.admin).DeleteBucketPolicy(g.t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &g.bucket})
+	g.must(err)
+}
+
+// tampering is a way to blind a trail that is in its declared state.
+type tampering struct {
+	name string
+	// everything limits it to the template that sets everything.
+	everything bool
+	do         func(g guard)
+}
+
+var (
+	yes, no = aws.Bool(true), aws.Bool(false)
+	empty   = aws.String("")
+)
+
+var anObject = []types.DataResource{{Type: aws.String("AWS::S3::Object"), Values: []string{"arn:aws:s3:::other/"}}}
+
+// tamperings are the ways to blind the trail through CloudTrail's own API.
+var tamperings = []tampering{
+	{name: "stopped by name", do: func(g guard) { g.stop() }},
+	{name: "stopped by ARN", do: func(g guard) { g.stopBy(g.trailARN) }},
+	{name: "deleted", do: func(g guard) { g.deleteTrails() }},
+	{name: "not multi-Region", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{IsMultiRegionTrail: no}) }},
+	{name: "without global service events, so not multi-Region either", do: func(g guard) {
+		g.update(cloudtrail.UpdateTrailInput{IsMultiRegionTrail: no, IncludeGlobalServiceEvents: no})
+	}},
+	{name: "without log file validation", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{EnableLogFileValidation: no}) }},
+	{name: "without a key", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{KmsKeyId: empty}) }},
+	{name: "another key", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{KmsKeyId: aws.String(g.elsewhere().key)}) }},
+	{name: "another bucket", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{S3BucketName: aws.String(g.elsewhere().bucket)}) }},
+	{name: "another prefix", do: changePrefix},
+	{name: "without a prefix", everything: true, do: func(g guard) {
+		g.withOpenBucket(func() { g.update(cloudtrail.UpdateTrailInput{S3KeyPrefix: empty}) })
+	}},
+	{name: "another log group", do: func(g guard) {
+		e := g.elsewhere()
+		g.update(cloudtrail.UpdateTrailInput{CloudWatchLogsLogGroupArn: &e.logGroup, CloudWatchLogsRoleArn: &e.logRole})
+	}},
+	{name: "without CloudWatch Logs", everything: true, do: func(g guard) {
+		g.update(cloudtrail.UpdateTrailInput{CloudWatchLogsLogGroupArn: empty, CloudWatchLogsRoleArn: empty})
+	}},
+	{name: "another topic", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{SnsTopicName: aws.String(g.elsewhere().topic)}) }},
+	{name: "without a topic", everything: true, do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{SnsTopicName: empty}) }},
+	{name: "no organization trail", everything: true, do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{IsOrganizationTrail: no}) }},
+	{name: "without management events", do: func(g guard) {
+		g.putSelectors(types.EventSelector{IncludeManagementEvents: no, DataResources: anObject})
+	}},
+	{name: "read events only", do: func(g guard) { g.putSelectors(types.EventSelector{ReadWriteType: types.ReadWriteTypeReadOnly}) }},
+	{name: "write events only", do: func(g guard) { g.putSelectors(types.EventSelector{ReadWriteType: types.ReadWriteTypeWriteOnly}) }},
+	{name: "without the events of KMS and RDS Data", do: func(g guard) {
+		g.putSelectors(types.EventSelector{ExcludeManagementEventSources: []string{"kms.amazonaws.com", "rdsdata.amazonaws.com"}})
+	}},
+	{name: "other data events", do: func(g guard) { g.putSelectors(types.EventSelector{DataResources: anObject}) }},
+	{name: "advanced selectors without management events", do: func(g guard) {
+		g.putAdvancedSelector(field("eventCategory", "Data"), field("resources.type", "AWS::S3::Object"))
+	}},
+	{name: "advanced selectors of read events", do: func(g guard) {
+		g.putAdvancedSelector(field("eventCategory", "Management"), field("readOnly", "true"))
+	}},
+	{name: "without Insights", do: func(g guard) { g.putInsights() }},
+	{name: "other Insights", do: func(g guard) { g.putInsights(types.InsightTypeApiCallRateInsight) }},
+	{name: "all settings at once", do: clearSettings},
+	{name: "everything at once", do: ruin},
+}
+
+func changePrefix(g guard) {
+	g.withOpenBucket(func() { g.update(cloudtrail.UpdateTrailInput{S3KeyPrefix: aws.String("other")}) })
+}
+
+// clearSettings clears in one call what one call can clear.
+func clearSettings(g guard) {
+	g.update(cloudtrail.UpdateTrailInput{
+		SnsTopicName: empty, CloudWatchLogsLogGroupArn: empty, CloudWatchLogsRoleArn: empty, KmsKeyId: empty,
+		IsMultiRegionTrail: no, IncludeGlobalServiceEvents: no, EnableLogFileValidation: no,
+	})
+}
+
+// ruin leaves nothing of the trail but its name, and stops it.
+func ruin(g guard) {
+	e := g.elsewhere()
+	g.putInsights()
+	g.putAdvancedSelector(field("eventCategory", "Data"), field("resources.type", "AWS::S3::Object"))
+	clearSettings(g)
+	g.update(cloudtrail.UpdateTrailInput{S3BucketName: &e.bucket, S3KeyPrefix: aws.String("other"), KmsKeyId: &e.key, SnsTopicName: &e.topic})
+	g.stop()
+}
+
+// tamperingsOf are the ways that a template leaves.
+func tamperingsOf(template string) []tampering {
+	return slices.DeleteFunc(slices.Clone(tamperings), func(t tampering) bool { return t.everything && template != "everything" })
+}
