@@ -18,12 +18,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	cloudtrailtypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
-	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 	"gopkg.in/yaml.v3"
 
+	"github.com/trailguard/trailguard/drill/internal/localaws"
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
 )
@@ -85,27 +84,9 @@ func prepare(t *testing.T, a *account, tpl template) guard {
 	g.must(a.Reset(t.Context()))
 	a.order.Seed(0, 0)
 	if len(tpl.resources("AWS::Config::ConfigurationRecorder")) == 0 {
-		g.createRecorder()
+		g.must(localaws.PutRecorder(t.Context(), g.admin))
 	}
 	return g
-}
-
-func (g guard) createRecorder() {
-	g.t.Helper()
-	ctx, client := g.t.Context(), g.config()
-	_, err := s3.NewFromConfig(g.admin).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("configuration-history")})
-	g.must(err)
-	_, err = client.PutConfigurationRecorder(ctx, &configservice.PutConfigurationRecorderInput{ConfigurationRecorder: &configtypes.ConfigurationRecorder{
-		Name: aws.String("default"), RoleARN: aws.String("arn:aws:iam::" + api.Account + ":role/Recorder"),
-		RecordingGroup: &configtypes.RecordingGroup{AllSupported: true},
-	}})
-	g.must(err)
-	_, err = client.PutDeliveryChannel(ctx, &configservice.PutDeliveryChannelInput{DeliveryChannel: &configtypes.DeliveryChannel{
-		Name: aws.String("default"), S3BucketName: aws.String("configuration-history"),
-	}})
-	g.must(err)
-	_, err = client.StartConfigurationRecorder(ctx, &configservice.StartConfigurationRecorderInput{ConfigurationRecorderName: aws.String("default")})
-	g.must(err)
 }
 
 func (g guard) createStack(tpl template) {

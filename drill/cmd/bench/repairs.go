@@ -10,9 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
-	"github.com/aws/aws-sdk-go-v2/service/configservice"
-	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/trailguard/trailguard/drill/internal/localaws"
@@ -90,7 +87,7 @@ func deploy(ctx context.Context, config aws.Config) (parameters map[string][]str
 	if err != nil {
 		return nil, "", err
 	}
-	if err := recordConfiguration(ctx, config); err != nil {
+	if err := localaws.PutRecorder(ctx, config); err != nil {
 		return nil, "", err
 	}
 	stacks := cloudformation.NewFromConfig(config)
@@ -113,29 +110,6 @@ func deploy(ctx context.Context, config aws.Config) (parameters map[string][]str
 		"CloudTrailS3BucketName": {outputs["LogBucketName"]},
 		"CloudTrailKmsKeyId":     {outputs["LogKeyArn"]},
 	}, outputs["RunbookName"], nil
-}
-
-// recordConfiguration makes the account's own recorder, which the template counts on.
-func recordConfiguration(ctx context.Context, config aws.Config) error {
-	const bucket = "configuration-history"
-	if _, err := s3.NewFromConfig(config).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
-		return fmt.Errorf("creating the bucket of the delivery channel: %w", err)
-	}
-	recorder := configservice.NewFromConfig(config)
-	if _, err := recorder.PutConfigurationRecorder(ctx, &configservice.PutConfigurationRecorderInput{
-		ConfigurationRecorder: &configtypes.ConfigurationRecorder{
-			Name: aws.String("default"), RoleARN: aws.String("arn:aws:iam::123456789012:role/recorder"),
-			RecordingGroup: &configtypes.RecordingGroup{AllSupported: true},
-		},
-	}); err != nil {
-		return fmt.Errorf("putting the configuration recorder: %w", err)
-	}
-	if _, err := recorder.PutDeliveryChannel(ctx, &configservice.PutDeliveryChannelInput{
-		DeliveryChannel: &configtypes.DeliveryChannel{Name: aws.String("default"), S3BucketName: aws.String(bucket)},
-	}); err != nil {
-		return fmt.Errorf("putting the delivery channel: %w", err)
-	}
-	return nil
 }
 
 // writes counts the calls that change the trail: until logging is back, and in all.

@@ -147,7 +147,7 @@ func (d *localDrill) putRecorder(ctx context.Context, template []byte) error {
 		return nil
 	}
 	d.say("the account has a configuration recorder of its own")
-	return putRecorder(ctx, d.local.Config(localaws.Administrator))
+	return localaws.PutRecorder(ctx, d.local.Config(localaws.Administrator))
 }
 
 func (d *localDrill) createStack(ctx context.Context, stack string, template []byte) error {
