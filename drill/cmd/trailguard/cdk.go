@@ -37,7 +37,7 @@ func (p *program) newCDK(t tools, endpoint, region string, keys aws.Credentials,
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
 		"NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1",
 		// The templates are validated by `make synth` and `make test`; here it would only take time.
-		"CDK_VALIDATION=false", "CDK_DISABLE_CLI_TELEMETRY=true", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1", "NO_COLOR=1",
+		"CDK_VALIDATION=false", "CDK_DISABLE_CLI_TELEMETRY=true", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20", "NO_COLOR=1",
 	)
 	return c
 }
