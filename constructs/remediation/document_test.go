@@ -33,18 +33,18 @@ func TestStepsFollowTheDeclaredState(t *testing.T) {
 		want     []string
 	}{
 		{"plain", plain, []string{
-			"FindTrail", "CreateTrail", "StartLogging", "RestoreSettings", "RestoreEventSelectors", "RestoreInsightSelectors",
+			"FindTrail", "CreateTrail", "StartLogging", "RestoreEventSelectors", "RestoreSettings", "RestoreInsightSelectors",
 			"VerifyLogging", "VerifyS3BucketName", "VerifyKmsKeyId", "VerifyMultiRegionTrail", "VerifyGlobalServiceEvents",
 			"VerifyLogFileValidation", "VerifyManagementEvents", "VerifyReadWriteType", "VerifyInsightSelectors", "ReadDelivery",
 		}},
 		{"full", full, []string{
-			"FindTrail", "CreateTrail", "StartLogging", "RestoreSettings", "RestoreOrganizationTrail", "RestoreEventSelectors", "RestoreInsightSelectors",
+			"FindTrail", "CreateTrail", "StartLogging", "RestoreEventSelectors", "RestoreSettings", "RestoreOrganizationTrail", "RestoreInsightSelectors",
 			"VerifyLogging", "VerifyS3BucketName", "VerifyS3KeyPrefix", "VerifyKmsKeyId", "VerifySnsTopic",
 			"VerifyCloudWatchLogsLogGroup", "VerifyCloudWatchLogsRole", "VerifyMultiRegionTrail", "VerifyOrganizationTrail",
 			"VerifyGlobalServiceEvents", "VerifyLogFileValidation", "VerifyManagementEvents", "VerifyReadWriteType", "VerifyInsightSelectors", "ReadDelivery",
 		}},
 		{"without Insights", withoutInsights, []string{
-			"FindTrail", "CreateTrail", "StartLogging", "RestoreSettings", "RestoreEventSelectors", "RestoreInsightSelectors",
+			"FindTrail", "CreateTrail", "StartLogging", "RestoreEventSelectors", "RestoreSettings", "RestoreInsightSelectors",
 			"VerifyLogging", "VerifyS3BucketName", "VerifyKmsKeyId", "VerifyMultiRegionTrail", "VerifyGlobalServiceEvents",
 			"VerifyLogFileValidation", "VerifyManagementEvents", "VerifyReadWriteType", "ReadDelivery",
 		}},

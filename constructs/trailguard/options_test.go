@@ -24,12 +24,12 @@ func TestEachOptionHasItsDefaultAndCanBeSet(t *testing.T) {
 	}{
 		{"TrailName", "AWS::SSM::Document", "Content.parameters.CloudTrailName.default", "trailguard", "everything-trail"},
 		{"OrganizationId", "AWS::SSM::Document", "Content.parameters.IsOrganizationTrail.default", "false", "true"},
-		{"S3KeyPrefix", "AWS::SSM::Document", "Content.mainSteps.3.inputs.S3KeyPrefix", "", "audit/trails"},
+		{"S3KeyPrefix", "AWS::SSM::Document", "Content.mainSteps.[RestoreSettings].inputs.S3KeyPrefix", "", "audit/trails"},
 		{"DataResources", "AWS::SSM::Document", "Content.mainSteps.[RestoreEventSelectors].inputs.EventSelectors.0.DataResources", "[]", "[map[Type:AWS::S3::Object Values:[arn:aws:s3:::payroll/]]]"},
 		{"InsightTypes", "AWS::SSM::Document", "Content.mainSteps.[RestoreInsightSelectors].inputs.InsightSelectors", "[map[InsightType:ApiCallRateInsight] map[InsightType:ApiErrorRateInsight]]", "[map[InsightType:ApiErrorRateInsight]]"},
-		{"SnsTopic", "AWS::SSM::Document", "Content.mainSteps.3.inputs.SnsTopicName", "", "map[Ref:DeliveriesBF2F7293]"},
-		{"CloudWatchLogGroup", "AWS::SSM::Document", "Content.mainSteps.3.inputs.CloudWatchLogsLogGroupArn", "", "map[Fn::GetAtt:[EventsD32975C2 Arn]]"},
-		{"CloudWatchLogsRole", "AWS::SSM::Document", "Content.mainSteps.3.inputs.CloudWatchLogsRoleArn", "", "map[Fn::GetAtt:[CloudWatchLogsRoleA37E13B4 Arn]]"},
+		{"SnsTopic", "AWS::SSM::Document", "Content.mainSteps.[RestoreSettings].inputs.SnsTopicName", "", "map[Ref:DeliveriesBF2F7293]"},
+		{"CloudWatchLogGroup", "AWS::SSM::Document", "Content.mainSteps.[RestoreSettings].inputs.CloudWatchLogsLogGroupArn", "", "map[Fn::GetAtt:[EventsD32975C2 Arn]]"},
+		{"CloudWatchLogsRole", "AWS::SSM::Document", "Content.mainSteps.[RestoreSettings].inputs.CloudWatchLogsRoleArn", "", "map[Fn::GetAtt:[CloudWatchLogsRoleA37E13B4 Arn]]"},
 		{"TransitionAfter", "LogStoreBucket0AD36629", "LifecycleConfiguration.Rules.0.Transitions.0.TransitionInDays", "90", "30"},
 		{"ExpireAfter", "LogStoreBucket0AD36629", "LifecycleConfiguration.Rules.0.ExpirationInDays", "<nil>", "2557"},
 		{"ObjectLockRetention", "LogStoreBucket0AD36629", "ObjectLockConfiguration.Rule.DefaultRetention", "<nil>", "map[Days:365 Mode:COMPLIANCE]"},
@@ -72,11 +72,11 @@ func TestSuppliedResourcesAreUsedAndNotMade(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		"Content.parameters.CloudTrailS3BucketName.default": "my-log-bucket",
-		"Content.parameters.CloudTrailKmsKeyId.default":     "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555",
-		"Content.parameters.AutomationAssumeRole.default":   "arn:aws:iam::123456789012:role/my-automation-role",
-		"Content.mainSteps.3.inputs.SnsTopicName":           "arn:aws:sns:us-east-1:123456789012:my-topic",
-		"Content.mainSteps.3.inputs.CloudWatchLogsRoleArn":  "arn:aws:iam::123456789012:role/my-logs-role",
+		"Content.parameters.CloudTrailS3BucketName.default":                "my-log-bucket",
+		"Content.parameters.CloudTrailKmsKeyId.default":                    "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555",
+		"Content.parameters.AutomationAssumeRole.default":                  "arn:aws:iam::123456789012:role/my-automation-role",
+		"Content.mainSteps.[RestoreSettings].inputs.SnsTopicName":          "arn:aws:sns:us-east-1:123456789012:my-topic",
+		"Content.mainSteps.[RestoreSettings].inputs.CloudWatchLogsRoleArn": "arn:aws:iam::123456789012:role/my-logs-role",
 	} {
 		if got := property(template, "AWS::SSM::Document", path); got != want {
 			t.Errorf("%s is %s, not %s", path, got, want)
@@ -87,7 +87,7 @@ func TestSuppliedResourcesAreUsedAndNotMade(t *testing.T) {
 			t.Errorf("%s tells %s", id, got)
 		}
 	}
-	if got := property(template, "AWS::SSM::Document", "Content.mainSteps.3.inputs.CloudWatchLogsLogGroupArn"); !strings.Contains(got, ":log-group:my-log-group:*") {
+	if got := property(template, "AWS::SSM::Document", "Content.mainSteps.[RestoreSettings].inputs.CloudWatchLogsLogGroupArn"); !strings.Contains(got, ":log-group:my-log-group:*") {
 		t.Errorf("the log group is %s", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
@@ -299,11 +300,11 @@ func cached[T any](g *Gateway, key string, load func() (T, error)) (T, error) {
 }
 
 // policyServices are the services whose calls change policies. CloudFormation changes everything.
-var policyServices = map[string]bool{"iam": true, "s3": true, "kms": true, "sns": true, "sqs": true}
+var policyServices = map[string]bool{"iam": true, "s3": true, "kms": true, "sns": true, "sqs": true, "ssm": true}
 
 // invalidate forgets the policies that a call may have changed.
 func (g *Gateway) invalidate(call api.Call) {
-	if !isMutating(call) || !policyServices[call.Service] && call.Service != "cloudformation" {
+	if !isMutating(call) || slices.Contains(automationOperations, call.Operation) || !policyServices[call.Service] && call.Service != "cloudformation" {
 		return
 	}
 	g.mu.Lock()

@@ -35,7 +35,7 @@ func source(t cloudtrail.Trail) map[string][]string {
 }
 
 func (e *environment) BucketRegion(ctx context.Context, bucket string) (string, error) {
-	return e.backend.bucketRegion(ctx, bucket)
+	return cached(e.gateway, "s3 location of "+bucket, func() (string, error) { return e.backend.bucketRegion(ctx, bucket) })
 }
 
 // MayDeliver asks what CloudTrail needs of a bucket's policy: to read the ACL, and to put log files and digests.

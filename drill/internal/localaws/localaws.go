@@ -173,7 +173,9 @@ func (a *AWS) newServices() *services {
 		},
 	})
 	s.automations = newAutomations(a.Gateway, a.Clock)
-	s.automations.document = a.backend.document
+	s.automations.document = func(ctx context.Context, name, version string) (string, error) {
+		return cached(a.Gateway, "ssm "+name+" "+version, func() (string, error) { return a.backend.document(ctx, name, version) })
+	}
 	s.automations.unmatched = a.options.UnmatchedSelector
 	s.automations.changed = func(x *automation.Execution) {
 		a.publish(statusEvent(x, a.Clock.Now(), fmt.Sprintf("00000000-0000-4000-8003-%012x", a.Gateway.sequence.Add(1))))

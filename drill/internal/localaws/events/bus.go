@@ -86,8 +86,9 @@ type Bus struct {
 }
 
 type arrival struct {
-	event map[string]any
-	at    time.Time
+	event  map[string]any
+	fields map[string][]field
+	at     time.Time
 }
 
 // invocation is one target's share of one event. The rule stays as it was when it matched.
@@ -129,7 +130,7 @@ func (b *Bus) Publish(ctx context.Context, event map[string]any) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.queue = append(b.queue, arrival{event, b.clock.Now()})
+	b.queue = append(b.queue, arrival{event, fieldsOf(event), b.clock.Now()})
 	return nil
 }
 
@@ -222,7 +223,7 @@ func (b *Bus) trigger(ctx context.Context, rule Rule, event arrival) error {
 	if err := rule.Validate(); err != nil {
 		return err
 	}
-	if !heeds(rule.State, event.event) || !rule.Pattern.With(b.options).Matches(event.event) {
+	if !heeds(rule.State, event.event) || !rule.Pattern.With(b.options).matches(event.fields) {
 		return nil
 	}
 	b.count(rule, func(m *Metrics) {

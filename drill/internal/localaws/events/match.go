@@ -21,11 +21,17 @@ type field struct {
 // exists looks at leaves only, so that a field that holds an object, or an empty array, does not exist.
 func (p Pattern) Matches(event map[string]any) bool {
 	event, err := copyEvent(event)
-	if err != nil {
-		return false
-	}
+	return err == nil && p.matches(fieldsOf(event))
+}
+
+// fieldsOf are the leaves of an event that copyEvent has made, by their paths.
+func fieldsOf(event map[string]any) map[string][]field {
 	fields := map[string][]field{}
 	flatten(event, "", nil, fields, new(int))
+	return fields
+}
+
+func (p Pattern) matches(fields map[string][]field) bool {
 	return slices.ContainsFunc(p.alternatives, func(conditions []condition) bool {
 		return p.matchAll(conditions, fields, nil)
 	})

@@ -1,0 +1,134 @@
+package tampering
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/trailguard/trailguard/drill/internal/localaws"
+	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
+	"github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/drill/internal/localaws/configservice"
+	"github.com/trailguard/trailguard/drill/internal/localaws/events"
+)
+
+// organizationID is the one in the golden templates.
+const organizationID = "o-a1b2c3d4e5"
+
+// account is a local AWS under one reading of what AWS does not document. Its tests use it one after the other.
+type account struct {
+	*localaws.AWS
+	name    string
+	options localaws.Options
+	order   *rand.PCG // decides which of the running automations makes its next attempt
+	using   sync.Mutex
+}
+
+// accounts are started once for all tests. Each reading that the guard must survive holds in one of them.
+var accounts = []*account{
+	{name: "first reading", options: localaws.Options{
+		UnmatchedSelector: automation.FailStep, UnsetFields: configservice.UnsetIsNull, TrailResourceID: configservice.ResourceIDIsARN,
+		AttemptCount: configservice.AttemptsInARow,
+	}},
+	{name: "second reading", options: localaws.Options{
+		UnmatchedSelector: automation.EmptyOutput, UnsetFields: configservice.UnsetIsAbsent, TrailResourceID: configservice.ResourceIDIsName,
+		AttemptCount: configservice.AttemptsInWindow, DefaultSelectorsAreCustom: true,
+		DropDeletionOfLastTrail: true, Events: events.Options{AnythingButMatchesAbsent: true},
+	}},
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	if err := setSequences(); err != nil {
+		return 0, err
+	}
+	var starting sync.WaitGroup
+	problems := make([]error, len(accounts))
+	for i, a := range accounts {
+		starting.Go(func() { problems[i] = a.start() })
+	}
+	starting.Wait()
+	defer func() {
+		for _, a := range accounts {
+			if a.AWS != nil {
+				err = errors.Join(err, a.Close())
+			}
+		}
+	}()
+	if err := errors.Join(problems...); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+func (a *account) start() (err error) {
+	a.order = rand.NewPCG(0, 0)
+	a.options.Python = toolPath("TRAILGUARD_PYTHON", ".venv", "bin", "python")
+	a.options.NodeModules = toolPath("TRAILGUARD_NODE_MODULES", "node_modules")
+	a.options.Rand = rand.New(a.order)
+	a.options.Organization, a.options.OrganizationID = cloudtrail.ManagementAccount, organizationID
+	a.AWS, err = localaws.Start(context.Background(), a.options)
+	return err
+}
+
+// toolPath is what a variable of the environment says, or a path in the repository, where `make setup` puts the tools.
+func toolPath(variable string, path ...string) string {
+	if given := os.Getenv(variable); given != "" {
+		return given
+	}
+	return repository(path...)
+}
+
+// repository is a path in the repository.
+func repository(path ...string) string {
+	top, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	for ; top != filepath.Dir(top); top = filepath.Dir(top) {
+		if _, err := os.Stat(filepath.Join(top, "go.work")); err == nil {
+			break
+		}
+	}
+	return filepath.Join(append([]string{top}, path...)...)
+}
+
+// inEach runs a test in each account, at the same time. Each test deploys what it needs.
+func inEach(t *testing.T, test func(t *testing.T, a *account)) {
+	t.Helper()
+	for _, a := range accounts {
+		t.Run(a.name, func(t *testing.T) { a.use(t, test) })
+	}
+}
+
+// inTurn runs the i-th of several tests that any account will do for. Tests in other accounts run at the same time.
+func inTurn(t *testing.T, i int, test func(t *testing.T, a *account)) {
+	t.Helper()
+	accounts[i%len(accounts)].use(t, test)
+}
+
+func (a *account) use(t *testing.T, test func(t *testing.T, a *account)) {
+	t.Helper()
+	t.Parallel()
+	a.using.Lock()
+	defer a.using.Unlock()
+	test(t, a)
+	if err := a.Err(); err != nil {
+		t.Errorf("the simulation itself failed, so that this test proves nothing: %v", err)
+	}
+}

@@ -1,0 +1,188 @@
+package tampering
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/trailguard/trailguard/drill/internal/localaws/api"
+)
+
+// template is a CloudFormation template, to be changed before it is deployed.
+type template map[string]any
+
+// The types of the resources that tests look for.
+const (
+	eventRule     = "AWS::Events::Rule"
+	remediation   = "AWS::Config::RemediationConfiguration"
+	configRule    = "AWS::Config::ConfigRule"
+	runbook       = "AWS::SSM::Document"
+	rolePolicy    = "AWS::IAM::Policy"
+	ownedRecorder = "AWS::Config::ConfigurationRecorder"
+)
+
+// readTemplate reads a golden template of constructs/trailguard.
+func readTemplate(t *testing.T, name string) template {
+	t.Helper()
+	content, err := os.ReadFile(repository("constructs", "trailguard", "testdata", name+".template.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tpl template
+	if err := json.Unmarshal(content, &tpl); err != nil {
+		t.Fatal(err)
+	}
+	return tpl
+}
+
+func (tpl template) json() string {
+	content, err := json.Marshal(tpl)
+	if err != nil {
+		panic(err) // it was read from JSON
+	}
+	return string(content)
+}
+
+// resources are the properties of the resources of a type.
+func (tpl template) resources(kind string) []map[string]any {
+	var found []map[string]any
+	for _, resource := range tpl["Resources"].(map[string]any) {
+		if resource := resource.(map[string]any); resource["Type"] == kind {
+			properties, _ := resource["Properties"].(map[string]any)
+			found = append(found, properties)
+		}
+	}
+	return found
+}
+
+// suppliedBuckets are the buckets that must be there before: those of server access logs that the template only names.
+func (tpl template) suppliedBuckets() []string {
+	var found []string
+	for _, bucket := range tpl.resources("AWS::S3::Bucket") {
+		logging, _ := bucket["LoggingConfiguration"].(map[string]any)
+		found = append(found, texts(logging["DestinationBucketName"])...)
+	}
+	return found
+}
+
+// mutation breaks a template.
+type mutation func(template)
+
+// with changes the template. It fails the test if there is nothing to change.
+func (tpl template) with(t *testing.T, mutations ...mutation) template {
+	t.Helper()
+	for _, mutate := range mutations {
+		before := tpl.json()
+		if mutate(tpl); tpl.json() == before {
+			t.Fatal("the mutation changed nothing")
+		}
+	}
+	return tpl
+}
+
+func without(kind string) mutation {
+	return func(tpl template) {
+		resources := tpl["Resources"].(map[string]any)
+		for name, resource := range resources {
+			if resource.(map[string]any)["Type"] == kind {
+				delete(resources, name)
+			}
+		}
+	}
+}
+
+// pattern is the event pattern of a rule.
+func pattern(rule map[string]any) map[string]any { return rule["EventPattern"].(map[string]any) }
+
+func detail(rule map[string]any) map[string]any { return pattern(rule)["detail"].(map[string]any) }
+
+// startsRunbook tells whether one of a rule's targets is a runbook: such a target has a role.
+func startsRunbook(rule map[string]any) bool {
+	return slices.ContainsFunc(rule["Targets"].([]any), func(target any) bool { return target.(map[string]any)["RoleArn"] != nil })
+}
+
+// eachRule changes the rules that a kind of event is for.
+func eachRule(isOne func(rule map[string]any) bool, change func(rule map[string]any)) mutation {
+	return func(tpl template) {
+		for _, rule := range tpl.resources(eventRule) {
+			if isOne(rule) {
+				change(rule)
+			}
+		}
+	}
+}
+
+// The rules by what they are for.
+func isTampering(rule map[string]any) bool {
+	return slices.Contains(texts(detail(rule)["eventName"]), "StopLogging")
+}
+func isException(rule map[string]any) bool {
+	return slices.Contains(texts(detail(rule)["eventName"]), "PutRemediationExceptions")
+}
+func isRepairNotice(rule map[string]any) bool { return detail(rule)["Definition"] != nil }
+func isNonCompliantNotice(rule map[string]any) bool {
+	return detail(rule)["newEvaluationResult"] != nil
+}
+
+func disabled(rule map[string]any) { rule["State"] = "DISABLED" }
+
+// runbookTargets changes the targets that start the runbook.
+func runbookTargets(change func(target map[string]any)) mutation {
+	return func(tpl template) {
+		for _, rule := range tpl.resources(eventRule) {
+			for _, target := range rule["Targets"].([]any) {
+				if target := target.(map[string]any); target["RoleArn"] != nil {
+					change(target)
+				}
+			}
+		}
+	}
+}
+
+// withoutAction takes an action out of every identity policy.
+func withoutAction(action string) mutation {
+	return func(tpl template) {
+		for _, policy := range tpl.resources(rolePolicy) {
+			document := policy["PolicyDocument"].(map[string]any)
+			var kept []any
+			for _, statement := range document["Statement"].([]any) {
+				statement := statement.(map[string]any)
+				actions := slices.DeleteFunc(texts(statement["Action"]), func(one string) bool { return one == action })
+				if statement["Action"] = actions; len(actions) > 0 {
+					kept = append(kept, statement)
+				}
+			}
+			document["Statement"] = kept
+		}
+	}
+}
+
+// texts are the strings of a list, or the one string.
+func texts(v any) []string {
+	if one, ok := v.(string); ok {
+		return []string{one}
+	}
+	list, _ := v.([]any)
+	var found []string
+	for _, one := range list {
+		if one, ok := one.(string); ok {
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
+// inRegion moves a template from the Region that it names to the one that there is.
+func (tpl template) inRegion(t *testing.T, region string) template {
+	t.Helper()
+	return tpl.with(t, func(tpl template) {
+		var moved template
+		if err := json.Unmarshal([]byte(strings.ReplaceAll(tpl.json(), region, api.Region)), &moved); err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(tpl, moved)
+	})
+}
