@@ -99,11 +99,6 @@ func pattern(rule map[string]any) map[string]any { return rule["EventPattern"].(
 
 func detail(rule map[string]any) map[string]any { return pattern(rule)["detail"].(map[string]any) }
 
-// startsRunbook tells whether one of a rule's targets is a runbook: such a target has a role.
-func startsRunbook(rule map[string]any) bool {
-	return slices.ContainsFunc(rule["Targets"].([]any), func(target any) bool { return target.(map[string]any)["RoleArn"] != nil })
-}
-
 // eachRule changes the rules that a kind of event is for.
 func eachRule(isOne func(rule map[string]any) bool, change func(rule map[string]any)) mutation {
 	return func(tpl template) {

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 CloudTrail still answers with the deprecated SnsTopicName
+
 package cloudtrail_test
 
 import (

@@ -62,7 +62,7 @@ func Start(ctx context.Context, options Options) (_ *Server, err error) {
 		}
 	}()
 	if options.Python == "" || options.GatewayURL == "" {
-		return nil, errors.New("Python and GatewayURL are required")
+		return nil, errors.New("the options Python and GatewayURL are required")
 	}
 	if _, err := exec.LookPath(options.Python); err != nil {
 		return nil, fmt.Errorf("no Python interpreter (run `make setup`): %w", err)
