@@ -23,7 +23,7 @@ func TestTheGuardTakesTagsDependenciesAndGrants(t *testing.T) {
 		"Tags": []any{map[string]any{"Key": "team", "Value": "security"}},
 	})
 	template.HasResource(jsii.String("AWS::S3::Bucket"), map[string]any{
-		"DependsOn": assertions.Match_ArrayWith(&[]any{assertions.Match_StringLikeRegexp(jsii.String("^TrailGuardDetection"))}),
+		"DependsOn": assertions.Match_ArrayWith(&[]any{assertions.Match_StringLikeRegexp(jsii.String("^TrailGuardConfigRules"))}),
 	})
 	template.HasResourceProperties(jsii.String("AWS::IAM::Policy"), map[string]any{
 		"Roles": []any{map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^Auditors"))}},

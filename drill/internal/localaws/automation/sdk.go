@@ -128,6 +128,7 @@ func (c *catalog) client(service string) any {
 func (c *catalog) operation(service, api string) (*operation, error) {
 	client := c.client(service)
 	if client == nil {
+		//lint:ignore ST1005 it begins with the name of the input
 		return nil, fmt.Errorf("Service %q is not one of %s", service, strings.Join(services(), ", "))
 	}
 	t := reflect.TypeOf(client)
@@ -140,6 +141,7 @@ func (c *catalog) operation(service, api string) (*operation, error) {
 			if s, err := c.shape(t); err != nil {
 				return nil, err
 			} else if s.streams {
+				//lint:ignore ST1005 it begins with the name of the input
 				return nil, fmt.Errorf("Api: %s %s streams: Automation does not support it", service, api)
 			}
 		}
@@ -151,6 +153,7 @@ func (c *catalog) operation(service, api string) (*operation, error) {
 			names = append(names, t.Method(i).Name)
 		}
 	}
+	//lint:ignore ST1005 it begins with the name of the input
 	return nil, fmt.Errorf("Api: %s has no operation %q%s", service, api, suggestion(api, names))
 }
 
