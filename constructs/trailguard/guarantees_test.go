@@ -35,7 +35,7 @@ func TestARuleThatWaitsForNothingIsFound(t *testing.T) {
 }
 
 // beside are the policies that are no part of what CloudTrail or the runbook needs.
-var beside = regexp.MustCompile("ServerAccessLogs|RecorderBucketPolicy|^EventRules|^Alert")
+var beside = regexp.MustCompile("AccessLogs|RecorderBucketPolicy|^EventRules|^Alert")
 
 // tooEarly names each rule and remediation that may exist before a policy that the runbook needs.
 func tooEarly(template map[string]any) []string {

@@ -72,7 +72,7 @@ func owned(stack awscdk.Stack) *trailguard.TrailGuardProps {
 func configOnly(stack awscdk.Stack) *trailguard.TrailGuardProps {
 	return &trailguard.TrailGuardProps{
 		RepairOnEvents:         jsii.Bool(false),
-		ServerAccessLogsBucket: awss3.Bucket_FromBucketName(stack, jsii.String("AccessLogs"), jsii.String("my-access-logs")),
+		ServerAccessLogsBucket: awss3.NewBucket(stack, jsii.String("AccessLogs"), nil),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -99,6 +100,9 @@ func deploy(ctx context.Context, config aws.Config) (parameters map[string][]str
 	described, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("TrailGuard")})
 	if err != nil {
 		return nil, "", fmt.Errorf("describing the stack: %w", err)
+	}
+	if stack := described.Stacks[0]; stack.StackStatus != cloudformationtypes.StackStatusCreateComplete {
+		return nil, "", fmt.Errorf("creating the stack: it is %s: %s", stack.StackStatus, aws.ToString(stack.StackStatusReason))
 	}
 	outputs := map[string]string{}
 	for _, output := range described.Stacks[0].Outputs {
