@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
 	"github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
 	"github.com/trailguard/trailguard/drill/internal/localaws/configservice"
+	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -84,8 +84,8 @@ func run(m *testing.M) (code int, err error) {
 
 func (a *account) start() (err error) {
 	a.order = rand.NewPCG(0, 0)
-	a.options.Python = toolPath("TRAILGUARD_PYTHON", ".venv", "bin", "python")
-	a.options.NodeModules = toolPath("TRAILGUARD_NODE_MODULES", "node_modules")
+	a.options.Python = repository.Python()
+	a.options.NodeModules = repository.NodeModules()
 	a.options.Rand = rand.New(a.order)
 	a.options.Organization, a.options.OrganizationID = cloudtrail.ManagementAccount, organizationID
 	if a.AWS, err = localaws.Start(context.Background(), a.options); err != nil {
@@ -93,28 +93,6 @@ func (a *account) start() (err error) {
 	}
 	a.admin = a.Config(localaws.Administrator)
 	return nil
-}
-
-// toolPath is what a variable of the environment says, or a path in the repository, where `make setup` puts the tools.
-func toolPath(variable string, path ...string) string {
-	if given := os.Getenv(variable); given != "" {
-		return given
-	}
-	return repository(path...)
-}
-
-// repository is a path in the repository.
-func repository(path ...string) string {
-	top, err := os.Getwd()
-	if err != nil {
-		panic(err)
-	}
-	for ; top != filepath.Dir(top); top = filepath.Dir(top) {
-		if _, err := os.Stat(filepath.Join(top, "go.work")); err == nil {
-			break
-		}
-	}
-	return filepath.Join(append([]string{top}, path...)...)
 }
 
 // inEach runs a test in each of the first n accounts, at the same time as other tests in other accounts.

@@ -22,6 +22,7 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/localaws"
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 	"github.com/trailguard/trailguard/drill/internal/localaws/authorize"
+	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
 // policies are the documents that decide about the trail, as the services hold them.
@@ -471,7 +472,7 @@ func simulateQuestions(t *testing.T, template string, questions []question) {
 		t.Fatal(err)
 	}
 	script := filepath.Join("..", "internal", "localaws", "authorize", "testdata", "simulate.mjs")
-	cmd := exec.CommandContext(t.Context(), "node", script, toolPath("TRAILGUARD_NODE_MODULES", "node_modules"))
+	cmd := exec.CommandContext(t.Context(), "node", script, repository.NodeModules())
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), os.Stderr
 	output, err := cmd.Output()
 	if err != nil {

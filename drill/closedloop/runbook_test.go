@@ -18,6 +18,7 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
+	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
 // maxChanges is how many changes of CloudTrail one repair may make, and maxChangesBeforeLogging how many of them before
@@ -264,7 +265,7 @@ func TestAnOrganizationTrailIsNeverDemoted(t *testing.T) {
 }
 
 func TestTheRunbookCanBeRunByHand(t *testing.T) {
-	asset, err := os.ReadFile(repository("assets", "runbooks", "cloudtrail-remediation-action.yml"))
+	asset, err := os.ReadFile(repository.Path("assets", "runbooks", "cloudtrail-remediation-action.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
 // template is a CloudFormation template, to be changed before it is deployed.
@@ -23,7 +25,7 @@ func readTemplate(t *testing.T, name string) template {
 
 func readWholeTemplate(t *testing.T, name string) template {
 	t.Helper()
-	content, err := os.ReadFile(repository("constructs", "trailguard", "testdata", name+".template.json"))
+	content, err := os.ReadFile(repository.Path("constructs", "trailguard", "testdata", name+".template.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

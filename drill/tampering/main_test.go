@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
 	"github.com/trailguard/trailguard/drill/internal/localaws/configservice"
 	"github.com/trailguard/trailguard/drill/internal/localaws/events"
+	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
 // organizationID is the one in the golden templates.
@@ -78,34 +78,12 @@ func run(m *testing.M) (code int, err error) {
 
 func (a *account) start() (err error) {
 	a.order = rand.NewPCG(0, 0)
-	a.options.Python = toolPath("TRAILGUARD_PYTHON", ".venv", "bin", "python")
-	a.options.NodeModules = toolPath("TRAILGUARD_NODE_MODULES", "node_modules")
+	a.options.Python = repository.Python()
+	a.options.NodeModules = repository.NodeModules()
 	a.options.Rand = rand.New(a.order)
 	a.options.Organization, a.options.OrganizationID = cloudtrail.ManagementAccount, organizationID
 	a.AWS, err = localaws.Start(context.Background(), a.options)
 	return err
-}
-
-// toolPath is what a variable of the environment says, or a path in the repository, where `make setup` puts the tools.
-func toolPath(variable string, path ...string) string {
-	if given := os.Getenv(variable); given != "" {
-		return given
-	}
-	return repository(path...)
-}
-
-// repository is a path in the repository.
-func repository(path ...string) string {
-	top, err := os.Getwd()
-	if err != nil {
-		panic(err)
-	}
-	for ; top != filepath.Dir(top); top = filepath.Dir(top) {
-		if _, err := os.Stat(filepath.Join(top, "go.work")); err == nil {
-			break
-		}
-	}
-	return filepath.Join(append([]string{top}, path...)...)
 }
 
 // inEach runs a test in each account, at the same time. Each test deploys what it needs.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
+	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
 // template is a CloudFormation template, to be changed before it is deployed.
@@ -27,7 +28,7 @@ const (
 // readTemplate reads a golden template of constructs/trailguard.
 func readTemplate(t *testing.T, name string) template {
 	t.Helper()
-	content, err := os.ReadFile(repository("constructs", "trailguard", "testdata", name+".template.json"))
+	content, err := os.ReadFile(repository.Path("constructs", "trailguard", "testdata", name+".template.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package localaws
 import (
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,27 +22,8 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
 	localtrail "github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/drill/internal/repository"
 )
-
-// python is $TRAILGUARD_PYTHON, or the interpreter that `make setup` makes at the top of the repository.
-func python(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("TRAILGUARD_PYTHON"); path != "" {
-		return path
-	}
-	top, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; top != filepath.Dir(top); top = filepath.Dir(top) {
-		path := filepath.Join(top, ".venv", "bin", "python")
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	t.Fatal("there is no Python with moto: run make setup")
-	return ""
-}
 
 // guarded is a local AWS in which testdata/guard.json is deployed and the trail is logging.
 type guarded struct {
@@ -155,7 +135,7 @@ func (g guarded) putConfig() {
 }
 
 func TestTheLoopIsClosed(t *testing.T) {
-	local, err := Start(t.Context(), Options{Python: python(t)})
+	local, err := Start(t.Context(), Options{Python: repository.Python()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
+	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
 func parse(t *testing.T, kind Kind, documents ...string) []Policy {
@@ -64,20 +65,10 @@ func TestEvaluateFollowsTheRulesOfIAM(t *testing.T) {
 	}
 }
 
-// nodeModules finds the folder of Node modules: TRAILGUARD_NODE_MODULES, or the one at the top of the repository.
+// nodeModules is the folder of Node modules, where it holds iam-simulate.
 func nodeModules(t *testing.T) string {
 	t.Helper()
-	folder := os.Getenv("TRAILGUARD_NODE_MODULES")
-	if folder == "" {
-		top, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for !exists(filepath.Join(top, "go.work")) && !exists(filepath.Join(top, ".git")) && top != filepath.Dir(top) {
-			top = filepath.Dir(top)
-		}
-		folder = filepath.Join(top, "node_modules")
-	}
+	folder := repository.NodeModules()
 	if !exists(filepath.Join(folder, "@cloud-copilot", "iam-simulate")) {
 		t.Fatalf("@cloud-copilot/iam-simulate is not in %s: run make setup", folder)
 	}

@@ -2,46 +2,22 @@ package configservice_test
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/drill/internal/localaws/configservice"
+	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
 // realGuard is the cfn-guard of the repository's node_modules, or of those that TRAILGUARD_NODE_MODULES names.
 func realGuard(t *testing.T) *configservice.CfnGuard {
 	t.Helper()
-	modules := os.Getenv("TRAILGUARD_NODE_MODULES")
-	if modules == "" {
-		modules = filepath.Join(repository(t), "node_modules")
-	}
-	path, err := configservice.CfnGuardPath(modules)
+	path, err := configservice.CfnGuardPath(repository.NodeModules())
 	if err != nil {
 		t.Fatalf("%v: run `make setup`", err)
 	}
 	return &configservice.CfnGuard{Path: path}
-}
-
-// repository is the nearest folder above that holds go.work or .git.
-func repository(t *testing.T) string {
-	t.Helper()
-	start, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for folder := start; ; folder = filepath.Dir(folder) {
-		for _, mark := range []string{"go.work", ".git"} {
-			if _, err := os.Stat(filepath.Join(folder, mark)); err == nil {
-				return folder
-			}
-		}
-		if folder == filepath.Dir(folder) {
-			t.Fatalf("no repository above %s", start)
-		}
-	}
 }
 
 const trailPolicy = `rule trail_is_as_declared when resourceType == "AWS::CloudTrail::Trail"

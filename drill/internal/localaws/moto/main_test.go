@@ -12,7 +12,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,6 +20,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
 // One moto and one gateway serve all tests of the package; each test starts with an empty moto.
@@ -39,13 +40,10 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (int, error) {
-	python, err := findPython()
-	if err != nil {
-		return 0, err
-	}
 	gateway = newFakeGateway()
 	defer gateway.Close()
-	server, err = Start(context.Background(), Options{Python: python, GatewayURL: gateway.URL})
+	var err error
+	server, err = Start(context.Background(), Options{Python: repository.Python(), GatewayURL: gateway.URL})
 	if err != nil {
 		return 0, err
 	}
@@ -54,30 +52,6 @@ func run(m *testing.M) (int, error) {
 	}
 	code := m.Run()
 	return code, server.Stop()
-}
-
-// findPython returns $TRAILGUARD_PYTHON, or the interpreter of the virtual environment that `make setup` makes.
-func findPython() (string, error) {
-	if python := os.Getenv("TRAILGUARD_PYTHON"); python != "" {
-		return python, nil
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		for _, mark := range []string{"go.work", ".git"} {
-			if _, err := os.Stat(filepath.Join(dir, mark)); err != nil {
-				continue
-			}
-			python := filepath.Join(dir, ".venv", "bin", "python")
-			if _, err := os.Stat(python); err != nil {
-				return "", fmt.Errorf("no Python with moto, run `make setup`: %w", err)
-			}
-			return python, nil
-		}
-	}
-	return "", errors.New("these tests run inside the repository only")
 }
 
 // call is a call that came through the gateway.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
 // interpreter writes a stand-in for Python, a shell script.
@@ -58,11 +60,7 @@ func TestStartSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 }
 
 func TestStopEndsTheProcessAndRemovesItsFiles(t *testing.T) {
-	python, err := findPython()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Start(t.Context(), Options{Python: python, GatewayURL: gateway.URL})
+	s, err := Start(t.Context(), Options{Python: repository.Python(), GatewayURL: gateway.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
