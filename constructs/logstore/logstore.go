@@ -70,6 +70,8 @@ type LogStoreProps struct {
 // LogStore is a bucket and a key for the log files of one trail.
 type LogStore interface {
 	constructs.Construct
+	// TrailArn is the ARN of the trail that may write to the store.
+	TrailArn() *string
 	// Bucket is the bucket that holds the log files.
 	Bucket() awss3.IBucket
 	// Key is the key that encrypts the log files.
@@ -113,6 +115,7 @@ func NewLogStore(scope constructs.Construct, id *string, props *LogStoreProps) L
 	return this
 }
 
+func (s *logStore) TrailArn() *string                     { return jsii.String(s.writer.trailARN) }
 func (s *logStore) Bucket() awss3.IBucket                 { return s.bucket }
 func (s *logStore) Key() awskms.IKey                      { return s.key }
 func (s *logStore) ServerAccessLogsBucket() awss3.IBucket { return s.serverAccessLogsBucket }

@@ -43,7 +43,7 @@ func (g *trailGuard) letTrailPublish() []constructs.IDependable {
 		Actions:    jsii.Strings("sns:Publish"),
 		Resources:  &[]*string{g.props.SnsTopic.TopicArn()},
 		Conditions: &map[string]interface{}{
-			"StringEquals": map[string]interface{}{"aws:SourceArn": g.trailARN()},
+			"StringEquals": map[string]interface{}{"aws:SourceArn": g.logStore.TrailArn()},
 		},
 	}))
 	if !*added.StatementAdded {
@@ -62,7 +62,7 @@ func (g *trailGuard) newCloudWatchLogsRole() awsiam.IRole {
 		Description: jsii.String("Lets CloudTrail send the events of the trail " + *g.props.TrailName + " to its log group"),
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("cloudtrail.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]interface{}{
-				"StringEquals": map[string]interface{}{"aws:SourceAccount": account, "aws:SourceArn": g.trailARN()},
+				"StringEquals": map[string]interface{}{"aws:SourceAccount": account, "aws:SourceArn": g.logStore.TrailArn()},
 			},
 		}),
 	})

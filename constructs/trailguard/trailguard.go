@@ -111,7 +111,7 @@ func (g *trailGuard) GrantReadLogs(grantee awsiam.IGrantable) awsiam.Grant {
 func (g *trailGuard) declaredSettings() trail.Settings {
 	settings := trail.Settings{
 		Name:                      *g.props.TrailName,
-		ARN:                       *g.trailARN(),
+		ARN:                       *g.logStore.TrailArn(),
 		IsOrganizationTrail:       g.props.OrganizationId != nil,
 		S3BucketName:              *g.logStore.Bucket().BucketName(),
 		KMSKeyARN:                 *g.logStore.Key().KeyArn(),
@@ -191,10 +191,4 @@ func (g *trailGuard) newOutputs() {
 	} {
 		awscdk.NewCfnOutput(g, jsii.String(output.id), &awscdk.CfnOutputProps{Value: output.value})
 	}
-}
-
-func (g *trailGuard) trailARN() *string {
-	return awscdk.Stack_Of(g).FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("cloudtrail"), Resource: jsii.String("trail"), ResourceName: g.props.TrailName,
-	})
 }
