@@ -32,10 +32,12 @@ lint: setup
 bench: setup
 	@go run ./drill/cmd/bench
 
-# Rewrites the golden templates and the runbook's JSON: their difference is what a reviewer reads.
-update:
+# Rewrites the runbook's JSON, the golden templates, the steps and requests of a repair, and the drill's report: their
+# difference is what a reviewer reads.
+update: setup
 	go test ./review -run TestTheRunbooksJSONIsItsYAML -update
 	CDK_VALIDATION=false go test ./constructs/trailguard -run TestTemplatesAreAsReviewed -update
+	go test ./drill ./drill/closedloop -update
 
 setup: .venv/.complete node_modules/.complete
 
