@@ -15,7 +15,8 @@ drill: setup $(DRILL)
 
 # The CDK validates at each synthesis of a test, unless told not to before the process starts; one test tells it to.
 test: setup
-	CDK_VALIDATION=false go test $(MODULES)
+	.venv/bin/python -B -m unittest discover assets/runbooks
+	CDK_VALIDATION=false go test -count=1 $(MODULES)
 
 synth: setup
 	$(CDK) synth --strict --quiet
@@ -27,15 +28,16 @@ lint: setup
 	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
 	go vet $(MODULES)
 	go tool staticcheck $(MODULES)
+	.venv/bin/python -B -c 'import sys; [compile(open(path).read(), path, "exec") for path in sys.argv[1:]]' $$(git ls-files '*.py')
 	.venv/bin/cfn-lint --regions us-east-1 -- $(GOLDEN)
 
 bench: setup
 	@go run ./drill/cmd/bench
 
-# Rewrites the runbook's JSON, the golden templates, the steps and requests of a repair, and the drill's report: their
-# difference is what a reviewer reads.
+# Rewrites the script in the runbook's YAML, the runbook's JSON, the golden templates, the requests of a repair, and the
+# drill's report: their difference is what a reviewer reads.
 update: setup
-	go test ./review -run TestTheRunbooksJSONIsItsYAML -update
+	go test ./review -run TestTheRunbooks -update
 	CDK_VALIDATION=false go test ./constructs/trailguard -run TestTemplatesAreAsReviewed -update
 	go test ./drill ./drill/closedloop -update
 

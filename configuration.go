@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,11 +31,14 @@ type configuration struct {
 	Account *string `json:"account"`
 	Region  *string `json:"region"`
 
-	TrailName      *string                    `json:"trailName"`
-	OrganizationID *string                    `json:"organizationId"`
-	S3KeyPrefix    *string                    `json:"s3KeyPrefix"`
-	DataResources  []*trailguard.DataResource `json:"dataResources"`
-	InsightTypes   []trailguard.InsightType   `json:"insightTypes"`
+	TrailName              *string                             `json:"trailName"`
+	PreviousTrailNames     *[]*string                          `json:"previousTrailNames"`
+	OrganizationID         *string                             `json:"organizationId"`
+	S3KeyPrefix            *string                             `json:"s3KeyPrefix"`
+	DataResources          []*trailguard.DataResource          `json:"dataResources"`
+	AdvancedEventSelectors []*trailguard.AdvancedEventSelector `json:"advancedEventSelectors"`
+	InsightTypes           []trailguard.InsightType            `json:"insightTypes"`
+	TrailTags              *map[string]*string                 `json:"trailTags"`
 
 	SNSTopicARN            *string `json:"snsTopicArn"`
 	CloudWatchLogGroupName *string `json:"cloudWatchLogGroupName"`
@@ -51,6 +55,8 @@ type configuration struct {
 
 	AutomationRoleARN                 *string                             `json:"automationRoleArn"`
 	RepairOnEvents                    *bool                               `json:"repairOnEvents"`
+	CheckEveryMinutes                 *float64                            `json:"checkEveryMinutes"`
+	ConfigRules                       *bool                               `json:"configRules"`
 	AlertTopicARN                     *string                             `json:"alertTopicArn"`
 	AlertEmailAddresses               *[]*string                          `json:"alertEmailAddresses"`
 	MaximumExecutionFrequency         awsconfig.MaximumExecutionFrequency `json:"maximumExecutionFrequency"`
@@ -121,11 +127,21 @@ func decode(value, field any) error {
 	if err != nil {
 		return fmt.Errorf("encoding the value: %w", err)
 	}
-	err = json.Unmarshal(text, field)
+	err = strictly(text, field)
 	if line, ok := value.(string); ok && err != nil {
-		err = json.Unmarshal([]byte(line), field)
+		err = strictly([]byte(line), field)
 	}
 	return err
+}
+
+// strictly decodes JSON and refuses keys that the field's objects do not have: left out, they would change what is declared.
+func strictly(text []byte, field any) error {
+	if !json.Valid(text) {
+		return errors.New("is no JSON")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(field)
 }
 
 func shown(value any) string {
@@ -145,8 +161,12 @@ func kind(field any) string {
 		return "a number: use digits only"
 	case *[]*trailguard.DataResource:
 		return `a list of data resources: use [{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::my-bucket/"]}]`
+	case *[]*trailguard.AdvancedEventSelector:
+		return `a list of advanced event selectors: use [{"name": "...", "fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}]`
+	case **map[string]*string:
+		return `an object of strings: use {"key": "value"}`
 	case **[]*string:
-		return `a list of strings: use ["security@example.com"]`
+		return `a list of strings: use ["one", "two"]`
 	case *[]trailguard.InsightType:
 		return `a list of types: use ["ApiCallRateInsight", "ApiErrorRateInsight"]`
 	default:
@@ -164,7 +184,7 @@ func (c configuration) check() error {
 		advice string
 	}{
 		{"account", c.Account, regexp.MustCompile(`^[0-9]{12}$`), "an account id: use 12 digits"},
-		{"region", c.Region, regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`), "a Region: use a code such as eu-central-1"},
+		{"region", c.Region, regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]$`), "a Region: use a code such as eu-central-1"},
 		{"snsTopicArn", c.SNSTopicARN, arn("sns", ".+"), "the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME"},
 		{"cloudWatchLogGroupName", c.CloudWatchLogGroupName, regexp.MustCompile(`^[A-Za-z0-9_/.#-]{1,512}$`), "the name of a log group: use 1-512 letters, digits and _ / . # -"},
 		{"cloudWatchLogsRoleArn", c.CloudWatchLogsRoleARN, arn("iam", "role/.+"), "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"},
@@ -192,6 +212,9 @@ func (c configuration) check() error {
 			problems = append(problems, fmt.Errorf("%s: %v is out of range: use a whole number from 1", value.key, *value.given))
 		}
 	}
+	if minutes := c.CheckEveryMinutes; minutes != nil && *minutes < 0 {
+		problems = append(problems, fmt.Errorf("checkEveryMinutes: %v is out of range: use a whole number from 5 to 1440, or 0 for never", *minutes))
+	}
 	if c.ObjectLockMode != nil && c.ObjectLockRetentionDays == nil {
 		problems = append(problems, errors.New("objectLockMode: has no retention: give objectLockRetentionDays too, or leave out objectLockMode"))
 	}
@@ -211,6 +234,7 @@ var propKeys = map[string]string{
 	"ExpireAfter":            "expireAfterDays",
 	"ObjectLockRetention":    "objectLockRetentionDays",
 	"RetryAttempt":           "retryAttemptSeconds",
+	"CheckEvery":             "checkEveryMinutes",
 	"ServerAccessLogsBucket": "serverAccessLogsBucketName",
 	"CloudWatchLogsRole":     "cloudWatchLogsRoleArn",
 }
@@ -248,15 +272,19 @@ func (c configuration) environment() *awscdk.Environment {
 func (c configuration) props(scope constructs.Construct) *trailguard.TrailGuardProps {
 	props := &trailguard.TrailGuardProps{
 		TrailName:                         c.TrailName,
+		PreviousTrailNames:                c.PreviousTrailNames,
 		OrganizationId:                    c.OrganizationID,
 		S3KeyPrefix:                       c.S3KeyPrefix,
 		DataResources:                     c.DataResources,
+		AdvancedEventSelectors:            c.AdvancedEventSelectors,
 		InsightTypes:                      c.InsightTypes,
+		TrailTags:                         c.TrailTags,
 		TransitionAfter:                   days(c.TransitionAfterDays),
 		ExpireAfter:                       days(c.ExpireAfterDays),
 		ObjectLockRetention:               c.objectLockRetention(),
 		RemovalPolicy:                     c.RemovalPolicy,
 		RepairOnEvents:                    c.RepairOnEvents,
+		ConfigRules:                       c.ConfigRules,
 		AlertEmailAddresses:               c.AlertEmailAddresses,
 		MaximumExecutionFrequency:         c.MaximumExecutionFrequency,
 		MaximumAutomaticAttempts:          c.MaximumAutomaticAttempts,
@@ -266,6 +294,9 @@ func (c configuration) props(scope constructs.Construct) *trailguard.TrailGuardP
 	}
 	if c.RetryAttemptSeconds != nil {
 		props.RetryAttempt = awscdk.Duration_Seconds(c.RetryAttemptSeconds)
+	}
+	if c.CheckEveryMinutes != nil {
+		props.CheckEvery = awscdk.Duration_Minutes(c.CheckEveryMinutes)
 	}
 	if c.SNSTopicARN != nil {
 		props.SnsTopic = awssns.Topic_FromTopicArn(scope, jsii.String("SnsTopic"), c.SNSTopicARN)

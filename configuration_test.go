@@ -3,25 +3,55 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"os"
+	"reflect"
+	"slices"
 	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
 )
 
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}
+
 func TestBadConfigurationGetsItsErrors(t *testing.T) {
-	const keys = "account, alertEmailAddresses, alertTopicArn, automationRoleArn, cloudWatchLogGroupName, cloudWatchLogsRoleArn, concurrentExecutionRatePercentage, " +
-		"createConfigurationRecorder, dataResources, errorPercentage, expireAfterDays, insightTypes, logBucketName, logKeyArn, " +
-		"maximumAutomaticAttempts, maximumExecutionFrequency, objectLockMode, objectLockRetentionDays, organizationId, region, " +
-		"removalPolicy, repairOnEvents, retryAttemptSeconds, s3KeyPrefix, serverAccessLogsBucketName, snsTopicArn, trailName, transitionAfterDays"
+	const keys = "account, advancedEventSelectors, alertEmailAddresses, alertTopicArn, automationRoleArn, checkEveryMinutes, cloudWatchLogGroupName, " +
+		"cloudWatchLogsRoleArn, concurrentExecutionRatePercentage, configRules, createConfigurationRecorder, dataResources, errorPercentage, " +
+		"expireAfterDays, insightTypes, logBucketName, logKeyArn, maximumAutomaticAttempts, maximumExecutionFrequency, objectLockMode, " +
+		"objectLockRetentionDays, organizationId, previousTrailNames, region, removalPolicy, repairOnEvents, retryAttemptSeconds, s3KeyPrefix, " +
+		"serverAccessLogsBucketName, snsTopicArn, trailName, trailTags, transitionAfterDays"
+	const selectors = `a list of advanced event selectors: use [{"name": "...", "fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}]`
 	for _, test := range []struct{ name, context, want string }{
 		{"not an object", `{"trailguard": "my-trail"}`, `trailguard: "my-trail" is not an object: use {"trailName": "my-trail"}, or -c trailguard:trailName=my-trail`},
 		{"unknown keys", `{"trailguard": {"trailname": "x"}, "trailguard:colour": "red"}`,
 			"colour: is not a key of the configuration: use " + keys + "\ntrailname: is not a key of the configuration: use " + keys},
 		{"wrong types", `{"trailguard": {"trailName": 5, "createConfigurationRecorder": "perhaps", "expireAfterDays": "soon", "insightTypes": 1, "dataResources": "x", "alertEmailAddresses": true}}`,
-			`alertEmailAddresses: true is not a list of strings: use ["security@example.com"]` + "\n" +
+			`alertEmailAddresses: true is not a list of strings: use ["one", "two"]` + "\n" +
 				`createConfigurationRecorder: "perhaps" is not a boolean: use true or false` + "\n" +
 				`dataResources: "x" is not a list of data resources: use [{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::my-bucket/"]}]` + "\n" +
 				`expireAfterDays: "soon" is not a number: use digits only` + "\n" +
 				`insightTypes: 1 is not a list of types: use ["ApiCallRateInsight", "ApiErrorRateInsight"]` + "\n" +
 				`trailName: 5 is not a string: put it in quotes`},
+		{"wrong types of the new keys", `{"trailguard": {"advancedEventSelectors": {"name": "x"}, "checkEveryMinutes": "often", "configRules": 0, "previousTrailNames": "old", "trailTags": ["a"]}}`,
+			`advancedEventSelectors: {"name":"x"} is not ` + selectors + "\n" +
+				`checkEveryMinutes: "often" is not a number: use digits only` + "\n" +
+				`configRules: 0 is not a boolean: use true or false` + "\n" +
+				`previousTrailNames: "old" is not a list of strings: use ["one", "two"]` + "\n" +
+				`trailTags: ["a"] is not an object of strings: use {"key": "value"}`},
+		{"wrong values in objects", `{"trailguard": {"trailTags": {"cost-center": 4711}}, "trailguard:previousTrailNames": "[5]"}`,
+			`previousTrailNames: "[5]" is not a list of strings: use ["one", "two"]` + "\n" +
+				`trailTags: {"cost-center":4711} is not an object of strings: use {"key": "value"}`},
+		{"unknown keys in objects", `{"trailguard": {"advancedEventSelectors": [{"fieldSelectors": [{"field": "eventName", "beginsWith": ["Get"]}]}],
+				"dataResources": [{"type": "AWS::S3::Object", "value": ["arn:aws:s3:::a/"]}]}}`,
+			`advancedEventSelectors: [{"fieldSelectors":[{"beginsWith":["Get"],"field":"eventName"}]}] is not ` + selectors + "\n" +
+				`dataResources: [{"type":"AWS::S3::Object","value":["arn:aws:s3:::a/"]}] is not a list of data resources: use [{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::my-bucket/"]}]`},
+		{"more than one value on the command line", `{"trailguard:checkEveryMinutes": "30 60", "trailguard:configRules": "false,"}`,
+			`checkEveryMinutes: "30 60" is not a number: use digits only` + "\n" +
+				`configRules: "false," is not a boolean: use true or false`},
 		{"wrong names", `{"trailguard": {"account": "1", "region": "Frankfurt", "snsTopicArn": "topic", "cloudWatchLogGroupName": "a b", "cloudWatchLogsRoleArn": "role",
 				"logBucketName": "My_Bucket", "logKeyArn": "alias/x", "serverAccessLogsBucketName": "x", "automationRoleArn": "arn:aws:iam::1:role/x"}}`,
 			`account: "1" is not an account id: use 12 digits` + "\n" +
@@ -36,6 +66,7 @@ func TestBadConfigurationGetsItsErrors(t *testing.T) {
 		{"wrong numbers", `{"trailguard": {"transitionAfterDays": 0, "expireAfterDays": 1.5, "objectLockRetentionDays": -1, "retryAttemptSeconds": 0}}`,
 			"transitionAfterDays: 0 is out of range: use a whole number from 1\nexpireAfterDays: 1.5 is out of range: use a whole number from 1\n" +
 				"objectLockRetentionDays: -1 is out of range: use a whole number from 1\nretryAttemptSeconds: 0 is out of range: use a whole number from 1"},
+		{"negative minutes", `{"trailguard": {"checkEveryMinutes": -5}}`, "checkEveryMinutes: -5 is out of range: use a whole number from 5 to 1440, or 0 for never"},
 		{"wrong mode", `{"trailguard": {"objectLockMode": "STRICT"}}`,
 			`objectLockMode: "STRICT" is not a mode: use GOVERNANCE or COMPLIANCE` + "\n" +
 				"objectLockMode: has no retention: give objectLockRetentionDays too, or leave out objectLockMode"},
@@ -52,15 +83,104 @@ func TestBadConfigurationGetsItsErrors(t *testing.T) {
 	}
 }
 
+// TestTheCommandLineWins: all its values are strings.
 func TestTheCommandLineWins(t *testing.T) {
-	c, err := readConfiguration(decoded(t, `{"trailguard": {"trailName": "from-file", "expireAfterDays": 400},
+	c, err := readConfiguration(decoded(t, `{"trailguard": {"trailName": "from-file", "expireAfterDays": 400, "configRules": true, "trailTags": {"c": "d"}},
 		"trailguard:trailName": "from-line", "trailguard:errorPercentage": "20", "trailguard:createConfigurationRecorder": "true",
-		"trailguard:insightTypes": "[\"ApiCallRateInsight\"]", "@aws-cdk/core:someFlag": true}`))
+		"trailguard:insightTypes": "[\"ApiCallRateInsight\"]", "trailguard:trailTags": "{\"a\":\"b\"}", "trailguard:checkEveryMinutes": "30",
+		"trailguard:configRules": "false", "trailguard:previousTrailNames": "[\"old-trail\"]",
+		"trailguard:advancedEventSelectors": "[{\"name\": \"x\", \"fieldSelectors\": [{\"field\": \"eventName\", \"notStartsWith\": [\"Get\"]}]}]",
+		"@aws-cdk/core:someFlag": true}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *c.TrailName != "from-line" || *c.ExpireAfterDays != 400 || *c.ErrorPercentage != 20 || !*c.CreateConfigurationRecorder || len(c.InsightTypes) != 1 {
-		t.Errorf("the configuration is %+v", c)
+	got, err := json.Marshal(map[string]any{
+		"trailName": c.TrailName, "expireAfterDays": c.ExpireAfterDays, "errorPercentage": c.ErrorPercentage, "insightTypes": c.InsightTypes,
+		"createConfigurationRecorder": c.CreateConfigurationRecorder, "trailTags": c.TrailTags, "checkEveryMinutes": c.CheckEveryMinutes,
+		"configRules": c.ConfigRules, "previousTrailNames": c.PreviousTrailNames, "notStartsWith": c.AdvancedEventSelectors[0].FieldSelectors[0].NotStartsWith,
+	})
+	want := `{"checkEveryMinutes":30,"configRules":false,"createConfigurationRecorder":true,"errorPercentage":20,"expireAfterDays":400,` +
+		`"insightTypes":["ApiCallRateInsight"],"notStartsWith":["Get"],"previousTrailNames":["old-trail"],"trailName":"from-line","trailTags":{"a":"b"}}`
+	if err != nil || string(got) != want {
+		t.Errorf("the configuration is\n%s\nnot\n%s\n%v", got, want, err)
+	}
+}
+
+func TestRegionsOfEveryPartitionAreTaken(t *testing.T) {
+	for region, good := range map[string]bool{
+		"eu-central-1": true, "us-gov-west-1": true, "cn-northwest-1": true, "eusc-de-east-1": true, "us-iso-east-1": true, "ap-southeast-7": true,
+		"": false, "eu": false, "eu-central": false, "eu-central-1a": false, "EU-CENTRAL-1": false, "e-central-1": false,
+	} {
+		if _, err := readConfiguration(map[string]any{"trailguard": map[string]any{"region": region}}); (err == nil) != good {
+			t.Errorf("%q: %v", region, err)
+		}
+	}
+}
+
+// goOnly are the props that have no key in the configuration.
+var goOnly = []string{"AlertSubscriptions"}
+
+// TestEachPropHasAKey gives every key of the configuration, and looks for the props that it does not set.
+func TestEachPropHasAKey(t *testing.T) {
+	c, err := readConfiguration(decoded(t, `{"trailguard": {
+		"account": "123456789012", "region": "eu-central-1",
+		"trailName": "my-trail", "previousTrailNames": ["old-trail"], "organizationId": "o-a1b2c3d4e5", "s3KeyPrefix": "audit",
+		"dataResources": [{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::a/"]}],
+		"advancedEventSelectors": [{"fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}],
+		"insightTypes": ["ApiCallRateInsight"], "trailTags": {"owner": "security"},
+		"snsTopicArn": "arn:aws:sns:eu-central-1:123456789012:topic", "cloudWatchLogGroupName": "group",
+		"cloudWatchLogsRoleArn": "arn:aws:iam::123456789012:role/logs", "logBucketName": "my-bucket",
+		"logKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/1", "transitionAfterDays": 30, "expireAfterDays": 400,
+		"objectLockMode": "COMPLIANCE", "objectLockRetentionDays": 365, "serverAccessLogsBucketName": "my-access-logs", "removalPolicy": "RETAIN",
+		"automationRoleArn": "arn:aws:iam::123456789012:role/automation", "repairOnEvents": true, "checkEveryMinutes": 30, "configRules": true,
+		"alertTopicArn": "arn:aws:sns:eu-central-1:123456789012:alerts", "alertEmailAddresses": ["a@example.com"],
+		"maximumExecutionFrequency": "ONE_HOUR", "maximumAutomaticAttempts": 5, "retryAttemptSeconds": 60,
+		"concurrentExecutionRatePercentage": 10, "errorPercentage": 50, "createConfigurationRecorder": true
+	}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if missing := unset(c); len(missing) > 0 {
+		t.Fatalf("the test gives no key for %v", missing)
+	}
+	if missing := unset(*c.props(awscdk.NewStack(nil, nil, nil))); !slices.Equal(missing, goOnly) {
+		t.Errorf("the configuration does not set %v: give each a key, or name it in goOnly, which is %v", missing, goOnly)
+	}
+}
+
+// unset are the names of the fields that have no value.
+func unset(object any) []string {
+	var names []string
+	for i := range reflect.TypeOf(object).NumField() {
+		if reflect.ValueOf(object).Field(i).IsZero() {
+			names = append(names, reflect.TypeOf(object).Field(i).Name)
+		}
+	}
+	return names
+}
+
+// TestWhatPropsRefuseIsToldInKeys reads the configuration, as the app does, and names what its user wrote.
+func TestWhatPropsRefuseIsToldInKeys(t *testing.T) {
+	for _, test := range []struct{ context, want string }{
+		{`{"trailguard:checkEveryMinutes": "7.5"}`, "checkEveryMinutes: 7 minutes 30 seconds is out of range: use whole minutes from 5 minutes to 24 hours, or 0 for never"},
+		{`{"trailguard": {"checkEveryMinutes": 1500}}`, "checkEveryMinutes: 1 day 1 hour is out of range: use whole minutes from 5 minutes to 24 hours, or 0 for never"},
+		{`{"trailguard": {"configRules": false, "retryAttemptSeconds": 60}}`, "retryAttemptSeconds: is for Config rules, and ConfigRules is false: leave out RetryAttempt, or ConfigRules"},
+		{`{"trailguard": {"trailTags": {"a:b!": "x"}}}`, `trailTags: "a:b!" is not the key of a tag: use 1-128 letters, digits, spaces and _ . : / = + - @, and no aws: at the beginning`},
+		{`{"trailguard": {"trailTags": {"a:b": "!"}}}`, `trailTags[a:b]: "!" is not the value of a tag: use at most 256 letters, digits, spaces and _ . : / = + - @`},
+		{`{"trailguard": {"advancedEventSelectors": [{"fieldSelectors": []}], "previousTrailNames": ["trailguard"]}}`,
+			`previousTrailNames[0]: "trailguard" is given twice, or is the trail's name of now: leave it out` + "\n" +
+				`advancedEventSelectors[0]: has the category "": give the field eventCategory with Equals Data, NetworkActivity or Management`},
+	} {
+		c, err := readConfiguration(decoded(t, test.context))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = c.props(awscdk.NewStack(nil, nil, nil)).Validate()
+		if err == nil {
+			t.Errorf("%s: there is no error", test.context)
+		} else if got := inKeys(err).Error(); got != test.want {
+			t.Errorf("the error is\n%s\nit should be\n%s", got, test.want)
+		}
 	}
 }
 
@@ -74,8 +194,8 @@ func TestNoConfigurationIsFine(t *testing.T) {
 }
 
 func TestErrorsOfPropsNameTheKeys(t *testing.T) {
-	got := inKeys(errors.New("TrailName: x\nRetryAttempt: y\nDataResources[0].Type: z")).Error()
-	if want := "trailName: x\nretryAttemptSeconds: y\ndataResources[0].Type: z"; got != want {
+	got := inKeys(errors.New("TrailName: x\nRetryAttempt: y\nDataResources[0].Type: z\nCheckEvery: 4 minutes\nTrailTags[a:b]: c")).Error()
+	if want := "trailName: x\nretryAttemptSeconds: y\ndataResources[0].Type: z\ncheckEveryMinutes: 4 minutes\ntrailTags[a:b]: c"; got != want {
 		t.Errorf("the error is %q, not %q", got, want)
 	}
 }

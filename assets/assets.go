@@ -5,21 +5,50 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
-// The runbook is written in YAML, for people and for the console. The JSON beside it is the same document, for
-// encoding/json: it spares every importer of the library a YAML parser. `make update` writes it, a test compares the two.
-//
-//go:embed runbooks/cloudtrail-remediation-action.json
-var cloudTrailRemediationAction []byte
+// The runbook is written in YAML, for people and for the console, and its script in Python. The JSON beside them is the YAML
+// without the script, for encoding/json: it spares every importer of the library a YAML parser. `make update` writes the
+// JSON, and the script into the YAML; a test compares the three.
+var (
+	//go:embed runbooks/cloudtrail-remediation-action.json
+	cloudTrailRemediationAction []byte
+	//go:embed runbooks/cloudtrail_remediation_action.py
+	cloudTrailRemediationScript string
+)
 
-// CloudTrailRemediationAction returns a copy of the remediation runbook, which the caller may change.
+// CloudTrailRemediationAction returns a copy of the remediation runbook, which the caller may change. Its one step has the
+// script among its inputs.
 func CloudTrailRemediationAction() Runbook {
 	var runbook Runbook
 	if err := json.Unmarshal(cloudTrailRemediationAction, &runbook); err != nil {
 		panic(fmt.Errorf("assets: decoding the embedded runbook cloudtrail-remediation-action: %w", err))
 	}
+	runbook.MainSteps[0].Inputs["Script"] = cloudTrailRemediationScript
 	return runbook
+}
+
+// Runtime is the one that a step's script needs, empty where it has no script.
+func (s Step) Runtime() string {
+	runtime, _ := s.Inputs["Runtime"].(string)
+	return runtime
+}
+
+// endsOfLife are the dates after which a language has no security fixes. Automation then ends its runtime: documents that name
+// it can no longer be created, nor executed.
+// https://devguide.python.org/versions/
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-executeScript.html
+var endsOfLife = map[string]time.Time{"python3.11": time.Date(2027, time.October, 31, 0, 0, 0, 0, time.UTC)}
+
+// RuntimeWarning tells, from six months before its end, that a runtime comes to its end of life; it is empty until then.
+func RuntimeWarning(runtime string, now time.Time) string {
+	end, known := endsOfLife[runtime]
+	if !known || now.Before(end.AddDate(0, -6, 0)) {
+		return ""
+	}
+	return fmt.Sprintf("the runbook's runtime %s is without security fixes from %s, and Automation will end it: update TrailGuard",
+		runtime, end.Format(time.DateOnly))
 }
 
 // Runbook is an SSM Automation document.
@@ -44,20 +73,13 @@ type Parameter struct {
 
 // Step is a step of a Runbook.
 type Step struct {
-	Name           string         `json:"name"`
-	Description    string         `json:"description,omitempty"`
-	Action         string         `json:"action"`
-	MaxAttempts    int            `json:"maxAttempts,omitempty"`
-	TimeoutSeconds int            `json:"timeoutSeconds,omitempty"`
-	OnFailure      string         `json:"onFailure,omitempty"`
-	IsCritical     *bool          `json:"isCritical,omitempty"`
-	NextStep       string         `json:"nextStep,omitempty"`
-	IsEnd          bool           `json:"isEnd,omitempty"`
-	Inputs         map[string]any `json:"inputs"`
-	Outputs        []Output       `json:"outputs,omitempty"`
+	Name    string         `json:"name"`
+	Action  string         `json:"action"`
+	Inputs  map[string]any `json:"inputs"`
+	Outputs []Output       `json:"outputs,omitempty"`
 }
 
-// Output is a value that a Step takes from an API's answer.
+// Output is a value that a Step takes from what its action returns.
 type Output struct {
 	Name     string `json:"Name"`
 	Selector string `json:"Selector"`

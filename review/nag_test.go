@@ -26,8 +26,8 @@ var accepted = []struct{ rule, path, reason string }{
 	{"IAM4", "ConfigRules/Recorder/Role", "Config's managed rules call a changing set of reads with the recorder's role; AWS keeps the managed policy in step."},
 	{"IAM5[Resource::<ConfigRulesRecorderBucket", "ConfigRules/Recorder/Role/DefaultPolicy", "Config names its files itself; the wildcard ends at the account's Config folder."},
 	{"IAM5[Resource::arn:<AWS::Partition>:logs:", "CloudWatchLogsRole/DefaultPolicy", "CloudTrail names its log streams itself; the wildcard ends at its documented prefix."},
-	{"IAM5[Resource::*]", "AutomationRole/DefaultPolicy", "config:DeleteRemediationExceptions takes no resource; nor do the three Organizations reads that CloudTrail asks for in the case of an organization trail."},
-	{"IAM5[Resource::arn:<AWS::Partition>:ssm:", "EventRules/StartRole/DefaultPolicy", "The wildcard is the version of the one runbook, which has no other form without a version."},
+	{"IAM5[Resource::*]", "AutomationRole/DefaultPolicy", "cloudtrail:DescribeTrails and the two actions on remediation exceptions take no resource; nor do the three Organizations reads that CloudTrail asks for in the case of an organization trail."},
+	{"IAM5[Resource::arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:automation-execution/*]", "EventRules/StartRole/DefaultPolicy", "The id of an execution is not known before it starts; which runbook may be started, and as which role, is named without a wildcard."},
 	{"SQS3", "EventRules/DeadLetterQueue", "The queue is itself the dead-letter queue, of EventBridge targets."},
 }
 
@@ -35,6 +35,9 @@ func TestNagPacksFindNothingThatIsNotAccepted(t *testing.T) {
 	used := map[int]bool{}
 	for _, c := range cases.All() {
 		for _, finding := range nag(c.Stack()) {
+			if c.Region != "" {
+				finding = strings.ReplaceAll(finding, c.Region, "<AWS::Region>")
+			}
 			i := reasonFor(finding)
 			if i < 0 {
 				t.Errorf("%s: %s", c.Name, finding)

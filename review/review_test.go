@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/aws/jsii-runtime-go"
 )
 
-var update = flag.Bool("update", false, "rewrite the JSON of the runbook")
+var update = flag.Bool("update", false, "write the script into the runbook's YAML, and its JSON")
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -52,12 +54,8 @@ func goldenTemplates(t *testing.T) map[string]string {
 
 func readTemplate(t *testing.T, path string) map[string]any {
 	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var template map[string]any
-	if err := json.Unmarshal(text, &template); err != nil {
+	if err := json.Unmarshal([]byte(read(t, path)), &template); err != nil {
 		t.Fatal(err)
 	}
 	return template
@@ -80,6 +78,15 @@ func resolved(value any) any {
 			}
 			return text
 		}
+		if text, ok := value["Fn::Sub"].(string); ok {
+			return variable.ReplaceAllStringFunc(text, func(name string) string {
+				id, _, isAttribute := strings.Cut(name[2:len(name)-1], ".")
+				if isAttribute {
+					return "arn:" + physical(id)
+				}
+				return physical(id)
+			})
+		}
 		object := map[string]any{}
 		for key, inner := range value {
 			object[key] = resolved(inner)
@@ -94,6 +101,8 @@ func resolved(value any) any {
 	}
 	return value
 }
+
+var variable = regexp.MustCompile(`\$\{[A-Za-z0-9:.]+\}`)
 
 func physical(id string) string {
 	pseudo := map[string]string{"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "123456789012", "AWS::URLSuffix": "amazonaws.com"}

@@ -1,7 +1,6 @@
 package review
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -19,14 +18,8 @@ func TestCfnLintFindsNothing(t *testing.T) {
 }
 
 func TestCfnLintFindsAMisspeltProperty(t *testing.T) {
-	text, err := os.ReadFile(goldenTemplates(t)["default"])
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), "misspelt.template.json")
-	if err := os.WriteFile(path, bytes.ReplaceAll(text, []byte("EnableKeyRotation"), []byte("EnableKeyRotating")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, path, strings.ReplaceAll(read(t, goldenTemplates(t)["default"]), "EnableKeyRotation", "EnableKeyRotating"))
 	if output, err := cfnLint(t, path); err == nil || !strings.Contains(output, "EnableKeyRotating") {
 		t.Errorf("the misspelt property is not found: %v\n%s", err, output)
 	}
@@ -45,18 +38,19 @@ func TestCDKSynthesizesStrictly(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, report)
 	}
-	text, err := os.ReadFile(filepath.Join(output, "validation-report.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := read(t, filepath.Join(output, "validation-report.json"))
 	var validation struct {
 		PluginReports []any `json:"pluginReports"`
 	}
-	if err := json.Unmarshal(text, &validation); err != nil {
+	if err := json.Unmarshal([]byte(text), &validation); err != nil {
 		t.Fatal(err)
 	}
 	if len(validation.PluginReports) != 0 {
 		t.Errorf("the validator reports %s", text)
+	}
+	// CloudFormation takes 51,200 bytes in a request; what the defaults leave of that is for the configuration.
+	if size := len(read(t, filepath.Join(output, "TrailGuard.template.json"))); size > 32_000 {
+		t.Errorf("the template has %d bytes, the limit is 32,000", size)
 	}
 	template := readTemplate(t, filepath.Join(output, "TrailGuard.template.json"))
 	golden := readTemplate(t, goldenTemplates(t)["default"])

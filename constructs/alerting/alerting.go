@@ -107,9 +107,7 @@ func newKey(scope constructs.Construct, removalPolicy awscdk.RemovalPolicy) awsk
 		Principals: publishers(),
 		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"),
 		Resources:  jsii.Strings("*"),
-		Conditions: &map[string]interface{}{
-			"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
-		},
+		Conditions: ofThisAccount(scope),
 	}), nil)
 	return key
 }
@@ -121,17 +119,12 @@ func publishers() *[]awsiam.IPrincipal {
 	}
 }
 
-// ofThisAccount allows the rules and alarms of the stack's account and Region only. AWS documents that conditions cannot be used
-// for EventBridge in the policy of a topic: where EventBridge does not tell its source, IfExists lets the message through rather
-// than lose it.
+// ofThisAccount allows the rules and alarms of the stack's account only. AWS documents that conditions cannot be used for
+// EventBridge in the policy of a topic: where EventBridge does not tell its source, IfExists lets the message through rather than
+// lose it.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
 func ofThisAccount(scope constructs.Construct) *map[string]interface{} {
-	stack := awscdk.Stack_Of(scope)
 	return &map[string]interface{}{
-		"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": stack.Account()},
-		"ArnLikeIfExists": map[string]interface{}{"aws:SourceArn": []*string{
-			stack.FormatArn(&awscdk.ArnComponents{Service: jsii.String("events"), Resource: jsii.String("rule"), ResourceName: jsii.String("*")}),
-			stack.FormatArn(&awscdk.ArnComponents{Service: jsii.String("cloudwatch"), Resource: jsii.String("alarm"), ResourceName: jsii.String("*"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME}),
-		}},
+		"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
 	}
 }

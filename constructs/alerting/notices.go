@@ -3,36 +3,36 @@ package alerting
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/detection"
+	"github.com/trailguard/trailguard/constructs/trail"
 )
 
 // NoticesProps are the properties of NewNotices.
 type NoticesProps struct {
-	// TrailName is the name of the guarded trail.
-	TrailName string
+	// Settings is the declared state of the trail.
+	Settings trail.Settings
 	// Topic is the topic that is told.
 	Topic awssns.ITopic
-	// Runbook is the document whose executions are told of.
+	// AutomationRole is the role of the runbook: what it does is no tampering.
+	AutomationRole awsiam.IRole
+	// Runbook is the document whose executions are told of if they fail. What they did, they tell themselves.
 	Runbook awsssm.CfnDocument
-	// ConfigRules are the rules whose verdicts are told of.
-	ConfigRules detection.ConfigRules
-	// Tampering is the rule that starts the runbook.
-	Tampering awsevents.CfnRule
-	// DeadLetterQueue holds events that could not start the runbook. It is nil where no event starts it.
-	DeadLetterQueue awssqs.Queue
+	// EventRules are the rules that start the runbook.
+	EventRules detection.EventRules
 }
 
-// NewNotices defines what is told besides tampering.
+// NewNotices defines what is told besides what the runbook itself tells.
 //
-//	executions of Runbook ──► Repair ────────┐
-//	ConfigRules ──► NonCompliant, Exception ─┼──► Topic
-//	DeadLetterQueue ──► Undelivered ─────────┘
+//	tampering by anyone but AutomationRole ─────────► Tampering ────┐
+//	executions of Runbook that fail ────────────────► RepairFailed ─┤
+//	events that could not start Runbook ────────────► Undelivered ──┼──► Topic
+//	more than ten starts by events in ten minutes ──► Flood ────────┘
 func NewNotices(scope constructs.Construct, props *NoticesProps) {
 	notice := func(id string, pattern map[string]any, paths map[string]any, template string) {
 		awsevents.NewCfnRule(scope, jsii.String(id), &awsevents.CfnRuleProps{
@@ -46,49 +46,67 @@ func NewNotices(scope constructs.Construct, props *NoticesProps) {
 			}},
 		})
 	}
-	where := "the trail " + props.TrailName + " in account <account>, <region>"
-	notice("Repair",
-		RepairPattern(props.Runbook, "InProgress", "Success", "Failed", "TimedOut", "Cancelled"),
+	where := "the trail " + props.Settings.Name + " in account <account>, <region>"
+	notice("Tampering",
+		detection.TamperingPattern(props.Settings, *props.AutomationRole.RoleArn()),
+		map[string]any{
+			"what": "$.detail.eventName", "who": "$.detail.userIdentity.arn", "when": "$.detail.eventTime",
+			"from": "$.detail.sourceIPAddress", "account": "$.account", "region": "$.region",
+		},
+		"TAMPERING: <what> on "+where+", by <who> from <from> at <when>.")
+	notice("RepairFailed",
+		RepairFailedPattern(props.Runbook),
 		map[string]any{"status": "$.detail.Status", "execution": "$.detail.ExecutionId", "when": "$.time", "account": "$.account", "region": "$.region"},
 		"REPAIR <status>: "+where+" at <when>, execution <execution>.")
-	notice("NonCompliant",
-		detection.NonCompliantPattern(props.ConfigRules),
-		map[string]any{"rule": "$.detail.configRuleName", "when": "$.time", "account": "$.account", "region": "$.region"},
-		"NON_COMPLIANT: "+where+", by the rule <rule> at <when>.")
-	notice("Exception",
-		detection.ExceptionPattern(props.ConfigRules),
-		map[string]any{"rule": "$.detail.requestParameters.configRuleName", "who": "$.detail.userIdentity.arn", "when": "$.time", "account": "$.account", "region": "$.region"},
-		"DISARMED: Config no longer remediates "+where+", for the rule <rule>, by <who> at <when>.")
-	if props.DeadLetterQueue != nil {
-		newUndelivered(scope, props)
+	newUndelivered(scope, props)
+	if tampering := props.EventRules.Tampering(); tampering != nil {
+		newFlood(scope, props, tampering)
 	}
 }
 
-// newUndelivered alarms when an event could not start the runbook: the start failed, or the event is in the queue.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+// newUndelivered alarms when an event could not start the runbook: it is in the queue.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 func newUndelivered(scope constructs.Construct, props *NoticesProps) {
-	metric := func(id, namespace, name, statistic, dimension string, value *string) map[string]any {
-		return map[string]any{"id": id, "returnData": false, "metricStat": map[string]any{
-			"metric": map[string]any{
-				"namespace": namespace, "metricName": name,
-				"dimensions": []any{map[string]any{"name": dimension, "value": value}},
-			},
-			"period": 60, "stat": statistic,
-		}}
-	}
-	awscloudwatch.NewCfnAlarm(scope, jsii.String("Undelivered"), &awscloudwatch.CfnAlarmProps{
-		AlarmDescription: jsii.String("An event did not start the repair of the trail " + props.TrailName),
-		AlarmActions:     &[]any{props.Topic.TopicArn()},
-		Metrics: []any{
-			metric("failed", "AWS/Events", "FailedInvocations", "Sum", "RuleName", props.Tampering.Ref()),
-			metric("dead", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", "QueueName", props.DeadLetterQueue.QueueName()),
-			map[string]any{"id": "undelivered", "expression": "FILL(failed, 0) + FILL(dead, 0)"},
-		},
-		ComparisonOperator: jsii.String("GreaterThanThreshold"),
-		Threshold:          jsii.Number(0),
-		EvaluationPeriods:  jsii.Number(1),
-		TreatMissingData:   jsii.String("notBreaching"),
+	queue := props.EventRules.DeadLetterQueue().QueueName()
+	newAlarm(scope, "Undelivered", props, &awscloudwatch.CfnAlarmProps{
+		AlarmDescription:  jsii.String("An event did not start the repair of the trail " + props.Settings.Name),
+		Namespace:         jsii.String("AWS/SQS"),
+		MetricName:        jsii.String("ApproximateNumberOfMessagesVisible"),
+		Dimensions:        []any{map[string]any{"name": "QueueName", "value": queue}},
+		Statistic:         jsii.String("Maximum"),
+		Period:            jsii.Number(60),
+		Threshold:         jsii.Number(0),
+		EvaluationPeriods: jsii.Number(1),
 	})
+}
+
+// newFlood alarms, once, when events keep starting the runbook: somebody tampers again and again, or another system and the
+// guard undo each other's changes.
+func newFlood(scope constructs.Construct, props *NoticesProps, tampering awsevents.CfnRule) {
+	const starts, minutes = 10, 10
+	newAlarm(scope, "Flood", props, &awscloudwatch.CfnAlarmProps{
+		AlarmDescription:  jsii.String("Events keep starting the repair of the trail " + props.Settings.Name),
+		Namespace:         jsii.String("AWS/Events"),
+		MetricName:        jsii.String("Invocations"),
+		Dimensions:        []any{map[string]any{"name": "RuleName", "value": tampering.Ref()}},
+		Statistic:         jsii.String("Sum"),
+		Period:            jsii.Number(minutes * 60),
+		Threshold:         jsii.Number(starts),
+		EvaluationPeriods: jsii.Number(1),
+	})
+}
+
+// newAlarm defines an alarm that tells the topic while the metric is above the threshold.
+func newAlarm(scope constructs.Construct, id string, props *NoticesProps, alarm *awscloudwatch.CfnAlarmProps) {
+	alarm.AlarmActions = &[]any{props.Topic.TopicArn()}
+	alarm.ComparisonOperator = jsii.String("GreaterThanThreshold")
+	alarm.TreatMissingData = jsii.String("notBreaching")
+	awscloudwatch.NewCfnAlarm(scope, jsii.String(id), alarm)
+}
+
+// RepairFailedPattern matches the event that an execution of the runbook has ended without restoring the trail.
+func RepairFailedPattern(runbook awsssm.CfnDocument) map[string]any {
+	return RepairPattern(runbook, "Failed", "TimedOut", "Cancelled")
 }
 
 // RepairPattern matches the event that an execution of the runbook has reached one of the statuses.

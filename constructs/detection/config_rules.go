@@ -1,5 +1,5 @@
-// Package detection notices that the trail is not as declared: Config rules, which are certain, and EventBridge rules,
-// which are fast.
+// Package detection starts the runbook: EventBridge rules, within seconds of an event and on a schedule, and Config rules,
+// which also keep the record of whether the trail is as declared.
 package detection
 
 import (
@@ -24,7 +24,7 @@ type ConfigRulesProps struct {
 
 	// MaximumExecutionFrequency is how often the two periodic Config rules look at the trail.
 	//
-	// Default: - every hour.
+	// Default: - every 24 hours.
 	MaximumExecutionFrequency awsconfig.MaximumExecutionFrequency
 
 	// CreateConfigurationRecorder creates a configuration recorder that records trails only, and its delivery channel.
@@ -149,10 +149,11 @@ func (r *configRules) newTrailSettings() awsconfig.CfnConfigRule {
 }
 
 // frequency is the frequency as Config spells it: ONE_HOUR is One_Hour.
+// https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html
 func (r *configRules) frequency() *string {
 	frequency := r.props.MaximumExecutionFrequency
 	if frequency == "" {
-		frequency = awsconfig.MaximumExecutionFrequency_ONE_HOUR
+		frequency = awsconfig.MaximumExecutionFrequency_TWENTY_FOUR_HOURS
 	}
 	words := strings.Split(string(frequency), "_")
 	for i, word := range words {

@@ -1,10 +1,11 @@
 package detection
 
 import (
+	"fmt"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -18,33 +19,37 @@ type EventRulesProps struct {
 	// Settings is the declared state of the trail.
 	Settings trail.Settings
 
-	// AutomationRole is the role with which the runbook restores the trail. What it does is no tampering.
+	// AutomationRole is the role with which the runbook restores the trail.
 	AutomationRole awsiam.IRole
 
-	// Runbook is the SSM Automation document that restores the trail.
+	// Runbook is the SSM Automation document that restores the trail. Its parameters have the declared values as defaults.
 	Runbook awsssm.CfnDocument
 
-	// RunbookInput is the input that starts the runbook: a JSON object of lists of strings.
-	RunbookInput *string
-
-	// ConfigRules are the rules that are to start the runbook where Config has no remediation.
+	// ConfigRules are the rules whose remediation exceptions start the runbook, and whose verdicts do so where Config has no
+	// remediation.
+	//
+	// Default: - there are none.
 	ConfigRules ConfigRules
-
-	// AlertTopic is told of tampering.
-	AlertTopic awssns.ITopic
 
 	// RepairOnEvents tells whether tampering starts the runbook.
 	//
 	// Default: - it does, within seconds.
 	RepairOnEvents *bool
+
+	// CheckEvery is how often the runbook looks at the trail, 5 minutes to 24 hours, in whole minutes. Zero turns it off.
+	//
+	// Default: - every hour.
+	CheckEvery awscdk.Duration
 }
 
-// EventRules are the EventBridge rules that notice a change of the trail as it happens.
+// EventRules are the EventBridge rules that start the runbook.
 type EventRules interface {
 	constructs.Construct
-	// Tampering is the rule that matches every call that can stop, delete or weaken the trail.
+	// Tampering is the rule that starts the runbook within seconds of tampering. It is nil where events start nothing.
 	Tampering() awsevents.CfnRule
-	// DeadLetterQueue holds events that could not be delivered to the runbook, for 14 days. It is nil where no event starts it.
+	// Starting are all rules that start the runbook.
+	Starting() []awsevents.CfnRule
+	// DeadLetterQueue holds events that could not be delivered to the runbook, for 14 days.
 	DeadLetterQueue() awssqs.Queue
 }
 
@@ -52,118 +57,136 @@ type eventRules struct {
 	constructs.Construct
 	props           *EventRulesProps
 	tampering       awsevents.CfnRule
+	starting        []awsevents.CfnRule
+	startRole       awsiam.Role
 	deadLetterQueue awssqs.Queue
-	runbookTarget   *awsevents.CfnRule_TargetProperty
 }
 
-// NewEventRules defines EventRules.
+// NewEventRules defines EventRules. It panics where props.Validate returns an error.
 //
-//	tampering ──► Tampering ─┬──starts, as StartRole──► Runbook
-//	                         │     └──if it cannot──► DeadLetterQueue
-//	                         └──tells──► AlertTopic
+//	tampering, a finding of GuardDuty, a remediation exception ──► Tampering ──┐
+//	each hour, the end of the stack's deployment ────────────────► Schedule ───┼──start, as StartRole──► Runbook
+//	NON_COMPLIANT, where Config has no remediation ──────────────► NonCompliant┘     └──if it cannot──► DeadLetterQueue
 func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProps) EventRules {
+	if err := props.Validate(); err != nil {
+		panic(fmt.Errorf("EventRules %q: %w", *id, err))
+	}
+
 	this := &eventRules{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
-	repairOnEvents := props.RepairOnEvents == nil || *props.RepairOnEvents
-	repairOnCompliance := !HasRemediation(this)
-	if repairOnEvents || repairOnCompliance {
-		this.newRunbookTarget()
-	}
-	this.newTampering(repairOnEvents)
-	if repairOnCompliance {
-		this.newNonCompliant()
-	}
-	return this
-}
-
-func (r *eventRules) Tampering() awsevents.CfnRule  { return r.tampering }
-func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.deadLetterQueue }
-
-// newTampering tells the people first: a message does not wait for a repair.
-func (r *eventRules) newTampering(startsRunbook bool) {
-	targets := []any{&awsevents.CfnRule_TargetProperty{
-		Id:  jsii.String("AlertTopic"),
-		Arn: r.props.AlertTopic.TopicArn(),
-		InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
-			InputPathsMap: map[string]any{
-				"what": "$.detail.eventName", "who": "$.detail.userIdentity.arn", "when": "$.detail.eventTime",
-				"from": "$.detail.sourceIPAddress", "account": "$.account", "region": "$.region",
-			},
-			InputTemplate: jsii.String(`"TAMPERING: <what> on the trail ` + r.props.Settings.Name +
-				` in account <account>, <region>, by <who> from <from> at <when>."`),
-		},
-	}}
-	if startsRunbook {
-		targets = append(targets, r.runbookTarget)
-	}
-	r.tampering = awsevents.NewCfnRule(r, jsii.String("Tampering"), &awsevents.CfnRuleProps{
-		Description:  jsii.String("The trail " + r.props.Settings.Name + " was stopped, deleted or changed"),
-		EventPattern: TamperingPattern(r.props.Settings, *r.props.AutomationRole.RoleArn()),
-		Targets:      targets,
-	})
-	if startsRunbook {
-		r.letDeadLettersIn(r.tampering)
-	}
-}
-
-// newNonCompliant starts the runbook when Config finds the trail not as declared, where Config cannot do so itself.
-func (r *eventRules) newNonCompliant() {
-	rule := awsevents.NewCfnRule(r, jsii.String("NonCompliant"), &awsevents.CfnRuleProps{
-		Description:  jsii.String("Config has found the trail " + r.props.Settings.Name + " not as declared"),
-		EventPattern: NonCompliantPattern(r.props.ConfigRules),
-		Targets:      []any{r.runbookTarget},
-	})
-	r.letDeadLettersIn(rule)
-}
-
-// newRunbookTarget starts the runbook. An event that is a day old starts nothing: Config has repaired the trail by then.
-// https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
-func (r *eventRules) newRunbookTarget() {
-	stack := awscdk.Stack_Of(r)
-	r.deadLetterQueue = awssqs.NewQueue(r, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
+	this.deadLetterQueue = awssqs.NewQueue(this, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      jsii.Bool(true),
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 	})
-	r.runbookTarget = &awsevents.CfnRule_TargetProperty{
-		Id: jsii.String("Runbook"),
-		Arn: stack.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("ssm"), Resource: jsii.String("automation-definition"), ResourceName: r.props.Runbook.Ref(),
-		}),
-		RoleArn:          r.newStartRole().RoleArn(),
-		Input:            r.props.RunbookInput,
-		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: r.deadLetterQueue.QueueArn()},
-		RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{
-			MaximumEventAgeInSeconds: jsii.Number(24 * 60 * 60),
-			MaximumRetryAttempts:     jsii.Number(185),
-		},
+	this.startRole = this.newStartRole()
+	if props.RepairOnEvents == nil || *props.RepairOnEvents {
+		this.tampering = this.newTampering()
 	}
+	this.newSchedule()
+	if props.ConfigRules != nil && !HasRemediation(this) {
+		this.newNonCompliant()
+	}
+	this.letDeadLettersIn()
+	return this
+}
+
+func (r *eventRules) Tampering() awsevents.CfnRule  { return r.tampering }
+func (r *eventRules) Starting() []awsevents.CfnRule { return r.starting }
+func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.deadLetterQueue }
+
+// Validate returns an error that names every property that cannot be used, nil where there is none.
+func (p *EventRulesProps) Validate() error {
+	const fewest, most = 5, 24 * 60
+	if p.CheckEvery == nil || *p.CheckEvery.IsUnresolved() {
+		return nil
+	}
+	minutes := *p.CheckEvery.ToMinutes(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)})
+	if minutes != 0 && (minutes < fewest || minutes > most || minutes != float64(int(minutes))) {
+		return fmt.Errorf("CheckEvery: %s is out of range: use whole minutes from %d minutes to 24 hours, or 0 for never",
+			*p.CheckEvery.ToHumanString(), fewest)
+	}
+	return nil
+}
+
+// newTampering starts the runbook when somebody harms the trail.
+func (r *eventRules) newTampering() awsevents.CfnRule {
+	return r.starts("Tampering", "event", &awsevents.CfnRuleProps{
+		EventPattern: StartPattern(r.props.Settings, *r.props.AutomationRole.RoleArn(), r.props.ConfigRules),
+	})
+}
+
+// newSchedule starts the runbook at the end of the stack's deployment, which creates the trail and applies what was declared
+// anew, and regularly: the certain path, which needs neither an event of the trail nor Config.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-event-notifications.html
+func (r *eventRules) newSchedule() {
+	r.starts("Schedule", "schedule", &awsevents.CfnRuleProps{
+		ScheduleExpression: rate(r.props.CheckEvery),
+		EventPattern: map[string]any{
+			"source":      []any{"aws.cloudformation"},
+			"detail-type": []any{"CloudFormation Stack Status Change"},
+			"detail": map[string]any{
+				"stack-id":       []any{awscdk.Stack_Of(r).StackId()},
+				"status-details": map[string]any{"status": []any{"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}},
+			},
+		},
+	})
+}
+
+// newNonCompliant starts the runbook when Config finds the trail not as declared, where Config cannot do so itself.
+func (r *eventRules) newNonCompliant() {
+	r.starts("NonCompliant", "Config", &awsevents.CfnRuleProps{
+		EventPattern: NonCompliantPattern(r.props.ConfigRules),
+	})
+}
+
+// starts defines a rule that starts the runbook: its first version, so that a later one changes nothing, and with its
+// defaults, which are the declared values. EventBridge tries for a day, its own default; the schedule has been there by then.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
+func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps) awsevents.CfnRule {
+	props.Targets = []any{&awsevents.CfnRule_TargetProperty{
+		Id: jsii.String("Runbook"),
+		Arn: awscdk.Stack_Of(r).FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("ssm"), Resource: jsii.String("automation-definition"), ResourceName: jsii.String(*r.props.Runbook.Ref() + ":1"),
+		}),
+		RoleArn:          r.startRole.RoleArn(),
+		Input:            jsii.String(`{"StartedBy":["` + startedBy + `"]}`),
+		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: r.deadLetterQueue.QueueArn()},
+	}}
+	rule := awsevents.NewCfnRule(r, jsii.String(id), props)
+	rule.Node().AddDependency(r.startRole.Node().FindChild(jsii.String("DefaultPolicy")))
+	r.starting = append(r.starting, rule)
+	return rule
 }
 
 // newStartRole may start this runbook, as this automation role, and nothing else.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 func (r *eventRules) newStartRole() awsiam.Role {
-	stack := awscdk.Stack_Of(r)
-	arn := func(service, resource, name string) *string {
-		return stack.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String(service), Resource: jsii.String(resource), ResourceName: jsii.String(name),
+	arn := func(resource string) *string {
+		return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:"+resource), nil)
+	}
+	ofRunbook := func(resource, version string) *string {
+		return awscdk.Stack_Of(r).FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("ssm"), Resource: jsii.String(resource), ResourceName: jsii.String(*r.props.Runbook.Ref() + version),
 		})
 	}
 	role := awsiam.NewRole(r, jsii.String("StartRole"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]interface{}{
-				"StringEquals": map[string]interface{}{"aws:SourceAccount": stack.Account()},
-				// The rules name the role, so it cannot name them.
-				"ArnLike": map[string]interface{}{"aws:SourceArn": arn("events", "rule", "*")},
+				"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(r).Account()},
+				// A condition on the rules' ARNs would be circular: each rule refers to this role.
+				"ArnLike": map[string]interface{}{"aws:SourceArn": arn("events:${AWS::Region}:${AWS::AccountId}:rule/*")},
 			},
 		}),
 	})
-	name := *r.props.Runbook.Ref()
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("ssm:StartAutomationExecution"),
 		Resources: &[]*string{
-			arn("ssm", "automation-definition", name+":*"), // any version of the one runbook
-			arn("ssm", "document", name),
+			ofRunbook("automation-definition", ":1"),
+			ofRunbook("document", ""),
+			// The id of an execution is not known before it starts.
+			arn("ssm:${AWS::Region}:${AWS::AccountId}:automation-execution/*"),
 		},
 	}))
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -176,15 +199,35 @@ func (r *eventRules) newStartRole() awsiam.Role {
 	return role
 }
 
-// letDeadLettersIn lets EventBridge put what the rule could not deliver into the queue.
+// letDeadLettersIn lets EventBridge put what the rules could not deliver into the queue.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-func (r *eventRules) letDeadLettersIn(rule awsevents.CfnRule) {
+func (r *eventRules) letDeadLettersIn() {
+	var rules []*string
+	for _, rule := range r.starting {
+		rules = append(rules, rule.AttrArn())
+	}
 	r.deadLetterQueue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("sqs:SendMessage"),
 		Resources:  &[]*string{r.deadLetterQueue.QueueArn()},
 		Conditions: &map[string]interface{}{
-			"ArnEquals": map[string]interface{}{"aws:SourceArn": rule.AttrArn()},
+			"ArnEquals": map[string]interface{}{"aws:SourceArn": rules},
 		},
 	}))
+}
+
+// rate is the schedule of a rule, nil for never.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
+func rate(every awscdk.Duration) *string {
+	if every == nil {
+		every = awscdk.Duration_Minutes(jsii.Number(60))
+	}
+	if *every.IsUnresolved() {
+		return jsii.String("rate(" + *every.FormatTokenToNumber() + ")")
+	}
+	minutes := *every.ToMinutes(nil)
+	if minutes == 0 {
+		return nil
+	}
+	return jsii.String(fmt.Sprintf("rate(%.0f minutes)", minutes))
 }

@@ -14,15 +14,15 @@ import (
 func guardPolicy(settings trail.Settings) string {
 	var clauses []string
 	equals := func(field, value string) {
-		clauses = append(clauses, fmt.Sprintf("configuration.%s == %q", field, value))
+		clauses = append(clauses, fmt.Sprintf("%s == %q", field, value))
 	}
 	is := func(field string, value bool) {
-		clauses = append(clauses, fmt.Sprintf("configuration.%s == %t", field, value))
+		clauses = append(clauses, fmt.Sprintf("%s == %t", field, value))
 	}
 	optional := func(field, value string) {
 		if value == "" {
 			// Config may leave an unset field out, or record it as null or as an empty string.
-			clauses = append(clauses, fmt.Sprintf(`configuration.%[1]s not exists or configuration.%[1]s == null or configuration.%[1]s == ""`, field))
+			clauses = append(clauses, fmt.Sprintf(`%[1]s not exists or %[1]s in [null, ""]`, field))
 			return
 		}
 		equals(field, value)
@@ -40,11 +40,14 @@ func guardPolicy(settings trail.Settings) string {
 	}
 	is("includeGlobalServiceEvents", true)
 	is("logFileValidationEnabled", true)
-	if len(settings.DataResources) > 0 {
+	if settings.LogsMoreThanManagementEvents() {
 		is("hasCustomEventSelectors", true)
 	}
-	is("hasInsightSelectors", len(settings.InsightTypes) > 0)
+	// What the item says where Insights were turned off is not documented.
+	if len(settings.InsightTypes) > 0 {
+		is("hasInsightSelectors", true)
+	}
 
-	return fmt.Sprintf("rule trail_is_as_declared when resourceType == \"AWS::CloudTrail::Trail\"\n"+
-		"    configuration.trailARN == %q {\n    %s\n}\n", settings.ARN, strings.Join(clauses, "\n    "))
+	return fmt.Sprintf("rule trail_is_as_declared when configuration.trailARN == %q {\n  configuration {\n    %s\n  }\n}\n",
+		settings.ARN, strings.Join(clauses, "\n    "))
 }

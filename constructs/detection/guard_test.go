@@ -22,14 +22,62 @@ func TestLongestGuardPolicyFitsConfig(t *testing.T) {
 }
 
 func TestGuardPolicyComparesEveryFieldOfTheConfigurationItem(t *testing.T) {
-	policy := guardPolicy(trail.Settings{IsOrganizationTrail: true, DataResources: []trail.DataResource{{}}})
-	for _, field := range []string{
-		"trailARN", "s3BucketName", "s3KeyPrefix", "kmsKeyId", "snsTopicARN", "cloudWatchLogsLogGroupArn",
-		"cloudWatchLogsRoleArn", "isMultiRegionTrail", "isOrganizationTrail", "includeGlobalServiceEvents",
-		"logFileValidationEnabled", "hasCustomEventSelectors", "hasInsightSelectors",
+	for _, test := range []struct {
+		name     string
+		settings trail.Settings
+		want     []string
+	}{
+		{"nothing but what a trail always has", trail.Settings{ARN: "arn", S3BucketName: "bucket", KMSKeyARN: "key"}, []string{
+			`s3BucketName == "bucket"`,
+			`s3KeyPrefix not exists or s3KeyPrefix in [null, ""]`,
+			`kmsKeyId == "key"`,
+			`snsTopicARN not exists or snsTopicARN in [null, ""]`,
+			`cloudWatchLogsLogGroupArn not exists or cloudWatchLogsLogGroupArn in [null, ""]`,
+			`cloudWatchLogsRoleArn not exists or cloudWatchLogsRoleArn in [null, ""]`,
+			`isMultiRegionTrail == true`,
+			`includeGlobalServiceEvents == true`,
+			`logFileValidationEnabled == true`,
+		}},
+		{"everything", trail.Settings{
+			ARN: "arn", S3BucketName: "bucket", KMSKeyARN: "key", S3KeyPrefix: "p", SNSTopicARN: "topic",
+			CloudWatchLogsLogGroupARN: "group", CloudWatchLogsRoleARN: "role", IsOrganizationTrail: true,
+			DataResources: []trail.DataResource{{}}, InsightTypes: []string{"x"},
+		}, []string{
+			`s3BucketName == "bucket"`,
+			`s3KeyPrefix == "p"`,
+			`kmsKeyId == "key"`,
+			`snsTopicARN == "topic"`,
+			`cloudWatchLogsLogGroupArn == "group"`,
+			`cloudWatchLogsRoleArn == "role"`,
+			`isMultiRegionTrail == true`,
+			`isOrganizationTrail == true`,
+			`includeGlobalServiceEvents == true`,
+			`logFileValidationEnabled == true`,
+			`hasCustomEventSelectors == true`,
+			`hasInsightSelectors == true`,
+		}},
+		{"advanced event selectors", trail.Settings{
+			ARN: "arn", S3BucketName: "bucket", KMSKeyARN: "key", S3KeyPrefix: "p", SNSTopicARN: "topic",
+			CloudWatchLogsLogGroupARN: "group", CloudWatchLogsRoleARN: "role", AdvancedEventSelectors: []trail.AdvancedEventSelector{{}},
+		}, []string{
+			`s3BucketName == "bucket"`,
+			`s3KeyPrefix == "p"`,
+			`kmsKeyId == "key"`,
+			`snsTopicARN == "topic"`,
+			`cloudWatchLogsLogGroupArn == "group"`,
+			`cloudWatchLogsRoleArn == "role"`,
+			`isMultiRegionTrail == true`,
+			`includeGlobalServiceEvents == true`,
+			`logFileValidationEnabled == true`,
+			`hasCustomEventSelectors == true`,
+		}},
 	} {
-		if !strings.Contains(policy, "configuration."+field) {
-			t.Errorf("the policy does not compare %s", field)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			want := "rule trail_is_as_declared when configuration.trailARN == \"arn\" {\n" +
+				"  configuration {\n    " + strings.Join(test.want, "\n    ") + "\n  }\n}\n"
+			if got := guardPolicy(test.settings); got != want {
+				t.Errorf("the policy is\n%s\nnot\n%s", got, want)
+			}
+		})
 	}
 }

@@ -18,6 +18,11 @@ type LogStoreProps struct {
 	// TrailName is the name of the trail that may write to the store.
 	TrailName *string
 
+	// PreviousTrailNames are names that the trail had before. A trail of such a name may go on writing to the store.
+	//
+	// Default: - the trail has always had its name.
+	PreviousTrailNames *[]*string
+
 	// S3KeyPrefix is what the log files' keys begin with, at most 200 characters.
 	//
 	// Default: - the keys begin with AWSLogs/.
@@ -72,6 +77,8 @@ type LogStore interface {
 	constructs.Construct
 	// TrailArn is the ARN of the trail that may write to the store.
 	TrailArn() *string
+	// SourceArns are the ARNs that the trail has, and had under its previous names.
+	SourceArns() *[]*string
 	// Bucket is the bucket that holds the log files.
 	Bucket() awss3.IBucket
 	// Key is the key that encrypts the log files.
@@ -116,6 +123,7 @@ func NewLogStore(scope constructs.Construct, id *string, props *LogStoreProps) L
 }
 
 func (s *logStore) TrailArn() *string                     { return jsii.String(s.writer.trailARN) }
+func (s *logStore) SourceArns() *[]*string                { return jsii.Strings(s.writer.sources...) }
 func (s *logStore) Bucket() awss3.IBucket                 { return s.bucket }
 func (s *logStore) Key() awskms.IKey                      { return s.key }
 func (s *logStore) ServerAccessLogsBucket() awss3.IBucket { return s.serverAccessLogsBucket }

@@ -3,6 +3,7 @@ package logstore
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -22,6 +23,7 @@ func (p *LogStoreProps) Validate() error {
 		problems = append(problems, errors.New("TrailName: is required"))
 	} else {
 		problems = append(problems, trail.CheckName("TrailName", *p.TrailName))
+		problems = append(problems, p.checkPreviousTrailNames())
 	}
 	if p.S3KeyPrefix != nil {
 		problems = append(problems, trail.CheckS3KeyPrefix("S3KeyPrefix", *p.S3KeyPrefix))
@@ -40,6 +42,13 @@ func (p *LogStoreProps) Validate() error {
 			"use RETAIN, RETAIN_ON_UPDATE_OR_DELETE or DESTROY", p.RemovalPolicy))
 	}
 	return errors.Join(problems...)
+}
+
+func (p *LogStoreProps) checkPreviousTrailNames() error {
+	if p.PreviousTrailNames != nil && slices.Contains(*p.PreviousTrailNames, nil) {
+		return errors.New("PreviousTrailNames: has an empty place: give the names that the trail had")
+	}
+	return trail.CheckPreviousNames("PreviousTrailNames", texts(p.PreviousTrailNames), *p.TrailName)
 }
 
 // checkSuppliedBucket refuses the properties of a new bucket where a bucket is given, for they would have no effect.

@@ -8,31 +8,33 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// writer is the one trail that may write to the store.
+// writer is the one trail that may write to the store, under its name and its previous names.
 type writer struct {
 	trailName string
 	trailARN  string
-	// contextARN matches the encryption context that CloudTrail uses for the trail, in any Region.
-	contextARN string
-	account    string
+	// sources are the ARNs that the trail has, and had under its previous names.
+	sources []string
+	// contexts match the encryption context that CloudTrail uses for each of them, in any Region.
+	contexts []string
+	account  string
 	// prefix is empty or ends in a slash.
 	prefix         string
 	organizationID string
 }
 
 func newWriter(scope constructs.Construct, props *LogStoreProps) writer {
-	stack := awscdk.Stack_Of(scope)
-	arn := func(region *string) string {
-		return *stack.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("cloudtrail"), Region: region,
-			Resource: jsii.String("trail"), ResourceName: props.TrailName,
-		})
+	arn := func(region, name string) string {
+		return *awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:cloudtrail:"+region+":${AWS::AccountId}:trail/"+name), nil)
 	}
+	const home = "${AWS::Region}"
 	w := writer{
-		trailName:  *props.TrailName,
-		trailARN:   arn(nil),
-		contextARN: arn(jsii.String("*")),
-		account:    *stack.Account(),
+		trailName: *props.TrailName,
+		trailARN:  arn(home, *props.TrailName),
+		account:   *awscdk.Stack_Of(scope).Account(),
+	}
+	for _, name := range append([]string{*props.TrailName}, texts(props.PreviousTrailNames)...) {
+		w.sources = append(w.sources, arn(home, name))
+		w.contexts = append(w.contexts, arn("*", name))
 	}
 	if props.S3KeyPrefix != nil {
 		w.prefix = *props.S3KeyPrefix + "/"
@@ -60,7 +62,7 @@ func (w writer) bucketStatements(bucket awss3.IBucket) []awsiam.PolicyStatement 
 			Actions:    jsii.Strings("s3:GetBucketAcl"),
 			Resources:  &[]*string{bucket.BucketArn()},
 			Conditions: &map[string]interface{}{
-				"StringEquals": map[string]interface{}{"aws:SourceArn": w.trailARN},
+				"StringEquals": map[string]interface{}{"aws:SourceArn": oneOrAll(w.sources)},
 			},
 		}),
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -70,7 +72,7 @@ func (w writer) bucketStatements(bucket awss3.IBucket) []awsiam.PolicyStatement 
 			Resources:  &objects,
 			Conditions: &map[string]interface{}{
 				"StringEquals": map[string]interface{}{
-					"aws:SourceArn": w.trailARN,
+					"aws:SourceArn": oneOrAll(w.sources),
 					"s3:x-amz-acl":  "bucket-owner-full-control",
 				},
 			},
@@ -91,11 +93,11 @@ func (w writer) keyStatements() []awsiam.PolicyStatement {
 			Conditions: &conditions,
 		})
 	}
-	ofTrail := map[string]interface{}{"aws:SourceArn": w.trailARN}
+	ofTrail := map[string]interface{}{"aws:SourceArn": oneOrAll(w.sources)}
 	return []awsiam.PolicyStatement{
 		statement("CloudTrailEncrypt", "kms:GenerateDataKey*", map[string]interface{}{
 			"StringEquals": ofTrail,
-			"StringLike":   map[string]interface{}{"kms:EncryptionContext:aws:cloudtrail:arn": w.contextARN},
+			"StringLike":   map[string]interface{}{"kms:EncryptionContext:aws:cloudtrail:arn": oneOrAll(w.contexts)},
 		}),
 		statement("CloudTrailDescribeKey", "kms:DescribeKey", map[string]interface{}{"StringEquals": ofTrail}),
 	}
@@ -103,4 +105,22 @@ func (w writer) keyStatements() []awsiam.PolicyStatement {
 
 func cloudTrail() *[]awsiam.IPrincipal {
 	return &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudtrail.amazonaws.com"), nil)}
+}
+
+// oneOrAll is a value of a condition: a list only where there are several.
+func oneOrAll(values []string) any {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return values
+}
+
+func texts(list *[]*string) []string {
+	var texts []string
+	if list != nil {
+		for _, text := range *list {
+			texts = append(texts, *text)
+		}
+	}
+	return texts
 }

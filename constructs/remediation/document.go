@@ -8,120 +8,81 @@ import (
 	"github.com/trailguard/trailguard/constructs/trail"
 )
 
+// surroundings are what the deployed runbook knows besides the declared state of the trail.
+type surroundings struct {
+	automationRoleARN string
+	// alertTopicARN is the topic that is told of each repair, empty for none.
+	alertTopicARN string
+	// configRuleNames are the rules whose remediation exceptions are deleted.
+	configRuleNames []string
+	// consoleDomain is the domain of the partition's management console.
+	consoleDomain string
+}
+
 // document returns the runbook that is deployed: the asset, narrowed to the declared state.
 //
-//   - The parameters that Config and EventBridge pass accept the declared value alone, so that whoever may start the
-//     runbook cannot turn the guard's role against the trail.
-//   - Every other parameter is gone: its declared value stands in the steps.
-//   - A branch on a declared value is taken now, and the steps that it leaves out are gone.
-func document(settings trail.Settings, roleARN string, rules ruleNames) assets.Runbook {
+//   - The parameters that Config passes accept the declared value alone, so that whoever may start the runbook cannot turn
+//     the guard's role against the trail. It is the default, too: EventBridge passes none of them.
+//   - Every other parameter but StartedBy is gone: its declared value stands in the step's payload.
+//   - The script has no comments.
+func document(settings trail.Settings, around surroundings) assets.Runbook {
 	runbook := assets.CloudTrailRemediationAction()
-	passed := Parameters(settings, roleARN)
-	declared := map[string]any{
+	runbook.Description = "Puts the trail " + settings.Name + " into its declared state"
+	inputs := runbook.MainSteps[0].Inputs
+	inputs["Script"] = withoutComments(inputs["Script"].(string))
+	payload := inputs["InputPayload"].(map[string]any)
+	for name, value := range map[string]any{
 		"S3KeyPrefix":               settings.S3KeyPrefix,
 		"SnsTopicName":              settings.SNSTopicARN,
 		"CloudWatchLogsLogGroupArn": settings.CloudWatchLogsLogGroupARN,
 		"CloudWatchLogsRoleArn":     settings.CloudWatchLogsRoleARN,
 		"EventSelectors":            settings.EventSelectors(),
+		"AdvancedEventSelectors":    settings.AdvancedSelectors(),
 		"InsightSelectors":          settings.InsightSelectors(),
-		"TrailEnabledRule":          rules.trailEnabled,
-		"SecurityTrailEnabledRule":  rules.securityTrailEnabled,
-		"TrailSettingsRule":         rules.trailSettings,
-	}
-	for _, parameter := range passed {
-		declared[parameter.Name] = parameter.Value
-	}
-
-	runbook.MainSteps = takeBranches(runbook.MainSteps, declared)
-	if len(settings.InsightTypes) == 0 {
-		runbook.MainSteps = without(runbook.MainSteps, "VerifyInsightSelectors")
+		"TagsList":                  settings.TagsList(),
+		"ConfigRuleNames":           append([]string{}, around.configRuleNames...),
+		"AlertTopicArn":             around.alertTopicARN,
+		"Execution":                 strings.Replace(payload["Execution"].(string), "aws.amazon.com", around.consoleDomain, 1),
+	} {
+		payload[name] = value
 	}
 
-	parameters := map[string]assets.Parameter{}
-	for _, parameter := range passed {
+	startedBy := runbook.Parameters["StartedBy"]
+	startedBy.Description = ""
+	parameters := map[string]assets.Parameter{"StartedBy": startedBy}
+	for _, parameter := range Parameters(settings, around.automationRoleARN) {
 		parameters[parameter.Name] = assets.Parameter{
 			Type:          runbook.Parameters[parameter.Name].Type,
 			Default:       parameter.Value,
 			AllowedValues: []any{parameter.Value},
 		}
-		delete(declared, parameter.Name)
 	}
 	runbook.Parameters = parameters
-	for i := range runbook.MainSteps {
-		setInputs(&runbook.MainSteps[i], declared)
-	}
 	return runbook
 }
 
-// ruleNames are the names of the Config rules that a repair arms again, empty for none.
-type ruleNames struct{ trailEnabled, securityTrailEnabled, trailSettings string }
-
-// takeBranches removes each aws:branch step, and the steps that the branch skips. All branches of the asset are of one
-// form: a single choice that compares a parameter with a constant and skips forward where they are equal.
-func takeBranches(steps []assets.Step, declared map[string]any) []assets.Step {
-	var taken []assets.Step
-	skipTo := ""
-	for _, step := range steps {
-		if step.Name == skipTo {
-			skipTo = ""
-		}
-		if skipTo != "" {
-			continue
-		}
-		if step.Action != "aws:branch" {
-			taken = append(taken, step)
-			continue
-		}
-		choice := step.Inputs["Choices"].([]any)[0].(map[string]any)
-		value := declared[parameterOf(choice["Variable"])]
-		if value == choice["StringEquals"] || value == choice["BooleanEquals"] {
-			skipTo = choice["NextStep"].(string)
+// withoutComments returns a script without its comments and empty lines, indented by single spaces: a template and a document
+// have a limit. A script's comments have lines of their own, and none of its texts goes over several lines.
+func withoutComments(script string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(script) {
+		code := strings.TrimLeft(line, " ")
+		if code != "\n" && !strings.HasPrefix(code, "#") {
+			kept.WriteString(strings.Repeat(" ", (len(line)-len(code))/4) + code)
 		}
 	}
-	if skipTo != "" {
-		panic(fmt.Errorf("remediation: the runbook branches to the step %q, which does not follow", skipTo))
-	}
-	return taken
+	return kept.String()
 }
 
-// setInputs puts the declared values where the step's inputs refer to their parameters. What is declared empty is left
-// out of CreateTrail; in UpdateTrail the empty value clears the setting.
-func setInputs(step *assets.Step, declared map[string]any) {
-	for name, input := range step.Inputs {
-		if value, ok := declared[parameterOf(input)]; ok {
-			step.Inputs[name] = value
-			if value == "" && step.Inputs["Api"] == "CreateTrail" {
-				delete(step.Inputs, name)
-			}
+// consoleDomain is the domain of the management console in a Region, which may be a token: then it is that of the partition
+// aws.
+func consoleDomain(region string) string {
+	for prefix, domain := range map[string]string{"cn-": "amazonaws.cn", "us-gov-": "amazonaws-us-gov.com", "eusc-": "amazonaws-eusc.eu"} {
+		if strings.HasPrefix(region, prefix) {
+			return domain
 		}
 	}
-	desired, _ := step.Inputs["DesiredValues"].([]any)
-	for i := range desired {
-		if value, ok := declared[parameterOf(desired[i])]; ok {
-			desired[i] = value
-		}
-	}
-}
-
-// parameterOf returns the name of the parameter that the input "{{ Name }}" refers to, "" for any other input.
-func parameterOf(input any) string {
-	reference, _ := input.(string)
-	reference, opens := strings.CutPrefix(reference, "{{ ")
-	reference, closes := strings.CutSuffix(reference, " }}")
-	if !opens || !closes {
-		return ""
-	}
-	return reference
-}
-
-func without(steps []assets.Step, name string) []assets.Step {
-	var kept []assets.Step
-	for _, step := range steps {
-		if step.Name != name {
-			kept = append(kept, step)
-		}
-	}
-	return kept
+	return "aws.amazon.com"
 }
 
 // Parameter is a parameter that starts the deployed runbook.
@@ -130,11 +91,10 @@ type Parameter struct {
 	Value any // a string or a bool
 }
 
-// Text is the value as StartAutomationExecution, Config and EventBridge take it.
+// Text is the value as StartAutomationExecution and Config take it.
 func (p Parameter) Text() string { return fmt.Sprint(p.Value) }
 
-// Parameters are the parameters with which Config and EventBridge start the deployed runbook, in order. The runbook
-// accepts no other values.
+// Parameters are the parameters of the AWS pattern, in order. The runbook accepts no other values of them.
 func Parameters(settings trail.Settings, roleARN string) []Parameter {
 	return []Parameter{
 		{"AutomationAssumeRole", roleARN},

@@ -1,93 +1,242 @@
 package remediation
 
 import (
+	"encoding/json"
+	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/trailguard/trailguard/assets"
 	"github.com/trailguard/trailguard/constructs/trail"
 )
 
-const role = "arn:aws:iam::123456789012:role/automation"
-
 var (
-	plain = trail.Settings{
-		Name: "t-1", S3BucketName: "bucket", KMSKeyARN: "key",
-		InsightTypes: []string{"ApiCallRateInsight"},
+	around = surroundings{
+		automationRoleARN: "arn:aws:iam::123456789012:role/automation",
+		alertTopicARN:     "alerts",
+		configRuleNames:   []string{"rule-1", "rule-2"},
+		consoleDomain:     "aws.amazon.com",
 	}
-	full = trail.Settings{
+	plain = trail.Settings{Name: "t-1", S3BucketName: "bucket", KMSKeyARN: "key"}
+	full  = trail.Settings{
 		Name: "t-1", S3BucketName: "bucket", KMSKeyARN: "key",
 		IsOrganizationTrail: true, S3KeyPrefix: "p", SNSTopicARN: "topic",
 		CloudWatchLogsLogGroupARN: "group", CloudWatchLogsRoleARN: "logs-role",
-		InsightTypes: []string{"ApiCallRateInsight"},
+		DataResources: []trail.DataResource{{Type: "AWS::S3::Object", Values: []string{"arn:aws:s3:::a/"}}},
+		InsightTypes:  []string{"ApiCallRateInsight"},
+		Tags:          map[string]string{"owner": "security", "a": "b"},
 	}
 )
 
-func TestStepsFollowTheDeclaredState(t *testing.T) {
-	withoutInsights := plain
-	withoutInsights.InsightTypes = nil
-	for _, test := range []struct {
-		name     string
-		settings trail.Settings
-		want     []string
-	}{
-		{"plain", plain, []string{
-			"FindTrail", "CreateTrail", "StartLogging", "RestoreEventSelectors", "RestoreSettings", "RestoreInsightSelectors",
-			"VerifyLogging", "VerifyS3BucketName", "VerifyKmsKeyId", "VerifyMultiRegionTrail", "VerifyGlobalServiceEvents",
-			"VerifyLogFileValidation", "VerifyManagementEvents", "VerifyReadWriteType", "VerifyInsightSelectors", "ReadDelivery",
-		}},
-		{"full", full, []string{
-			"FindTrail", "CreateTrail", "StartLogging", "RestoreEventSelectors", "RestoreSettings", "RestoreOrganizationTrail", "RestoreInsightSelectors",
-			"VerifyLogging", "VerifyS3BucketName", "VerifyS3KeyPrefix", "VerifyKmsKeyId", "VerifySnsTopic",
-			"VerifyCloudWatchLogsLogGroup", "VerifyCloudWatchLogsRole", "VerifyMultiRegionTrail", "VerifyOrganizationTrail",
-			"VerifyGlobalServiceEvents", "VerifyLogFileValidation", "VerifyManagementEvents", "VerifyReadWriteType", "VerifyInsightSelectors", "ReadDelivery",
-		}},
-		{"without Insights", withoutInsights, []string{
-			"FindTrail", "CreateTrail", "StartLogging", "RestoreEventSelectors", "RestoreSettings", "RestoreInsightSelectors",
-			"VerifyLogging", "VerifyS3BucketName", "VerifyKmsKeyId", "VerifyMultiRegionTrail", "VerifyGlobalServiceEvents",
-			"VerifyLogFileValidation", "VerifyManagementEvents", "VerifyReadWriteType", "ReadDelivery",
-		}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var got []string
-			for _, step := range document(test.settings, role, ruleNames{}).MainSteps {
-				got = append(got, step.Name)
+// everyDeclared are the parameters that a start of the runbook passes with the declared value.
+func everyDeclared(settings trail.Settings) map[string]any {
+	return map[string]any{
+		"AutomationAssumeRole":       around.automationRoleARN,
+		"CloudTrailName":             settings.Name,
+		"CloudTrailS3BucketName":     settings.S3BucketName,
+		"CloudTrailKmsKeyId":         settings.KMSKeyARN,
+		"IsMultiRegionTrail":         true,
+		"IsOrganizationTrail":        settings.IsOrganizationTrail,
+		"IncludeGlobalServiceEvents": true,
+		"EnableLogFileValidation":    true,
+	}
+}
+
+func TestParametersAcceptTheDeclaredValueAlone(t *testing.T) {
+	for name, settings := range map[string]trail.Settings{"plain": plain, "full": full} {
+		t.Run(name, func(t *testing.T) {
+			want := map[string]assets.Parameter{
+				"StartedBy": {Type: "String", Default: "hand", AllowedValues: []any{"hand", "event", "schedule", "Config"}},
 			}
-			if !slices.Equal(got, test.want) {
-				t.Errorf("the steps are\n%v\nnot\n%v", got, test.want)
+			for parameter, value := range everyDeclared(settings) {
+				kind := "String"
+				if _, ok := value.(bool); ok {
+					kind = "Boolean"
+				}
+				want[parameter] = assets.Parameter{Type: kind, Default: value, AllowedValues: []any{value}}
+			}
+			if got := document(settings, around).Parameters; !reflect.DeepEqual(got, want) {
+				t.Errorf("the parameters are\n%v\nnot\n%v", got, want)
 			}
 		})
 	}
 }
 
-func TestOnlyPassedParametersRemain(t *testing.T) {
-	runbook := document(full, role, ruleNames{})
-	if len(runbook.Parameters) != 8 {
-		t.Errorf("there are %d parameters, not 8", len(runbook.Parameters))
+// TestParametersAreThoseOfTheAWSPattern: Config passes each as text, with the case that the runbook's parameters have.
+func TestParametersAreThoseOfTheAWSPattern(t *testing.T) {
+	got := map[string]any{}
+	for _, parameter := range Parameters(full, around.automationRoleARN) {
+		got[parameter.Name] = parameter.Value
+		if want := fmt.Sprint(parameter.Value); parameter.Text() != want {
+			t.Errorf("%s is passed as %q, not %q", parameter.Name, parameter.Text(), want)
+		}
 	}
-	for _, parameter := range Parameters(full, role) {
-		got := runbook.Parameters[parameter.Name]
-		if got.Default != parameter.Value || !reflect.DeepEqual(got.AllowedValues, []any{parameter.Value}) {
-			t.Errorf("%s has the default %v and allows %v, both should be %v", parameter.Name, got.Default, got.AllowedValues, parameter.Value)
+	if want := everyDeclared(full); !reflect.DeepEqual(got, want) {
+		t.Errorf("the parameters are %v, not %v", got, want)
+	}
+}
+
+func TestThePayloadHasEachDeclaredSetting(t *testing.T) {
+	const execution = "https://{{ global:REGION }}.console.aws.amazon.com/systems-manager/automation/execution/{{ automation:EXECUTION_ID }}"
+	references := map[string]any{
+		"Name": "{{ CloudTrailName }}", "S3BucketName": "{{ CloudTrailS3BucketName }}", "KmsKeyId": "{{ CloudTrailKmsKeyId }}",
+		"IsMultiRegionTrail": "{{ IsMultiRegionTrail }}", "IsOrganizationTrail": "{{ IsOrganizationTrail }}",
+		"IncludeGlobalServiceEvents": "{{ IncludeGlobalServiceEvents }}", "EnableLogFileValidation": "{{ EnableLogFileValidation }}",
+		"StartedBy": "{{ StartedBy }}", "Execution": execution,
+	}
+	basic := func(resources ...any) []any {
+		return []any{map[string]any{
+			"ReadWriteType": "All", "IncludeManagementEvents": true, "ExcludeManagementEventSources": []any{},
+			"DataResources": append([]any{}, resources...),
+		}}
+	}
+	advanced := plain
+	advanced.AdvancedEventSelectors = []trail.AdvancedEventSelector{{
+		Name: "deletions", FieldSelectors: []trail.FieldSelector{
+			{Field: "eventCategory", Equals: []string{"Data"}}, {Field: "eventName", StartsWith: []string{"Delete"}},
+		},
+	}}
+	for _, test := range []struct {
+		name     string
+		settings trail.Settings
+		around   surroundings
+		want     map[string]any
+	}{
+		{"plain", plain, surroundings{consoleDomain: "aws.amazon.com"}, map[string]any{
+			"S3KeyPrefix": "", "SnsTopicName": "", "CloudWatchLogsLogGroupArn": "", "CloudWatchLogsRoleArn": "",
+			"EventSelectors": basic(), "AdvancedEventSelectors": []any{}, "InsightSelectors": []any{}, "TagsList": []any{},
+			"ConfigRuleNames": []any{}, "AlertTopicArn": "",
+		}},
+		{"full", full, around, map[string]any{
+			"S3KeyPrefix": "p", "SnsTopicName": "topic", "CloudWatchLogsLogGroupArn": "group", "CloudWatchLogsRoleArn": "logs-role",
+			"EventSelectors":         basic(map[string]any{"Type": "AWS::S3::Object", "Values": []any{"arn:aws:s3:::a/"}}),
+			"AdvancedEventSelectors": []any{},
+			"InsightSelectors":       []any{map[string]any{"InsightType": "ApiCallRateInsight"}},
+			"TagsList":               []any{map[string]any{"Key": "a", "Value": "b"}, map[string]any{"Key": "owner", "Value": "security"}},
+			"ConfigRuleNames":        []any{"rule-1", "rule-2"}, "AlertTopicArn": "alerts",
+		}},
+		{"advanced event selectors", advanced, around, map[string]any{
+			"S3KeyPrefix": "", "SnsTopicName": "", "CloudWatchLogsLogGroupArn": "", "CloudWatchLogsRoleArn": "",
+			"EventSelectors": []any{}, "InsightSelectors": []any{}, "TagsList": []any{},
+			"AdvancedEventSelectors": []any{
+				map[string]any{"Name": "All management events", "FieldSelectors": []any{
+					map[string]any{"Field": "eventCategory", "Equals": []any{"Management"}},
+				}},
+				map[string]any{"Name": "deletions", "FieldSelectors": []any{
+					map[string]any{"Field": "eventCategory", "Equals": []any{"Data"}},
+					map[string]any{"Field": "eventName", "StartsWith": []any{"Delete"}},
+				}},
+			},
+			"ConfigRuleNames": []any{"rule-1", "rule-2"}, "AlertTopicArn": "alerts",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for name, reference := range references {
+				test.want[name] = reference
+			}
+			got := content(document(test.settings, test.around)).(map[string]any)["mainSteps"].([]any)[0].(map[string]any)["inputs"].(map[string]any)["InputPayload"]
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("the payload is\n%s\nnot\n%s", encoded(t, got), encoded(t, test.want))
+			}
+		})
+	}
+}
+
+// TestThePayloadHasWhatTheAssetHas: a setting that is left out of the deployed payload would be missing in the script.
+func TestThePayloadHasWhatTheAssetHas(t *testing.T) {
+	for _, settings := range []trail.Settings{plain, full} {
+		for name := range payload(assets.CloudTrailRemediationAction()) {
+			if _, ok := payload(document(settings, around))[name]; !ok {
+				t.Errorf("the payload has no %s", name)
+			}
+		}
+		if got, want := len(payload(document(settings, around))), len(payload(assets.CloudTrailRemediationAction())); got != want {
+			t.Errorf("the payload has %d values, that of the asset has %d", got, want)
 		}
 	}
 }
 
-func TestEmptySettingsAreClearedButNotCreated(t *testing.T) {
-	for _, step := range document(plain, role, ruleNames{}).MainSteps {
-		value, given := step.Inputs["S3KeyPrefix"]
-		switch step.Inputs["Api"] {
-		case "CreateTrail":
-			if given {
-				t.Errorf("CreateTrail sends the prefix %q", value)
-			}
-		case "UpdateTrail":
-			for _, setting := range []string{"S3KeyPrefix", "SnsTopicName", "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn"} {
-				if step.Inputs[setting] != "" {
-					t.Errorf("UpdateTrail sends %s %v, which does not clear it", setting, step.Inputs[setting])
-				}
-			}
+func TestTheExecutionIsLinkedInThePartitionsConsole(t *testing.T) {
+	for region, want := range map[string]string{
+		"eu-central-1":    "aws.amazon.com",
+		"cn-north-1":      "amazonaws.cn",
+		"us-gov-west-1":   "amazonaws-us-gov.com",
+		"eusc-de-east-1":  "amazonaws-eusc.eu",
+		"${Token[AWS.3]}": "aws.amazon.com",
+		"us-west-2":       "aws.amazon.com",
+	} {
+		if got := consoleDomain(region); got != want {
+			t.Errorf("the console of %s is at %s, not %s", region, got, want)
+		}
+	}
+	there := around
+	there.consoleDomain = "amazonaws.cn"
+	want := "https://{{ global:REGION }}.console.amazonaws.cn/systems-manager/automation/execution/{{ automation:EXECUTION_ID }}"
+	if got := payload(document(plain, there))["Execution"]; got != want {
+		t.Errorf("the execution is at %s, not %s", got, want)
+	}
+}
+
+// TestTheScriptHasNoCommentsAndSingleSpaces: a document and a template have a limit. That it is the same program, the module
+// review tests.
+func TestTheScriptHasNoCommentsAndSingleSpaces(t *testing.T) {
+	script := document(full, around).MainSteps[0].Inputs["Script"].(string)
+	depth := 0
+	for number, line := range strings.Split(strings.TrimSuffix(script, "\n"), "\n") {
+		code := strings.TrimLeft(line, " ")
+		if code == "" || strings.HasPrefix(code, "#") {
+			t.Errorf("line %d is %q", number+1, line)
+		}
+		if next := len(line) - len(code); next > depth+1 {
+			t.Errorf("line %d is indented by %d spaces, the one before by %d: %q", number+1, next, depth, line)
+		} else {
+			depth = next
+		}
+	}
+	if len(script) < 5_000 {
+		t.Errorf("the script has only %d bytes", len(script))
+	}
+}
+
+func TestCommentsEmptyLinesAndIndentationAreTakenOut(t *testing.T) {
+	const script = "# a comment\nimport x\n\n\ndef f():\n    # another\n    if x:\n        return '# no comment'\n    \n"
+	const want = "import x\ndef f():\n if x:\n  return '# no comment'\n"
+	if got := withoutComments(script); got != want {
+		t.Errorf("the script is %q, not %q", got, want)
+	}
+}
+
+func TestTheScriptIsTheStepsOnlyOne(t *testing.T) {
+	asset, deployed := assets.CloudTrailRemediationAction(), document(full, around)
+	if len(deployed.MainSteps) != 1 || deployed.MainSteps[0].Action != "aws:executeScript" {
+		t.Fatalf("the steps are %v", deployed.MainSteps)
+	}
+	for _, input := range []string{"Runtime", "Handler"} {
+		if got, want := deployed.MainSteps[0].Inputs[input], asset.MainSteps[0].Inputs[input]; got != want {
+			t.Errorf("the %s is %v, that of the asset is %v", input, got, want)
+		}
+	}
+	if got, want := deployed.MainSteps[0].Runtime(), "python3.11"; got != want {
+		t.Errorf("the runtime is %s, not %s", got, want)
+	}
+	if !slices.Equal(deployed.Outputs, asset.Outputs) || !slices.Equal(deployed.MainSteps[0].Outputs, asset.MainSteps[0].Outputs) {
+		t.Errorf("the outputs are %v of %v", deployed.Outputs, deployed.MainSteps[0].Outputs)
+	}
+}
+
+func TestEachReferenceIsAParameterOrAVariableOfAutomation(t *testing.T) {
+	runbook := document(full, around)
+	references := regexp.MustCompile(`\{\{ ?([A-Za-z:_]+) ?\}\}`).FindAllStringSubmatch(encoded(t, runbook), -1)
+	if len(references) == 0 {
+		t.Fatal("there are no references")
+	}
+	for _, match := range references {
+		_, declared := runbook.Parameters[match[1]]
+		if !declared && match[1] != "global:REGION" && match[1] != "automation:EXECUTION_ID" {
+			t.Errorf("the runbook refers to %s", match[1])
 		}
 	}
 }
@@ -95,19 +244,21 @@ func TestEmptySettingsAreClearedButNotCreated(t *testing.T) {
 // TestAssetIsNotChanged: each construct narrows a copy of its own.
 func TestAssetIsNotChanged(t *testing.T) {
 	before := assets.CloudTrailRemediationAction()
-	document(full, role, ruleNames{})
+	document(full, around)
 	if !reflect.DeepEqual(before, assets.CloudTrailRemediationAction()) {
 		t.Error("narrowing the runbook changed the asset")
 	}
 }
 
-func TestABranchThatLeadsNowhereIsRefused(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("a branch to a step that does not follow was accepted")
-		}
-	}()
-	takeBranches([]assets.Step{{Name: "If", Action: "aws:branch", Inputs: map[string]any{"Choices": []any{
-		map[string]any{"Variable": "{{ X }}", "StringEquals": "", "NextStep": "Nowhere"},
-	}}}}, map[string]any{"X": ""})
+func payload(runbook assets.Runbook) map[string]any {
+	return runbook.MainSteps[0].Inputs["InputPayload"].(map[string]any)
+}
+
+func encoded(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

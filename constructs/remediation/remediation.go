@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -27,8 +29,15 @@ type RemediationProps struct {
 	// Role is the role that Automation assumes, as NewRole defines it.
 	Role awsiam.IRole
 
-	// Rules are the Config rules that start the runbook. It arms them again after a repair.
+	// Rules are the Config rules that start the runbook. It deletes their remediation exceptions in each run.
+	//
+	// Default: - Config does not start the runbook.
 	Rules detection.ConfigRules
+
+	// AlertTopic is told of each run that changed something, or could not.
+	//
+	// Default: - nobody is told.
+	AlertTopic awssns.ITopic
 
 	// MaximumAutomaticAttempts is how many remediations, 1-25, may fail before Config stops remediating.
 	//
@@ -56,10 +65,8 @@ type Remediation interface {
 	constructs.Construct
 	// Runbook is the SSM Automation document.
 	Runbook() awsssm.CfnDocument
-	// Parameters are the parameters that start the runbook. It accepts no other values.
+	// Parameters are the parameters with which Config starts the runbook. It accepts no other values.
 	Parameters() []Parameter
-	// EventInput is Parameters in the form that EventBridge takes: a JSON object of lists of strings.
-	EventInput() *string
 }
 
 type remediation struct {
@@ -71,6 +78,7 @@ type remediation struct {
 // NewRemediation defines a Remediation. It panics where props.Validate returns an error.
 //
 //	Rules ──NON_COMPLIANT──► …Remediation ──starts──► Runbook ──assumes──► Role ──restores──► the trail
+//	                                                     └──tells──► AlertTopic
 func NewRemediation(scope constructs.Construct, id *string, props *RemediationProps) Remediation {
 	if err := props.Validate(); err != nil {
 		panic(fmt.Errorf("Remediation %q: %w", *id, err))
@@ -79,7 +87,7 @@ func NewRemediation(scope constructs.Construct, id *string, props *RemediationPr
 	this := &remediation{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
 	this.runbook = this.newRunbook()
-	if detection.HasRemediation(this) {
+	if props.Rules != nil && detection.HasRemediation(this) {
 		for _, rule := range props.Rules.All() {
 			this.newConfiguration(rule)
 		}
@@ -90,13 +98,6 @@ func NewRemediation(scope constructs.Construct, id *string, props *RemediationPr
 func (r *remediation) Runbook() awsssm.CfnDocument { return r.runbook }
 func (r *remediation) Parameters() []Parameter {
 	return Parameters(r.props.Settings, *r.props.Role.RoleArn())
-}
-func (r *remediation) EventInput() *string {
-	input := map[string]any{}
-	for _, parameter := range r.Parameters() {
-		input[parameter.Name] = []any{parameter.Text()}
-	}
-	return awscdk.Stack_Of(r).ToJsonString(input, nil)
 }
 
 // Validate returns an error that names every property that cannot be used, nil where there is none.
@@ -120,26 +121,37 @@ func (p *RemediationProps) Validate() error {
 	return errors.Join(problems...)
 }
 
-// newRunbook leaves the name to CloudFormation: a fixed name could not be replaced.
+// newRunbook leaves the name to CloudFormation. A changed document is a new one under another name, not a new version: the rules
+// and Config start the first version, whatever versions are added to it later.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ssm-document.html
 func (r *remediation) newRunbook() awsssm.CfnDocument {
+	runbook := document(r.props.Settings, r.surroundings())
+	if warning := assets.RuntimeWarning(runbook.MainSteps[0].Runtime(), time.Now()); warning != "" {
+		awscdk.Annotations_Of(r).AddWarningV2(jsii.String("trailguard:runtime"), &warning)
+	}
 	return awsssm.NewCfnDocument(r, jsii.String("Runbook"), &awsssm.CfnDocumentProps{
 		DocumentType:   jsii.String("Automation"),
 		DocumentFormat: jsii.String("YAML"),
-		UpdateMethod:   jsii.String("NewVersion"),
-		Content:        content(document(r.props.Settings, *r.props.Role.RoleArn(), r.ruleNames())),
+		UpdateMethod:   jsii.String("Replace"),
+		Content:        content(runbook),
 	})
 }
 
-// ruleNames are the rules that the runbook arms again. Where Config has no remediation, there is nothing to arm.
-func (r *remediation) ruleNames() ruleNames {
-	if !detection.HasRemediation(r) {
-		return ruleNames{}
+// surroundings have no rules where Config has no remediation: there are no exceptions then.
+func (r *remediation) surroundings() surroundings {
+	around := surroundings{
+		automationRoleARN: *r.props.Role.RoleArn(),
+		consoleDomain:     consoleDomain(*awscdk.Stack_Of(r).Region()),
 	}
-	return ruleNames{
-		trailEnabled:         *r.props.Rules.TrailEnabled().Ref(),
-		securityTrailEnabled: *r.props.Rules.SecurityTrailEnabled().Ref(),
-		trailSettings:        *r.props.Rules.TrailSettings().Ref(),
+	if r.props.AlertTopic != nil {
+		around.alertTopicARN = *r.props.AlertTopic.TopicArn()
 	}
+	if r.props.Rules != nil && detection.HasRemediation(r) {
+		for _, rule := range r.props.Rules.All() {
+			around.configRuleNames = append(around.configRuleNames, *rule.Ref())
+		}
+	}
+	return around
 }
 
 func (r *remediation) newConfiguration(rule awsconfig.CfnConfigRule) {
@@ -147,17 +159,27 @@ func (r *remediation) newConfiguration(rule awsconfig.CfnConfigRule) {
 		ConfigRuleName:           rule.Ref(),
 		TargetType:               jsii.String("SSM_DOCUMENT"),
 		TargetId:                 r.runbook.Ref(),
-		Parameters:               staticValues(r.Parameters()),
+		TargetVersion:            jsii.String("1"),
+		Parameters:               staticValues(append(r.Parameters(), Parameter{"StartedBy", "Config"})),
 		Automatic:                jsii.Bool(true),
 		MaximumAutomaticAttempts: orDefault(r.props.MaximumAutomaticAttempts, 5),
 		RetryAttemptSeconds:      r.retryAttemptSeconds(),
-		ExecutionControls: &awsconfig.CfnRemediationConfiguration_ExecutionControlsProperty{
-			SsmControls: &awsconfig.CfnRemediationConfiguration_SsmControlsProperty{
-				ConcurrentExecutionRatePercentage: orDefault(r.props.ConcurrentExecutionRatePercentage, 10),
-				ErrorPercentage:                   orDefault(r.props.ErrorPercentage, 50),
-			},
-		},
+		ExecutionControls:        r.executionControls(),
 	})
+}
+
+// executionControls are left out where neither is given: Config's own are 10 and 50 percent.
+// https://docs.aws.amazon.com/config/latest/APIReference/API_SsmControls.html
+func (r *remediation) executionControls() any {
+	if r.props.ConcurrentExecutionRatePercentage == nil && r.props.ErrorPercentage == nil {
+		return nil
+	}
+	return &awsconfig.CfnRemediationConfiguration_ExecutionControlsProperty{
+		SsmControls: &awsconfig.CfnRemediationConfiguration_SsmControlsProperty{
+			ConcurrentExecutionRatePercentage: orDefault(r.props.ConcurrentExecutionRatePercentage, 10),
+			ErrorPercentage:                   orDefault(r.props.ErrorPercentage, 50),
+		},
+	}
 }
 
 func (r *remediation) retryAttemptSeconds() *float64 {

@@ -3,6 +3,7 @@ package remediation
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -10,19 +11,39 @@ import (
 	"github.com/trailguard/trailguard/constructs/trail"
 )
 
+// RoleProps are the properties of NewRole.
+type RoleProps struct {
+	// Settings is the declared state of the trail.
+	Settings trail.Settings
+
+	// Role is an existing role. It gets the permissions; an imported role that cannot be changed must already have them.
+	//
+	// Default: - a new role is created.
+	Role awsiam.IRole
+
+	// AlertTopic is a topic to which the runbook publishes.
+	//
+	// Default: - it publishes to none.
+	AlertTopic awssns.ITopic
+
+	// ConfigRules tells whether the runbook deletes remediation exceptions of Config rules.
+	ConfigRules bool
+}
+
 // NewRole defines the role that Automation assumes to restore the trail: it may do what the runbook does, on the one trail.
-// A role that is given gets the same permissions; one that is imported and cannot be changed must already have them.
 //
-//	Automation ──assumes──► role ──may restore──► the trail of settings.Name
-func NewRole(scope constructs.Construct, id *string, settings trail.Settings, given awsiam.IRole) awsiam.IRole {
-	role := given
+//	Automation ──assumes──► role ──may restore──► the trail of Settings
+//	                         └──may publish to──► AlertTopic
+func NewRole(scope constructs.Construct, id *string, props *RoleProps) awsiam.IRole {
+	settings, role := props.Settings, props.Role
 	if role == nil {
 		role = awsiam.NewRole(scope, id, &awsiam.RoleProps{
 			Description: jsii.String("Lets the runbook restore the trail " + settings.Name),
 			AssumedBy:   automation(scope),
+			Path:        jsii.String(detection.GuardRolePath),
 		})
 	}
-	for _, statement := range statements(scope, settings) {
+	for _, statement := range statements(scope, props) {
 		if !*role.AddToPrincipalPolicy(statement).StatementAdded {
 			awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("trailguard:importedAutomationRole"), jsii.String(
 				"AutomationRole is imported, so its policy cannot be changed here: give it the statements that the README lists"))
@@ -31,33 +52,44 @@ func NewRole(scope constructs.Construct, id *string, settings trail.Settings, gi
 	return role
 }
 
-// statements are what the runbook's steps need, and no more.
-func statements(scope constructs.Construct, settings trail.Settings) []awsiam.PolicyStatement {
+// statements are what the runbook's script needs, and no more.
+func statements(scope constructs.Construct, props *RoleProps) []awsiam.PolicyStatement {
+	settings := props.Settings
+	actions := []string{
+		"cloudtrail:CreateTrail",
+		"cloudtrail:GetEventSelectors",
+		"cloudtrail:GetInsightSelectors",
+		"cloudtrail:GetTrail",
+		"cloudtrail:GetTrailStatus",
+		"cloudtrail:PutEventSelectors",
+		"cloudtrail:PutInsightSelectors",
+		"cloudtrail:StartLogging",
+		"cloudtrail:UpdateTrail",
+	}
+	if len(settings.Tags) > 0 {
+		actions = append(actions, "cloudtrail:AddTags", "cloudtrail:ListTags")
+	}
+	everywhere := []string{"cloudtrail:DescribeTrails"}
+	if props.ConfigRules && detection.HasRemediation(scope) {
+		everywhere = append(everywhere, "config:DeleteRemediationExceptions", "config:DescribeRemediationExceptions")
+	}
 	statements := []awsiam.PolicyStatement{
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid: jsii.String("RestoreTrail"),
-			Actions: jsii.Strings(
-				"cloudtrail:CreateTrail",
-				"cloudtrail:GetEventSelectors",
-				"cloudtrail:GetInsightSelectors",
-				"cloudtrail:GetTrail",
-				"cloudtrail:GetTrailStatus",
-				"cloudtrail:PutEventSelectors",
-				"cloudtrail:PutInsightSelectors",
-				"cloudtrail:StartLogging",
-				"cloudtrail:UpdateTrail",
-			),
+			Sid:       jsii.String("RestoreTrail"),
+			Actions:   jsii.Strings(actions...),
 			Resources: jsii.Strings(settings.ARN),
 		}),
-	}
-	if detection.HasRemediation(scope) {
-		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:     jsii.String("ArmConfig"),
-			Actions: jsii.Strings("config:DeleteRemediationExceptions"),
-			// This action takes no resource.
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:     jsii.String("ReadTrailsAndArmConfig"),
+			Actions: jsii.Strings(everywhere...),
+			// These actions take no resource.
+			// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html
 			// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsconfig.html
 			Resources: jsii.Strings("*"),
-		}))
+		}),
+	}
+	if props.AlertTopic != nil {
+		statements = append(statements, tellPeople(props.AlertTopic)...)
 	}
 	if settings.CloudWatchLogsRoleARN != "" {
 		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -71,6 +103,24 @@ func statements(scope constructs.Construct, settings trail.Settings) []awsiam.Po
 	}
 	if settings.IsOrganizationTrail {
 		statements = append(statements, organizationStatements(scope)...)
+	}
+	return statements
+}
+
+// tellPeople lets the runbook publish to the topic, and use its key where it has one that can be seen.
+// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+func tellPeople(topic awssns.ITopic) []awsiam.PolicyStatement {
+	statements := []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       jsii.String("TellPeople"),
+		Actions:   jsii.Strings("sns:Publish"),
+		Resources: &[]*string{topic.TopicArn()},
+	})}
+	if key := topic.MasterKey(); key != nil {
+		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:       jsii.String("EncryptMessages"),
+			Actions:   jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
+			Resources: &[]*string{key.KeyArn()},
+		}))
 	}
 	return statements
 }
@@ -111,10 +161,7 @@ func organizationStatements(scope constructs.Construct) []awsiam.PolicyStatement
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
 func automation(scope constructs.Construct) awsiam.IPrincipal {
 	stack := awscdk.Stack_Of(scope)
-	executions := stack.FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("ssm"), Region: jsii.String("*"),
-		Resource: jsii.String("automation-execution"), ResourceName: jsii.String("*"),
-	})
+	executions := awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:ssm:*:${AWS::AccountId}:automation-execution/*"), nil)
 	return awsiam.NewServicePrincipal(jsii.String("ssm.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 		Conditions: &map[string]interface{}{
 			"StringEquals": map[string]interface{}{"aws:SourceAccount": stack.Account()},

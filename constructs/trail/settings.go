@@ -2,6 +2,11 @@
 // what the Config rules compare. It is plain Go: a value may be a CDK token wherever it is a string.
 package trail
 
+import (
+	"maps"
+	"slices"
+)
+
 // Settings is the declared state of one trail. Logging, multi-Region, global service events, log-file validation and
 // encryption are not in it, because a guarded trail always has them.
 type Settings struct {
@@ -24,10 +29,64 @@ type Settings struct {
 	CloudWatchLogsLogGroupARN string
 	// CloudWatchLogsRoleARN is the ARN of the role with which CloudTrail writes to that log group, empty for none.
 	CloudWatchLogsRoleARN string
-	// DataResources are the resources whose data events are logged besides all management events.
+	// DataResources are the resources whose data events are logged besides all management events. They are empty where
+	// there are AdvancedEventSelectors.
 	DataResources []DataResource
+	// AdvancedEventSelectors select the events that are logged besides all management events.
+	AdvancedEventSelectors []AdvancedEventSelector
 	// InsightTypes are the types of CloudTrail Insights that are on.
 	InsightTypes []string
+	// Tags are tags that the trail has, by key. Other tags are left alone.
+	Tags map[string]string
+}
+
+// AdvancedEventSelector selects events by their fields.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedEventSelector.html
+type AdvancedEventSelector struct {
+	Name           string `json:",omitempty"`
+	FieldSelectors []FieldSelector
+}
+
+// FieldSelector is one condition of an AdvancedEventSelector, in the names of the API.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html
+type FieldSelector struct {
+	Field         string
+	Equals        []string `json:",omitempty"`
+	NotEquals     []string `json:",omitempty"`
+	StartsWith    []string `json:",omitempty"`
+	NotStartsWith []string `json:",omitempty"`
+	EndsWith      []string `json:",omitempty"`
+	NotEndsWith   []string `json:",omitempty"`
+}
+
+// operators are the values of a condition by the name of its operator.
+func (f FieldSelector) operators() map[string][]string {
+	return map[string][]string{
+		"Equals": f.Equals, "NotEquals": f.NotEquals, "StartsWith": f.StartsWith, "NotStartsWith": f.NotStartsWith,
+		"EndsWith": f.EndsWith, "NotEndsWith": f.NotEndsWith,
+	}
+}
+
+const (
+	eventCategory = "eventCategory"
+	management    = "Management"
+)
+
+// allManagementEvents tells whether the selector selects every management event.
+func (s AdvancedEventSelector) allManagementEvents() bool {
+	return s.category() == management && len(s.FieldSelectors) == 1
+}
+
+// category is what the field eventCategory equals, empty if that is not one value.
+func (s AdvancedEventSelector) category() string { return s.value(eventCategory) }
+
+func (s AdvancedEventSelector) value(field string) string {
+	for _, condition := range s.FieldSelectors {
+		if condition.Field == field && len(condition.Equals) == 1 {
+			return condition.Equals[0]
+		}
+	}
+	return ""
 }
 
 // DataResource selects data events.
@@ -42,6 +101,9 @@ type DataResource struct {
 // PutEventSelectors replaces what was there.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_EventSelector.html
 func (s Settings) EventSelectors() []any {
+	if len(s.AdvancedEventSelectors) > 0 {
+		return []any{}
+	}
 	resources := []any{}
 	for _, resource := range s.DataResources {
 		resources = append(resources, map[string]any{"Type": resource.Type, "Values": resource.Values})
@@ -52,6 +114,34 @@ func (s Settings) EventSelectors() []any {
 		"ExcludeManagementEventSources": []any{},
 		"DataResources":                 resources,
 	}}
+}
+
+// AdvancedSelectors are the trail's advanced event selectors in the form that PutEventSelectors takes, empty where it has the
+// one of EventSelectors. The selector of all management events is always among them.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_PutEventSelectors.html
+func (s Settings) AdvancedSelectors() []AdvancedEventSelector {
+	if len(s.AdvancedEventSelectors) == 0 || slices.ContainsFunc(s.AdvancedEventSelectors, AdvancedEventSelector.allManagementEvents) {
+		return append([]AdvancedEventSelector{}, s.AdvancedEventSelectors...)
+	}
+	every := AdvancedEventSelector{
+		Name: "All management events", FieldSelectors: []FieldSelector{{Field: eventCategory, Equals: []string{management}}},
+	}
+	return append([]AdvancedEventSelector{every}, s.AdvancedEventSelectors...)
+}
+
+// LogsMoreThanManagementEvents tells whether the trail has event selectors that differ from the default.
+func (s Settings) LogsMoreThanManagementEvents() bool {
+	return len(s.DataResources)+len(s.AdvancedEventSelectors) > 0
+}
+
+// TagsList is Tags in the form that AddTags takes, in the order of the keys.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AddTags.html
+func (s Settings) TagsList() []any {
+	tags := []any{}
+	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
+		tags = append(tags, map[string]any{"Key": key, "Value": s.Tags[key]})
+	}
+	return tags
 }
 
 // InsightSelectors is InsightTypes in the form that PutInsightSelectors takes. An empty list turns Insights off.

@@ -1,9 +1,13 @@
 package trail
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 var (
@@ -53,4 +57,98 @@ func CheckOrganizationID(field, id string) error {
 	}
 	return fmt.Errorf("%s: %q is not an organization id: use o- and 10-32 lower-case letters or digits, "+
 		"as `aws organizations describe-organization` shows it", field, id)
+}
+
+// CheckAdvancedEventSelectors refuses what PutEventSelectors would refuse, what Automation would take for a variable, and a
+// selector of some management events only: a guarded trail logs all of them.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html
+func CheckAdvancedEventSelectors(field string, selectors []AdvancedEventSelector) error {
+	const mostValues, longestName = 500, 1000
+	var problems []error
+	problem := func(field, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%s: "+format, append([]any{field}, args...)...))
+	}
+	values := 0
+	for i, selector := range selectors {
+		field := fmt.Sprintf("%s[%d]", field, i)
+		if n := utf8.RuneCountInString(selector.Name); n > longestName || strings.Contains(selector.Name, "{{") {
+			problem(field+".Name", "%q cannot be used: use at most %d characters, without {{", selector.Name, longestName)
+		}
+		needed := map[string]string{"Data": "resources.type", "NetworkActivity": "eventSource"}[selector.category()]
+		switch {
+		case selector.category() == management && len(selector.FieldSelectors) > 1:
+			problem(field, "selects some management events only, and a guarded trail logs all of them: leave the selector out")
+		case selector.category() == "" || selector.category() != management && needed == "":
+			problem(field, "has the category %q: give the field eventCategory with Equals Data, NetworkActivity or Management", selector.category())
+		case needed != "" && selector.value(needed) == "":
+			problem(field, "has no %s: give the field %[2]s with one value of Equals", needed)
+		}
+		for j, condition := range selector.FieldSelectors {
+			field := fmt.Sprintf("%s.FieldSelectors[%d]", field, j)
+			given := 0
+			operators := condition.operators()
+			for _, operator := range slices.Sorted(maps.Keys(operators)) {
+				list := operators[operator]
+				given += len(list)
+				problems = append(problems, CheckValues(field+"."+operator, list))
+			}
+			if condition.Field == "" || given == 0 {
+				problem(field, "is no condition: give Field, and at least one value of Equals, StartsWith, EndsWith, NotEquals, NotStartsWith or NotEndsWith")
+			}
+			values += given
+		}
+	}
+	if values > mostValues {
+		problem(field, "%d values are too many: give at most %d over all selectors", values, mostValues)
+	}
+	return errors.Join(problems...)
+}
+
+// CheckValues refuses values that select nothing, and what Automation would take for a variable.
+func CheckValues(field string, values []string) error {
+	if slices.ContainsFunc(values, func(value string) bool { return value == "" || strings.Contains(value, "{{") }) {
+		return fmt.Errorf("%s: %q has a value that cannot be used: give no empty value, and none with {{ in it", field, values)
+	}
+	return nil
+}
+
+var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+
+// CheckTags refuses what AddTags would refuse.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_Tag.html
+func CheckTags(field string, tags map[string]string) error {
+	const most, longestKey, longestValue = 50, 128, 256
+	var problems []error
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		n := utf8.RuneCountInString(key)
+		if n < 1 || n > longestKey || !tagText.MatchString(key) || strings.HasPrefix(strings.ToLower(key), "aws:") {
+			problems = append(problems, fmt.Errorf("%s: %q is not the key of a tag: use 1-%d letters, digits, spaces and _ . : / = + - @, "+
+				"and no aws: at the beginning", field, key, longestKey))
+		}
+		value := tags[key]
+		if strings.Contains(value, token) {
+			continue
+		}
+		if utf8.RuneCountInString(value) > longestValue || !tagText.MatchString(value) {
+			problems = append(problems, fmt.Errorf("%s[%s]: %q is not the value of a tag: use at most %d letters, digits, spaces and _ . : / = + - @",
+				field, key, value, longestValue))
+		}
+	}
+	if len(tags) > most {
+		problems = append(problems, fmt.Errorf("%s: %d tags are too many: give at most %d", field, len(tags), most))
+	}
+	return errors.Join(problems...)
+}
+
+// CheckPreviousNames refuses what cannot have been the name of the trail.
+func CheckPreviousNames(field string, names []string, name string) error {
+	var problems []error
+	for i, previous := range names {
+		field := fmt.Sprintf("%s[%d]", field, i)
+		problems = append(problems, CheckName(field, previous))
+		if previous == name || slices.Contains(names[:i], previous) {
+			problems = append(problems, fmt.Errorf("%s: %q is given twice, or is the trail's name of now: leave it out", field, previous))
+		}
+	}
+	return errors.Join(problems...)
 }

@@ -43,7 +43,7 @@ func (g *trailGuard) letTrailPublish() []constructs.IDependable {
 		Actions:    jsii.Strings("sns:Publish"),
 		Resources:  &[]*string{g.props.SnsTopic.TopicArn()},
 		Conditions: &map[string]interface{}{
-			"StringEquals": map[string]interface{}{"aws:SourceArn": g.logStore.TrailArn()},
+			"StringEquals": map[string]interface{}{"aws:SourceArn": g.logStore.SourceArns()},
 		},
 	}))
 	if !*added.StatementAdded {
@@ -60,11 +60,9 @@ func (g *trailGuard) newCloudWatchLogsRole() awsiam.IRole {
 	account := awscdk.Stack_Of(g).Account()
 	role := awsiam.NewRole(g, jsii.String("CloudWatchLogsRole"), &awsiam.RoleProps{
 		Description: jsii.String("Lets CloudTrail send the events of the trail " + *g.props.TrailName + " to its log group"),
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("cloudtrail.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]interface{}{
-				"StringEquals": map[string]interface{}{"aws:SourceAccount": account, "aws:SourceArn": g.logStore.TrailArn()},
-			},
-		}),
+		// Without a condition: CloudTrail sends neither aws:SourceArn nor aws:SourceAccount when it assumes this role.
+		// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("cloudtrail.amazonaws.com"), nil),
 	})
 	streams := []*string{g.logStreams(*account + "_CloudTrail_" + *awscdk.Stack_Of(g).Region() + "*")}
 	if g.props.OrganizationId != nil {

@@ -3,6 +3,7 @@ package trailguard_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -17,71 +18,248 @@ import (
 	"github.com/trailguard/trailguard/internal/cases"
 )
 
-func TestEventsTellButStartNothingWhereRepairOnEventsIsOff(t *testing.T) {
-	template := named(t, "config-only")
-	for _, kind := range []string{"AWS::SQS::Queue", "AWS::CloudWatch::Alarm"} {
-		if made := ofType(template, kind); len(made) > 0 {
-			t.Errorf("%v are made", made)
-		}
-	}
-	for _, id := range ofType(template, "AWS::Events::Rule") {
-		targets := resource(template, id)["Properties"].(map[string]any)["Targets"].([]any)
-		if len(targets) != 1 || targets[0].(map[string]any)["Id"] != "AlertTopic" {
-			t.Errorf("%s has the targets %v", id, targets)
-		}
+// TestWhatStartsTheRunbook: in every case at least the end of the stack's deployment does.
+func TestWhatStartsTheRunbook(t *testing.T) {
+	const tampering, schedule, nonCompliant = "EventRulesTampering", "EventRulesSchedule", "EventRulesNonCompliant"
+	never := awscdk.Duration_Minutes(jsii.Number(0))
+	for _, test := range []struct {
+		name         string
+		region       string
+		props        trailguard.TrailGuardProps
+		rules        map[string]string // the rules by the beginning of their ids, with the word that they start the runbook with
+		every        string
+		remediations int
+	}{
+		{"default", "", trailguard.TrailGuardProps{}, map[string]string{tampering: "event", schedule: "schedule"}, "rate(60 minutes)", 3},
+		{"no events", "", trailguard.TrailGuardProps{RepairOnEvents: jsii.Bool(false)}, map[string]string{schedule: "schedule"}, "rate(60 minutes)", 3},
+		{"no checks", "", trailguard.TrailGuardProps{CheckEvery: never}, map[string]string{tampering: "event", schedule: "schedule"}, "<nil>", 3},
+		{"no Config", "", trailguard.TrailGuardProps{ConfigRules: jsii.Bool(false)}, map[string]string{tampering: "event", schedule: "schedule"}, "rate(60 minutes)", 0},
+		{"events alone", "", trailguard.TrailGuardProps{ConfigRules: jsii.Bool(false), CheckEvery: never}, map[string]string{tampering: "event", schedule: "schedule"}, "<nil>", 0},
+		{"checks alone", "", trailguard.TrailGuardProps{ConfigRules: jsii.Bool(false), RepairOnEvents: jsii.Bool(false)}, map[string]string{schedule: "schedule"}, "rate(60 minutes)", 0},
+		{"Config alone", "", trailguard.TrailGuardProps{CheckEvery: never, RepairOnEvents: jsii.Bool(false)}, map[string]string{schedule: "schedule"}, "<nil>", 3},
+		{"without remediation", "us-gov-west-1", trailguard.TrailGuardProps{}, map[string]string{tampering: "event", schedule: "schedule", nonCompliant: "Config"}, "rate(60 minutes)", 0},
+		{"Config alone without remediation", "us-gov-west-1", trailguard.TrailGuardProps{CheckEvery: never, RepairOnEvents: jsii.Bool(false)},
+			map[string]string{schedule: "schedule", nonCompliant: "Config"}, "<nil>", 0},
+		{"no Config, without remediation", "ap-east-2", trailguard.TrailGuardProps{ConfigRules: jsii.Bool(false)}, map[string]string{tampering: "event", schedule: "schedule"}, "rate(60 minutes)", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			template := guarded(test.region, &test.props)
+			got := map[string]string{}
+			for id, target := range starting(template) {
+				got[id[:len(id)-8]] = strings.TrimSuffix(strings.TrimPrefix(fmt.Sprint(target["Input"]), `{"StartedBy":["`), `"]}`)
+			}
+			if !maps.Equal(got, test.rules) {
+				t.Errorf("the rules %v start the runbook, not %v", got, test.rules)
+			}
+			if every := property(template, "EventRulesScheduleE2B5BCBC", "ScheduleExpression"); every != test.every {
+				t.Errorf("the schedule is %s, not %s", every, test.every)
+			}
+			if status := property(template, "EventRulesScheduleE2B5BCBC", "EventPattern.detail"); status !=
+				"map[stack-id:[map[Ref:AWS::StackId]] status-details:map[status:[CREATE_COMPLETE UPDATE_COMPLETE UPDATE_ROLLBACK_COMPLETE]]]" {
+				t.Errorf("the schedule is also started by %s", status)
+			}
+			if remediations := ofType(template, "AWS::Config::RemediationConfiguration"); len(remediations) != test.remediations {
+				t.Errorf("the remediations are %v", remediations)
+			}
+		})
 	}
 }
 
-// TestEventBridgeStartsTheRunbookWithWhatConfigStartsIt: an input that is not an object of lists deploys, and then never
-// starts anything.
-func TestEventBridgeStartsTheRunbookWithWhatConfigStartsIt(t *testing.T) {
-	template := named(t, "default")
-	want := map[string]string{}
-	configuration := resource(template, ofType(template, "AWS::Config::RemediationConfiguration")[0])["Properties"].(map[string]any)
-	for name, parameter := range configuration["Parameters"].(map[string]any) {
-		want[name] = fmt.Sprint(parameter.(map[string]any)["StaticValue"].(map[string]any)["Values"].([]any)[0])
-	}
-	targets := resource(template, "EventRulesTampering76AE5C63")["Properties"].(map[string]any)["Targets"].([]any)
-	input := targets[1].(map[string]any)["Input"].(map[string]any)["Fn::Join"].([]any)[1].([]any)
-	text := ""
-	for _, part := range input {
-		if literal, ok := part.(string); ok {
-			text += literal
-		} else {
-			text += fmt.Sprint(part)
-		}
-	}
-	var got map[string][]string
-	if err := json.Unmarshal([]byte(text), &got); err != nil {
-		t.Fatalf("the input is %s: %v", text, err)
-	}
-	for name, value := range want {
-		if !slices.Equal(got[name], []string{value}) {
-			t.Errorf("%s is %v, Config gives %s", name, got[name], value)
-		}
-	}
-	if len(got) != len(want) {
-		t.Errorf("the input is %v, Config gives %v", got, want)
-	}
-}
-
-func TestGovCloudStartsTheRunbookOnConfigsVerdict(t *testing.T) {
-	starts := func(template map[string]any) (ids []string) {
-		for _, id := range ofType(template, "AWS::Events::Rule") {
-			pattern := fmt.Sprint(resource(template, id)["Properties"].(map[string]any)["EventPattern"])
-			targets := fmt.Sprint(resource(template, id)["Properties"].(map[string]any)["Targets"])
-			if strings.Contains(pattern, "NON_COMPLIANT") && strings.Contains(targets, "automation-definition") {
-				ids = append(ids, id)
+// TestWhatStartsTheRunbookWithinSeconds: what the calls of the first alternative are, the package detection tests.
+func TestWhatStartsTheRunbookWithinSeconds(t *testing.T) {
+	for name, want := range map[string][]string{
+		"default":        {"StopLogging", "Stealth:IAMUser/CloudTrailLoggingDisabled", "PutRemediationExceptions"},
+		"everything":     {"RemoveTags", "Stealth:IAMUser/CloudTrailLoggingDisabled", "PutRemediationExceptions"},
+		"without-config": {"StopLogging", "Stealth:IAMUser/CloudTrailLoggingDisabled"},
+	} {
+		template := named(t, name)
+		for i, part := range append(want, "<nil>") {
+			if got := property(template, "EventRulesTampering76AE5C63", fmt.Sprintf("EventPattern.$or.%d", i)); !strings.Contains(got, part) {
+				t.Errorf("%s: the alternative %d is %s, without %s", name, i, got, part)
 			}
 		}
-		return ids
 	}
-	if got := starts(named(t, "govcloud")); len(got) != 1 {
-		t.Errorf("in GovCloud the rules %v start the runbook", got)
+	got := property(named(t, "default"), "EventRulesTampering76AE5C63", "EventPattern.$or.2.detail.requestParameters.configRuleName")
+	if want := "[map[Ref:ConfigRulesTrailEnabled2BBAB97E] map[Ref:ConfigRulesSecurityTrailEnabledCD9D03BD] map[Ref:ConfigRulesTrailSettingsA8E21D24]]"; got != want {
+		t.Errorf("exceptions of the rules %s start the runbook, not of %s", got, want)
 	}
-	if got := starts(named(t, "default")); len(got) != 0 {
-		t.Errorf("where Config remediates, the rules %v start the runbook too", got)
+}
+
+func TestTheRunbookIsStartedAsDeclared(t *testing.T) {
+	const (
+		runbookName = "map[Ref:RemediationRunbook702FD778]"
+		ssm         = "map[Fn::Join:[ [arn: map[Ref:AWS::Partition] :ssm: map[Ref:AWS::Region] : map[Ref:AWS::AccountId] :"
+		definition  = ssm + "automation-definition/ " + runbookName + " :1]]]"
+	)
+	for _, c := range cases.All() {
+		t.Run(c.Name, func(t *testing.T) {
+			template := templateOf(t, c)
+			here := func(arn string) string {
+				if c.Region != "" { // the Region is then no reference
+					arn = strings.Replace(arn, ":ssm: map[Ref:AWS::Region] :", ":ssm:"+c.Region+":", 1)
+				}
+				return arn
+			}
+			for id, target := range starting(template) {
+				if got, want := fmt.Sprint(target["Arn"]), here(definition); got != want {
+					t.Errorf("%s starts %s, not %s", id, got, want)
+				}
+				if got := fmt.Sprint(target["RoleArn"]); got != "map[Fn::GetAtt:[EventRulesStartRole22BCB776 Arn]]" {
+					t.Errorf("%s starts the runbook as %s", id, got)
+				}
+				if got := fmt.Sprint(target["DeadLetterConfig"]); got != "map[Arn:map[Fn::GetAtt:[EventRulesDeadLetterQueue2EC35C94 Arn]]]" {
+					t.Errorf("%s puts what it could not deliver into %s", id, got)
+				}
+				if problem := wrongInput(runbook(template), target["Input"]); problem != "" {
+					t.Errorf("%s: %s", id, problem)
+				}
+			}
+			for _, statement := range statements(template, "EventRulesStartRole") {
+				resources := list(statement["Resource"])
+				switch fmt.Sprint(statement["Action"]) {
+				case "ssm:StartAutomationExecution":
+					want := []string{here(definition), here(ssm + "document/ " + runbookName + "]]]"), "map[Fn::Sub:arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:automation-execution/*]"}
+					if !slices.Equal(resources, want) {
+						t.Errorf("the start role may start\n%s\nnot\n%s", strings.Join(resources, "\n"), strings.Join(want, "\n"))
+					}
+				case "iam:PassRole":
+					declared := property(template, "AWS::SSM::Document", "Content.parameters.AutomationAssumeRole.default")
+					if !slices.Equal(resources, []string{declared}) {
+						t.Errorf("the start role may pass %v, not %s", resources, declared)
+					}
+				default:
+					t.Errorf("the start role may %v", statement["Action"])
+				}
+			}
+		})
 	}
+}
+
+func TestAnInputThatStartsNothingIsFound(t *testing.T) {
+	content := runbook(named(t, "default"))
+	for _, test := range []struct {
+		input any
+		good  bool
+	}{
+		{`{"StartedBy":["event"]}`, true},
+		{`{"StartedBy":["event"],"IsMultiRegionTrail":["true"]}`, true},
+		{`{"StartedBy":"event"}`, false},
+		{`{"StartedBy":["event","schedule"]}`, false},
+		{`{"StartedBy":["nobody"]}`, false},
+		{`{"startedBy":["event"]}`, false},
+		{`["event"]`, false},
+		{nil, false},
+	} {
+		if problem := wrongInput(content, test.input); (problem == "") != test.good {
+			t.Errorf("the input %v has the problem %q", test.input, problem)
+		}
+	}
+}
+
+// wrongInput says what is wrong with the input of a target: one that is not an object of lists of strings, or has a parameter or a
+// value that the runbook does not know, deploys, and then never starts anything.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
+func wrongInput(content map[string]any, input any) string {
+	var values map[string][]string
+	if err := json.Unmarshal([]byte(fmt.Sprint(input)), &values); err != nil {
+		return fmt.Sprintf("the input is %v: %v", input, err)
+	}
+	for name, list := range values {
+		if len(list) != 1 || !accepts(content, name, list[0]) {
+			return fmt.Sprintf("the runbook does not accept %v for %s", list, name)
+		}
+	}
+	return ""
+}
+
+func TestTheDeadLetterQueueTakesTheEventsOfEachStartingRule(t *testing.T) {
+	for _, c := range cases.All() {
+		t.Run(c.Name, func(t *testing.T) {
+			template := templateOf(t, c)
+			var want, got []string
+			for id := range starting(template) {
+				want = append(want, fmt.Sprintf("map[Fn::GetAtt:[%s Arn]]", id))
+			}
+			policies := ofType(template, "AWS::SQS::QueuePolicy")
+			for _, statement := range resource(template, policies[0])["Properties"].(map[string]any)["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+				statement := statement.(map[string]any)
+				if statement["Effect"] != "Allow" {
+					continue
+				}
+				if caller := fmt.Sprint(statement["Action"], statement["Principal"]); caller != "sqs:SendMessagemap[Service:events.amazonaws.com]" {
+					t.Errorf("the queue allows %s", caller)
+				}
+				got = append(got, list(statement["Condition"].(map[string]any)["ArnEquals"].(map[string]any)["aws:SourceArn"])...)
+			}
+			slices.Sort(want)
+			slices.Sort(got)
+			if len(policies) != 1 || !slices.Equal(got, want) {
+				t.Errorf("the queue takes the events of\n%v\nnot\n%v", got, want)
+			}
+		})
+	}
+}
+
+// TestWhatPeopleAreToldBesides: what a run did, the runbook tells itself.
+func TestWhatPeopleAreToldBesides(t *testing.T) {
+	for _, c := range cases.All() {
+		t.Run(c.Name, func(t *testing.T) {
+			template := templateOf(t, c)
+			topic := property(template, "AWS::SSM::Document", "Content.mainSteps.0.inputs.InputPayload.AlertTopicArn")
+			var notices []string
+			for _, id := range ofType(template, "AWS::Events::Rule") {
+				if starting(template)[id] != nil {
+					continue
+				}
+				notices = append(notices, id[:len(id)-8])
+				if got := property(template, id, "Targets.0.Arn"); got != topic || property(template, id, "Targets.1") != "<nil>" {
+					t.Errorf("%s tells %s", id, got)
+				}
+			}
+			if want := []string{"AlertingRepairFailed", "AlertingTampering"}; !slices.Equal(notices, want) {
+				t.Errorf("the notices are %v, not %v", notices, want)
+			}
+			wantAlarms := []string{"AlertingFlood", "AlertingUndelivered"}
+			if c.Name == "config-only" {
+				wantAlarms = wantAlarms[1:] // no event starts anything
+			}
+			var alarms []string
+			for _, id := range ofType(template, "AWS::CloudWatch::Alarm") {
+				alarms = append(alarms, id[:len(id)-8])
+				if got := property(template, id, "AlarmActions"); got != "["+topic+"]" {
+					t.Errorf("%s tells %s", id, got)
+				}
+			}
+			if !slices.Equal(alarms, wantAlarms) {
+				t.Errorf("the alarms are %v, not %v", alarms, wantAlarms)
+			}
+		})
+	}
+}
+
+func TestAlarmsWatchWhatStartsTheRunbook(t *testing.T) {
+	template := named(t, "default")
+	for id, want := range map[string]string{
+		"AlertingFlood0F78F26C":       "[map[Name:RuleName Value:map[Ref:EventRulesTampering76AE5C63]]]",
+		"AlertingUndeliveredF11A505A": "[map[Name:QueueName Value:map[Fn::GetAtt:[EventRulesDeadLetterQueue2EC35C94 QueueName]]]]",
+	} {
+		if got := property(template, id, "Dimensions"); got != want {
+			t.Errorf("%s watches %s, not %s", id, got, want)
+		}
+	}
+}
+
+// starting are the rules that start a runbook, each with its one target.
+func starting(template map[string]any) map[string]map[string]any {
+	rules := map[string]map[string]any{}
+	for _, id := range ofType(template, "AWS::Events::Rule") {
+		for _, target := range resource(template, id)["Properties"].(map[string]any)["Targets"].([]any) {
+			if target := target.(map[string]any); strings.Contains(fmt.Sprint(target["Arn"]), "automation-definition") {
+				rules[id] = target
+			}
+		}
+	}
+	return rules
 }
 
 func TestBothKindsOfSubscriptionsAreMade(t *testing.T) {
@@ -130,7 +308,7 @@ func named(t *testing.T, name string) map[string]any {
 	t.Helper()
 	for _, c := range cases.All() {
 		if c.Name == name {
-			return synthesize(c.Stack())
+			return templateOf(t, c)
 		}
 	}
 	t.Fatalf("there is no case %s", name)

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"github.com/trailguard/trailguard/constructs/trailguard"
 	"github.com/trailguard/trailguard/internal/cases"
 )
 
@@ -17,7 +20,7 @@ import (
 func TestRulesAndRemediationsWaitForEveryPolicy(t *testing.T) {
 	for _, c := range cases.All() {
 		t.Run(c.Name, func(t *testing.T) {
-			if problems := tooEarly(synthesize(c.Stack())); len(problems) > 0 {
+			if problems := tooEarly(templateOf(t, c)); len(problems) > 0 {
 				t.Error(strings.Join(problems, "\n"))
 			}
 		})
@@ -25,12 +28,28 @@ func TestRulesAndRemediationsWaitForEveryPolicy(t *testing.T) {
 }
 
 func TestARuleThatWaitsForNothingIsFound(t *testing.T) {
-	template := synthesize(cases.All()[0].Stack())
+	template := named(t, "default")
 	for _, id := range ofType(template, "AWS::Config::ConfigRule") {
 		delete(resource(template, id), "DependsOn")
 	}
 	if len(tooEarly(template)) == 0 {
 		t.Error("the check does not notice rules without DependsOn")
+	}
+}
+
+// TestEventRulesWaitForTheStartRolesPolicy: an event that comes before it would end in the dead-letter queue.
+func TestEventRulesWaitForTheStartRolesPolicy(t *testing.T) {
+	for _, c := range cases.All() {
+		template := templateOf(t, c)
+		for id := range starting(template) {
+			if !precedes(template, id)["EventRulesStartRoleDefaultPolicy65E9EEAE"] {
+				t.Errorf("%s: %s does not wait for the policy of the start role", c.Name, id)
+			}
+			delete(resource(template, id), "DependsOn")
+			if precedes(template, id)["EventRulesStartRoleDefaultPolicy65E9EEAE"] {
+				t.Errorf("%s: the check does not notice that %s has no DependsOn", c.Name, id)
+			}
+		}
 	}
 }
 
@@ -83,7 +102,10 @@ func precedes(template map[string]any, id string) map[string]bool {
 	return found
 }
 
-// references returns the logical ids in Ref, Fn::GetAtt and DependsOn.
+var substitution = regexp.MustCompile(`\$\{([A-Za-z0-9]+)(\.[A-Za-z0-9.]+)?\}`)
+
+// references returns the logical ids in Ref, Fn::GetAtt, Fn::Sub and DependsOn. A variable that an Fn::Sub defines itself is
+// among them, which does no harm: no resource has its name.
 func references(value any) []string {
 	var ids []string
 	switch value := value.(type) {
@@ -91,14 +113,22 @@ func references(value any) []string {
 		for key, inner := range value {
 			switch inner := inner.(type) {
 			case string:
-				if key == "Ref" || key == "DependsOn" {
+				switch key {
+				case "Ref", "DependsOn":
 					ids = append(ids, inner)
+				case "Fn::GetAtt":
+					id, _, _ := strings.Cut(inner, ".")
+					ids = append(ids, id)
+				case "Fn::Sub":
+					ids = append(ids, substituted(inner)...)
 				}
 			case []any:
-				if key == "Fn::GetAtt" {
+				switch key {
+				case "Fn::GetAtt":
 					ids = append(ids, inner[0].(string))
-				}
-				if key == "DependsOn" {
+				case "Fn::Sub":
+					ids = append(ids, substituted(inner[0].(string))...)
+				case "DependsOn":
 					for _, id := range inner {
 						ids = append(ids, id.(string))
 					}
@@ -114,16 +144,118 @@ func references(value any) []string {
 	return ids
 }
 
+func substituted(text string) []string {
+	var ids []string
+	for _, match := range substitution.FindAllStringSubmatch(text, -1) {
+		ids = append(ids, match[1])
+	}
+	return ids
+}
+
+func TestEachKindOfReferenceIsUnderstood(t *testing.T) {
+	for _, test := range []struct {
+		name, resource string
+		want           []string
+	}{
+		{"Ref", `{"Properties": {"A": [{"Ref": "Bucket"}]}}`, []string{"Bucket"}},
+		{"Fn::GetAtt", `{"Properties": {"A": {"Fn::GetAtt": ["Key", "Arn"]}, "B": {"Fn::GetAtt": "Role.Arn"}}}`, []string{"Key", "Role"}},
+		{"Fn::Sub", `{"Properties": {"A": {"Fn::Sub": "${Bucket}/${Key.Arn}/${AWS::Region}/${!Literal}"}}}`, []string{"Bucket", "Key"}},
+		{"Fn::Sub with variables", `{"Properties": {"A": {"Fn::Sub": ["${Bucket}-${Own}", {"Own": {"Ref": "Key"}}]}}}`, []string{"Bucket", "Key", "Own"}},
+		{"DependsOn", `{"DependsOn": ["Policy", "Topic"], "Properties": {}}`, []string{"Policy", "Topic"}},
+		{"DependsOn of one", `{"DependsOn": "Policy"}`, []string{"Policy"}},
+		{"none", `{"Properties": {"A": "Bucket", "B": "${Bucket}"}}`, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var value any
+			if err := json.Unmarshal([]byte(test.resource), &value); err != nil {
+				t.Fatal(err)
+			}
+			got := references(value)
+			if slices.Sort(got); !slices.Equal(got, test.want) {
+				t.Errorf("the references are %v, not %v", got, test.want)
+			}
+		})
+	}
+}
+
+// passed are the parameters that Config passes, besides StartedBy.
+var passed = []string{
+	"AutomationAssumeRole", "CloudTrailKmsKeyId", "CloudTrailName", "CloudTrailS3BucketName",
+	"EnableLogFileValidation", "IncludeGlobalServiceEvents", "IsMultiRegionTrail", "IsOrganizationTrail",
+}
+
 func TestTheDeployedRunbookAcceptsOnlyTheDeclaredValues(t *testing.T) {
 	for _, c := range cases.All() {
 		t.Run(c.Name, func(t *testing.T) {
-			for name, parameter := range runbook(synthesize(c.Stack()))["parameters"].(map[string]any) {
-				parameter := parameter.(map[string]any)
-				if fmt.Sprint(parameter["allowedValues"]) != fmt.Sprint([]any{parameter["default"]}) {
-					t.Errorf("%s allows %v, its default is %v", name, parameter["allowedValues"], parameter["default"])
-				}
+			if problems := openParameters(runbook(templateOf(t, c))); len(problems) > 0 {
+				t.Error(strings.Join(problems, "\n"))
 			}
 		})
+	}
+}
+
+func TestARunbookThatAcceptsAnotherValueIsFound(t *testing.T) {
+	for name, change := range map[string]func(parameters map[string]any){
+		"no allowed values": func(p map[string]any) { delete(p["CloudTrailName"].(map[string]any), "allowedValues") },
+		"another value": func(p map[string]any) {
+			p["CloudTrailName"].(map[string]any)["allowedValues"] = []any{"trailguard", "other"}
+		},
+		"another default":     func(p map[string]any) { p["CloudTrailName"].(map[string]any)["default"] = "other" },
+		"another starter":     func(p map[string]any) { p["StartedBy"].(map[string]any)["allowedValues"] = []any{"hand", "nobody"} },
+		"a parameter more":    func(p map[string]any) { p["S3KeyPrefix"] = map[string]any{"default": "", "allowedValues": []any{""}} },
+		"a parameter missing": func(p map[string]any) { delete(p, "CloudTrailKmsKeyId") },
+	} {
+		content := runbook(named(t, "default"))
+		change(content["parameters"].(map[string]any))
+		if len(openParameters(content)) == 0 {
+			t.Errorf("%s: the check does not notice it", name)
+		}
+	}
+}
+
+// openParameters names each parameter that accepts something else than its declared value.
+func openParameters(content map[string]any) []string {
+	var problems []string
+	parameters := content["parameters"].(map[string]any)
+	for name, parameter := range parameters {
+		parameter := parameter.(map[string]any)
+		want := fmt.Sprint([]any{parameter["default"]})
+		if name == "StartedBy" {
+			want = "[hand event schedule Config]"
+		}
+		if got := fmt.Sprint(parameter["allowedValues"]); got != want {
+			problems = append(problems, fmt.Sprintf("%s allows %s, not %s", name, got, want))
+		}
+	}
+	want := append(slices.Clone(passed), "StartedBy")
+	slices.Sort(want)
+	if got := slices.Sorted(maps.Keys(parameters)); !slices.Equal(got, want) {
+		problems = append(problems, fmt.Sprintf("the parameters are %v, not %v", got, want))
+	}
+	if name, declared := parameters["CloudTrailName"].(map[string]any), content["description"]; name != nil &&
+		declared != fmt.Sprintf("Puts the trail %v into its declared state", name["default"]) {
+		problems = append(problems, fmt.Sprintf("the runbook that says %q is for the trail %v", declared, name["default"]))
+	}
+	return problems
+}
+
+// TestAnotherRunbookIsAnotherDocument: a document with a name of its own could not be replaced, and one that gets new versions
+// could be given one by anybody who may add versions.
+func TestAnotherRunbookIsAnotherDocument(t *testing.T) {
+	for _, c := range cases.All() {
+		template := templateOf(t, c)
+		documents := ofType(template, "AWS::SSM::Document")
+		if len(documents) != 1 {
+			t.Fatalf("%s: the documents are %v", c.Name, documents)
+		}
+		if method := property(template, documents[0], "UpdateMethod"); method != "Replace" {
+			t.Errorf("%s: the document is updated by %s", c.Name, method)
+		}
+		for _, prop := range []string{"Name", "VersionName"} {
+			if value := property(template, documents[0], prop); value != "<nil>" {
+				t.Errorf("%s: the document has the %s %s", c.Name, prop, value)
+			}
+		}
 	}
 }
 
@@ -131,72 +263,112 @@ func TestTheDeployedRunbookHasAParameterForEachReference(t *testing.T) {
 	reference := regexp.MustCompile(`\{\{ ?([A-Za-z0-9]+) ?\}\}`)
 	for _, c := range cases.All() {
 		t.Run(c.Name, func(t *testing.T) {
-			content := runbook(synthesize(c.Stack()))
+			content := runbook(templateOf(t, c))
 			text, err := json.Marshal(content)
 			if err != nil {
 				t.Fatal(err)
 			}
+			used := map[string]bool{}
 			for _, match := range reference.FindAllStringSubmatch(string(text), -1) {
+				used[match[1]] = true
 				if content["parameters"].(map[string]any)[match[1]] == nil {
 					t.Errorf("the runbook refers to %s, which is no parameter", match[1])
+				}
+			}
+			for name := range content["parameters"].(map[string]any) {
+				if !used[name] {
+					t.Errorf("the runbook does not use its parameter %s", name)
 				}
 			}
 		})
 	}
 }
 
+// TestTheDeployedScriptHasNoVariableOfAutomation: Automation replaces what stands in two braces, in a script too.
+func TestTheDeployedScriptHasNoVariableOfAutomation(t *testing.T) {
+	for _, c := range cases.All() {
+		script := property(templateOf(t, c), "AWS::SSM::Document", "Content.mainSteps.0.inputs.Script")
+		if !strings.Contains(script, "def handler(events, context):") || strings.Contains(script, "{{") {
+			t.Errorf("%s: the script is %s", c.Name, script)
+		}
+	}
+}
+
 // TestRemediationParametersKeepTheirCase: the CDK has changed the case of the keys of this property in some languages.
 // https://github.com/aws/aws-cdk/issues/8996
 func TestRemediationParametersKeepTheirCase(t *testing.T) {
-	template := synthesize(cases.All()[0].Stack())
-	want := []string{
-		"AutomationAssumeRole", "CloudTrailKmsKeyId", "CloudTrailName", "CloudTrailS3BucketName",
-		"EnableLogFileValidation", "IncludeGlobalServiceEvents", "IsMultiRegionTrail", "IsOrganizationTrail",
-	}
-	remediations := ofType(template, "AWS::Config::RemediationConfiguration")
-	if len(remediations) != 3 {
-		t.Fatalf("there are %d remediations, not 3", len(remediations))
-	}
-	for _, id := range remediations {
-		parameters := resource(template, id)["Properties"].(map[string]any)["Parameters"].(map[string]any)
-		if got := slices.Sorted(maps.Keys(parameters)); !slices.Equal(got, want) {
-			t.Errorf("%s has the parameters %v, not %v", id, got, want)
-		}
-		for name, parameter := range parameters {
-			values, _ := parameter.(map[string]any)["StaticValue"].(map[string]any)["Values"].([]any)
-			if len(values) != 1 {
-				t.Errorf("%s: %s is %v", id, name, parameter)
+	for _, c := range cases.All() {
+		t.Run(c.Name, func(t *testing.T) {
+			template := templateOf(t, c)
+			want := append(slices.Clone(passed), "StartedBy")
+			slices.Sort(want)
+			for _, id := range ofType(template, "AWS::Config::RemediationConfiguration") {
+				parameters := resource(template, id)["Properties"].(map[string]any)["Parameters"].(map[string]any)
+				if got := slices.Sorted(maps.Keys(parameters)); !slices.Equal(got, want) {
+					t.Errorf("%s has the parameters %v, not %v", id, got, want)
+				}
+				for name, parameter := range parameters {
+					values, _ := parameter.(map[string]any)["StaticValue"].(map[string]any)["Values"].([]any)
+					if len(values) != 1 || !accepts(runbook(template), name, values[0]) {
+						t.Errorf("%s: the runbook does not accept the value of %s, %v", id, name, parameter)
+					}
+				}
+				if starter := fmt.Sprint(parameters["StartedBy"]); starter != "map[StaticValue:map[Values:[Config]]]" {
+					t.Errorf("%s starts the runbook by %s", id, starter)
+				}
+				if version := property(template, id, "TargetVersion"); version != "1" {
+					t.Errorf("%s starts the version %s of the runbook", id, version)
+				}
 			}
-		}
+		})
 	}
 }
 
-func TestOrganizationTrailIsNeverDemoted(t *testing.T) {
-	for _, c := range cases.All() {
-		for _, step := range runbook(synthesize(c.Stack()))["mainSteps"].([]any) {
-			inputs := step.(map[string]any)["inputs"].(map[string]any)
-			if value, sent := inputs["IsOrganizationTrail"]; sent && inputs["Api"] == "UpdateTrail" && value != true {
-				t.Errorf("%s: UpdateTrail sends IsOrganizationTrail %v", c.Name, value)
-			}
-		}
-	}
+// accepts tells whether the runbook has the parameter and allows the value of it. A start passes every value as text.
+func accepts(content map[string]any, name string, value any) bool {
+	parameter, _ := content["parameters"].(map[string]any)[name].(map[string]any)
+	allowed, _ := parameter["allowedValues"].([]any)
+	return slices.ContainsFunc(allowed, func(one any) bool { return fmt.Sprint(one) == fmt.Sprint(value) })
 }
 
-func TestGovCloudHasNoRemediationConfiguration(t *testing.T) {
-	for _, c := range cases.All() {
-		template := synthesize(c.Stack())
-		want := 3
-		if c.Region == "us-gov-west-1" {
-			want = 0
-		}
-		if got := ofType(template, "AWS::Config::RemediationConfiguration"); len(got) != want {
-			t.Errorf("%s: the template has the remediations %v", c.Name, got)
-		}
+// TestConfigRemediatesWhereItCan: elsewhere an event rule starts the runbook, there are no exceptions to delete, and a
+// template with a remediation could not be deployed.
+func TestConfigRemediatesWhereItCan(t *testing.T) {
+	for region, remediates := range map[string]bool{
+		"": true, "eu-central-1": true, "ap-southeast-5": true, "cn-north-1": true,
+		"us-gov-west-1": false, "us-gov-east-1": false,
+		"ap-east-2": false, "ap-southeast-6": false, "ap-southeast-7": false, "mx-central-1": false,
+	} {
+		t.Run(region, func(t *testing.T) {
+			template := guarded(region, nil)
+			remediations, exceptions, verdicts := 0, "[]", 1
+			if remediates {
+				remediations, verdicts = 3, 0
+				exceptions = "[map[Ref:ConfigRulesTrailEnabled2BBAB97E] map[Ref:ConfigRulesSecurityTrailEnabledCD9D03BD] map[Ref:ConfigRulesTrailSettingsA8E21D24]]"
+			}
+			if got := ofType(template, "AWS::Config::RemediationConfiguration"); len(got) != remediations {
+				t.Errorf("the remediations are %v", got)
+			}
+			if got := property(template, "AWS::SSM::Document", "Content.mainSteps.0.inputs.InputPayload.ConfigRuleNames"); got != exceptions {
+				t.Errorf("the exceptions of %s are deleted", got)
+			}
+			starting := slices.DeleteFunc(ofType(template, "AWS::Events::Rule"), func(id string) bool {
+				return !strings.HasPrefix(id, "EventRulesNonCompliant")
+			})
+			if len(starting) != verdicts {
+				t.Errorf("the rules %v start the runbook on Config's verdict", starting)
+			}
+			for _, action := range []string{"config:DeleteRemediationExceptions", "config:DescribeRemediationExceptions"} {
+				if may := slices.Contains(allowed(template, "AutomationRole"), action); may != remediates {
+					t.Errorf("that the role may %s is %t", action, may)
+				}
+			}
+		})
 	}
 }
 
 func TestEvidenceIsRetained(t *testing.T) {
-	template := synthesize(cases.All()[0].Stack())
+	template := named(t, "default")
 	for _, id := range append(ofType(template, "AWS::S3::Bucket"), ofType(template, "AWS::KMS::Key")...) {
 		if policy := resource(template, id)["DeletionPolicy"]; policy != "Retain" {
 			t.Errorf("%s has the deletion policy %v", id, policy)
@@ -207,6 +379,13 @@ func TestEvidenceIsRetained(t *testing.T) {
 func runbook(template map[string]any) map[string]any {
 	id := ofType(template, "AWS::SSM::Document")[0]
 	return resource(template, id)["Properties"].(map[string]any)["Content"].(map[string]any)
+}
+
+// guarded is the template of a guard with the props, in a stack of the Region.
+func guarded(region string, props *trailguard.TrailGuardProps) map[string]any {
+	return synthesize(cases.Case{
+		Region: region, Props: func(awscdk.Stack) *trailguard.TrailGuardProps { return props },
+	}.Stack())
 }
 
 func resource(template map[string]any, id string) map[string]any {

@@ -17,7 +17,7 @@ func (g *trailGuard) OnRepaired(id *string, options *awsevents.OnEventOptions) a
 }
 
 func (g *trailGuard) OnRepairFailed(id *string, options *awsevents.OnEventOptions) awsevents.Rule {
-	return g.on(id, options, alerting.RepairPattern(g.Runbook(), "Failed", "TimedOut", "Cancelled"))
+	return g.on(id, options, alerting.RepairFailedPattern(g.Runbook()))
 }
 
 // on defines a rule for the pattern, as the On… methods of the CDK's own constructs do.

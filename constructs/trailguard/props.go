@@ -36,6 +36,12 @@ type TrailGuardProps struct {
 	// Default: - the trail covers its own account. A trail that is found to be an organization trail remains one.
 	OrganizationId *string
 
+	// PreviousTrailNames are names that the trail had before. A trail of such a name is not guarded, but may go on writing
+	// to the log bucket until somebody deletes it.
+	//
+	// Default: - the trail has always had its name.
+	PreviousTrailNames *[]*string
+
 	// S3KeyPrefix is what the log files' keys begin with, at most 200 characters.
 	//
 	// Default: - the keys begin with AWSLogs/.
@@ -46,10 +52,21 @@ type TrailGuardProps struct {
 	// Default: - no data events are logged.
 	DataResources []*DataResource
 
+	// AdvancedEventSelectors select the data events and network activity events that are logged besides all management
+	// events, by their fields. They take the place of DataResources.
+	//
+	// Default: - the events of DataResources are logged.
+	AdvancedEventSelectors []*AdvancedEventSelector
+
 	// InsightTypes are the types of CloudTrail Insights that are on. An empty list turns Insights off.
 	//
 	// Default: - all types are on.
 	InsightTypes []InsightType
+
+	// TrailTags are tags that the trail has, at most 50. Other tags of the trail are left alone.
+	//
+	// Default: - no tags are declared.
+	TrailTags *map[string]*string
 
 	// SnsTopic is a topic that CloudTrail tells of each delivered log file. An imported topic must already let CloudTrail
 	// publish to it.
@@ -113,8 +130,19 @@ type TrailGuardProps struct {
 
 	// RepairOnEvents tells whether tampering starts the runbook within seconds, through EventBridge.
 	//
-	// Default: - it does. Config repairs the trail in either case.
+	// Default: - it does.
 	RepairOnEvents *bool
+
+	// CheckEvery is how often the runbook looks at the trail itself, 5 minutes to 24 hours, in whole minutes. Zero turns it
+	// off. It also looks at the end of each deployment of the stack.
+	//
+	// Default: - every hour.
+	CheckEvery awscdk.Duration
+
+	// ConfigRules tells whether AWS Config evaluates the trail, keeps the record of that, and starts the runbook.
+	//
+	// Default: - it does, and the account must have a configuration recorder.
+	ConfigRules *bool
 
 	// AlertTopic is an existing topic that is told of tampering and repairs. An imported topic, and the key of an encrypted
 	// one, must already let events.amazonaws.com and cloudwatch.amazonaws.com publish.
@@ -134,7 +162,7 @@ type TrailGuardProps struct {
 
 	// MaximumExecutionFrequency is how often the two periodic Config rules look at the trail.
 	//
-	// Default: - every hour.
+	// Default: - every 24 hours.
 	MaximumExecutionFrequency awsconfig.MaximumExecutionFrequency
 
 	// MaximumAutomaticAttempts is how many remediations, 1-25, may fail before Config stops remediating.
@@ -173,6 +201,28 @@ type DataResource struct {
 	Values *[]*string
 }
 
+// AdvancedEventSelector selects events by their fields. It has the field eventCategory with Equals Data, and resources.type, or
+// NetworkActivity, and eventSource.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedEventSelector.html
+type AdvancedEventSelector struct {
+	// Name is what the selector is called, at most 1,000 characters.
+	//
+	// Default: - it has no name.
+	Name *string
+	// FieldSelectors are the conditions, all of which an event meets.
+	FieldSelectors []*AdvancedFieldSelector
+}
+
+// AdvancedFieldSelector is a condition. One value of one of its operators is enough to meet it, and none of the operators whose
+// names begin with Not.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html
+type AdvancedFieldSelector struct {
+	// Field is the name of the field, such as resources.ARN.
+	Field *string
+
+	Equals, NotEquals, StartsWith, NotStartsWith, EndsWith, NotEndsWith *[]*string
+}
+
 // InsightType is a type of CloudTrail Insights.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-insights-events-with-cloudtrail.html
 type InsightType string
@@ -198,10 +248,14 @@ func (p *TrailGuardProps) Validate() error {
 	return errors.Join(
 		props.logStore().Validate(),
 		props.checkDataResources(),
+		props.checkAdvancedEventSelectors(),
+		props.checkTags(),
 		props.checkInsightTypes(),
 		props.checkCloudWatchLogs(),
 		props.configRules().Validate(),
 		props.remediation().Validate(),
+		props.eventRules().Validate(),
+		props.checkTriggers(),
 		props.alertTopic().Validate(),
 	)
 }
@@ -227,6 +281,7 @@ func resolve(p *TrailGuardProps) *TrailGuardProps {
 func (p *TrailGuardProps) logStore() *logstore.LogStoreProps {
 	return &logstore.LogStoreProps{
 		TrailName:              p.TrailName,
+		PreviousTrailNames:     p.PreviousTrailNames,
 		S3KeyPrefix:            p.S3KeyPrefix,
 		OrganizationId:         p.OrganizationId,
 		Bucket:                 p.LogBucket,
@@ -255,6 +310,12 @@ func (p *TrailGuardProps) remediation() *remediation.RemediationProps {
 	}
 }
 
+func (p *TrailGuardProps) eventRules() *detection.EventRulesProps {
+	return &detection.EventRulesProps{RepairOnEvents: p.RepairOnEvents, CheckEvery: p.CheckEvery}
+}
+
+func (p *TrailGuardProps) hasConfigRules() bool { return p.ConfigRules == nil || *p.ConfigRules }
+
 func (p *TrailGuardProps) alertTopic() *alerting.TopicProps {
 	return &alerting.TopicProps{
 		AlertTopic:          p.AlertTopic,
@@ -267,13 +328,60 @@ func (p *TrailGuardProps) alertTopic() *alerting.TopicProps {
 func (p *TrailGuardProps) dataResources() []trail.DataResource {
 	var resources []trail.DataResource
 	for _, resource := range p.DataResources {
-		var values []string
-		for _, value := range *resource.Values {
-			values = append(values, *value)
-		}
-		resources = append(resources, trail.DataResource{Type: *resource.Type, Values: values})
+		resources = append(resources, trail.DataResource{Type: *resource.Type, Values: texts(resource.Values)})
 	}
 	return resources
+}
+
+func (p *TrailGuardProps) advancedEventSelectors() []trail.AdvancedEventSelector {
+	var selectors []trail.AdvancedEventSelector
+	for _, given := range p.AdvancedEventSelectors {
+		var selector trail.AdvancedEventSelector
+		if given != nil {
+			selector.Name = text(given.Name)
+			for _, field := range given.FieldSelectors {
+				if field == nil {
+					field = &AdvancedFieldSelector{}
+				}
+				selector.FieldSelectors = append(selector.FieldSelectors, trail.FieldSelector{
+					Field: text(field.Field), Equals: texts(field.Equals), NotEquals: texts(field.NotEquals),
+					StartsWith: texts(field.StartsWith), NotStartsWith: texts(field.NotStartsWith),
+					EndsWith: texts(field.EndsWith), NotEndsWith: texts(field.NotEndsWith),
+				})
+			}
+		}
+		selectors = append(selectors, selector)
+	}
+	return selectors
+}
+
+func (p *TrailGuardProps) tags() map[string]string {
+	if p.TrailTags == nil {
+		return nil
+	}
+	tags := map[string]string{}
+	for key, value := range *p.TrailTags {
+		tags[key] = text(value)
+	}
+	return tags
+}
+
+// text is what a string of the CDK's edge holds, empty for none.
+func text(given *string) string {
+	if given == nil {
+		return ""
+	}
+	return *given
+}
+
+func texts(given *[]*string) []string {
+	var list []string
+	if given != nil {
+		for _, one := range *given {
+			list = append(list, text(one))
+		}
+	}
+	return list
 }
 
 // checkDataResources refuses what a basic event selector would refuse.
@@ -292,6 +400,7 @@ func (p *TrailGuardProps) checkDataResources() error {
 			problems = append(problems, fmt.Errorf("%s.Values: is empty: give at least one ARN, or leave the data resource out", field))
 			continue
 		}
+		problems = append(problems, trail.CheckValues(field+".Values", texts(resource.Values)))
 		values += len(*resource.Values)
 	}
 	if values > mostValues {
@@ -305,6 +414,44 @@ func shown(resource *DataResource) string {
 		return "nothing"
 	}
 	return fmt.Sprintf("%q", *resource.Type)
+}
+
+func (p *TrailGuardProps) checkAdvancedEventSelectors() error {
+	if len(p.AdvancedEventSelectors) > 0 && len(p.DataResources) > 0 {
+		return errors.New("AdvancedEventSelectors: take the place of DataResources, and both are given: leave one out")
+	}
+	return trail.CheckAdvancedEventSelectors("AdvancedEventSelectors", p.advancedEventSelectors())
+}
+
+func (p *TrailGuardProps) checkTags() error { return trail.CheckTags("TrailTags", p.tags()) }
+
+// checkTriggers refuses properties of Config rules that there are not, and a guard that nothing would start.
+func (p *TrailGuardProps) checkTriggers() error {
+	if p.hasConfigRules() {
+		return nil
+	}
+	var problems []error
+	for _, prop := range []struct {
+		name string
+		set  bool
+	}{
+		{"MaximumExecutionFrequency", p.MaximumExecutionFrequency != ""},
+		{"MaximumAutomaticAttempts", p.MaximumAutomaticAttempts != nil},
+		{"RetryAttempt", p.RetryAttempt != nil},
+		{"ConcurrentExecutionRatePercentage", p.ConcurrentExecutionRatePercentage != nil},
+		{"ErrorPercentage", p.ErrorPercentage != nil},
+		{"CreateConfigurationRecorder", p.CreateConfigurationRecorder != nil && *p.CreateConfigurationRecorder},
+	} {
+		if prop.set {
+			problems = append(problems, fmt.Errorf("%s: is for Config rules, and ConfigRules is false: leave out %[1]s, or ConfigRules", prop.name))
+		}
+	}
+	never := p.CheckEvery != nil && !*p.CheckEvery.IsUnresolved() && *p.CheckEvery.ToMilliseconds(nil) == 0
+	if never && p.RepairOnEvents != nil && !*p.RepairOnEvents {
+		problems = append(problems, errors.New("ConfigRules: is false, RepairOnEvents is false and CheckEvery is 0, so that nothing would repair the trail: "+
+			"turn one of them on"))
+	}
+	return errors.Join(problems...)
 }
 
 func (p *TrailGuardProps) checkInsightTypes() error {

@@ -37,15 +37,15 @@ type TrailGuard interface {
 	AutomationRole() awsiam.IRole
 	// Runbook is the SSM Automation document that restores the trail.
 	Runbook() awsssm.CfnDocument
-	// Rules are the Config rules that compare the trail with its declared state.
+	// Rules are the Config rules that compare the trail with its declared state, none where ConfigRules is false.
 	Rules() []awsconfig.CfnConfigRule
 	// AlertTopic is the topic that is told of tampering and repairs.
 	AlertTopic() awssns.ITopic
 	// GrantReadLogs lets the grantee list, read and decrypt the log files.
 	GrantReadLogs(grantee awsiam.IGrantable) awsiam.Grant
-	// OnTampering defines a rule for every call that can stop, delete or weaken the trail.
+	// OnTampering defines a rule for every call that can stop, delete or weaken the trail, but for the guard's own.
 	OnTampering(id *string, options *awsevents.OnEventOptions) awsevents.Rule
-	// OnRepaired defines a rule for repairs that have succeeded.
+	// OnRepaired defines a rule for runs of the runbook that have succeeded: also those that found all well.
 	OnRepaired(id *string, options *awsevents.OnEventOptions) awsevents.Rule
 	// OnRepairFailed defines a rule for repairs that have failed, timed out or were cancelled.
 	OnRepairFailed(id *string, options *awsevents.OnEventOptions) awsevents.Rule
@@ -68,10 +68,10 @@ type trailGuard struct {
 // settings that AWS recommends.
 //
 //	trail ──writes──► LogStore (Bucket, Key)
-//	  ▲  ├──seen by──► ConfigRules (each hour, on change) ─┐
-//	  │  └──seen by──► EventRules (within seconds) ────────┤ start
-//	  └──────────restored by── Remediation (Runbook) ◄─────┘
-//	                                 └──told to──► Alerting (Topic)
+//	  ▲  ├──seen by──► ConfigRules (each day, on change) ─────────────┐
+//	  │  └──seen by──► EventRules (within seconds, and each hour) ────┤ start
+//	  └──────────restored by── Remediation (Runbook) ◄────────────────┘
+//	                                 └──tells──► Alerting (Topic)
 //
 // The trail itself is not a resource of the stack: the runbook creates it, so that it can also put it back.
 func NewTrailGuard(scope constructs.Construct, id *string, props *TrailGuardProps) TrailGuard {
@@ -84,25 +84,33 @@ func NewTrailGuard(scope constructs.Construct, id *string, props *TrailGuardProp
 	this.logStore = logstore.NewLogStore(this, jsii.String("LogStore"), this.props.logStore())
 	this.delivery = this.newDelivery()
 	this.settings = this.declaredSettings()
-	this.automationRole = remediation.NewRole(this, jsii.String("AutomationRole"), this.settings, this.props.AutomationRole)
-	this.configRules = this.newConfigRules()
-	this.remediation = this.newRemediation()
 	alerts := constructs.NewConstruct(this, jsii.String("Alerting"))
 	this.alertTopic = alerting.NewTopic(alerts, this.props.alertTopic())
+	this.automationRole = this.newAutomationRole()
+	if this.props.hasConfigRules() {
+		this.configRules = this.newConfigRules()
+	}
+	this.remediation = this.newRemediation()
 	this.eventRules = this.newEventRules()
 	this.newNotices(alerts)
 	this.newOutputs()
 	return this
 }
 
-func (g *trailGuard) TrailName() *string               { return jsii.String(g.settings.Name) }
-func (g *trailGuard) TrailArn() *string                { return jsii.String(g.settings.ARN) }
-func (g *trailGuard) LogBucket() awss3.IBucket         { return g.logStore.Bucket() }
-func (g *trailGuard) LogKey() awskms.IKey              { return g.logStore.Key() }
-func (g *trailGuard) AutomationRole() awsiam.IRole     { return g.automationRole }
-func (g *trailGuard) Runbook() awsssm.CfnDocument      { return g.remediation.Runbook() }
-func (g *trailGuard) Rules() []awsconfig.CfnConfigRule { return g.configRules.All() }
-func (g *trailGuard) AlertTopic() awssns.ITopic        { return g.alertTopic }
+func (g *trailGuard) TrailName() *string           { return jsii.String(g.settings.Name) }
+func (g *trailGuard) TrailArn() *string            { return jsii.String(g.settings.ARN) }
+func (g *trailGuard) LogBucket() awss3.IBucket     { return g.logStore.Bucket() }
+func (g *trailGuard) LogKey() awskms.IKey          { return g.logStore.Key() }
+func (g *trailGuard) AutomationRole() awsiam.IRole { return g.automationRole }
+func (g *trailGuard) Runbook() awsssm.CfnDocument  { return g.remediation.Runbook() }
+func (g *trailGuard) AlertTopic() awssns.ITopic    { return g.alertTopic }
+
+func (g *trailGuard) Rules() []awsconfig.CfnConfigRule {
+	if g.configRules == nil {
+		return nil
+	}
+	return g.configRules.All()
+}
 
 func (g *trailGuard) GrantReadLogs(grantee awsiam.IGrantable) awsiam.Grant {
 	return g.logStore.GrantRead(grantee)
@@ -119,6 +127,8 @@ func (g *trailGuard) declaredSettings() trail.Settings {
 		CloudWatchLogsLogGroupARN: g.delivery.logGroupARN,
 		CloudWatchLogsRoleARN:     g.delivery.logGroupRoleARN,
 		DataResources:             g.props.dataResources(),
+		AdvancedEventSelectors:    g.props.advancedEventSelectors(),
+		Tags:                      g.props.tags(),
 	}
 	if g.props.S3KeyPrefix != nil {
 		settings.S3KeyPrefix = *g.props.S3KeyPrefix
@@ -127,6 +137,15 @@ func (g *trailGuard) declaredSettings() trail.Settings {
 		settings.InsightTypes = append(settings.InsightTypes, string(insight))
 	}
 	return settings
+}
+
+func (g *trailGuard) newAutomationRole() awsiam.IRole {
+	return remediation.NewRole(g, jsii.String("AutomationRole"), &remediation.RoleProps{
+		Settings:    g.settings,
+		Role:        g.props.AutomationRole,
+		AlertTopic:  g.alertTopic,
+		ConfigRules: g.props.hasConfigRules(),
+	})
 }
 
 func (g *trailGuard) newConfigRules() detection.ConfigRules {
@@ -144,42 +163,36 @@ func (g *trailGuard) newRemediation() remediation.Remediation {
 	props.Settings = g.settings
 	props.Role = g.automationRole
 	props.Rules = g.configRules
+	props.AlertTopic = g.alertTopic
 	return remediation.NewRemediation(g, jsii.String("Remediation"), props)
 }
 
 func (g *trailGuard) newEventRules() detection.EventRules {
-	return detection.NewEventRules(g, jsii.String("EventRules"), &detection.EventRulesProps{
-		Settings:       g.settings,
-		AutomationRole: g.automationRole,
-		Runbook:        g.remediation.Runbook(),
-		RunbookInput:   g.remediation.EventInput(),
-		ConfigRules:    g.configRules,
-		AlertTopic:     g.alertTopic,
-		RepairOnEvents: g.props.RepairOnEvents,
-	})
+	props := g.props.eventRules()
+	props.Settings = g.settings
+	props.AutomationRole = g.automationRole
+	props.Runbook = g.remediation.Runbook()
+	props.ConfigRules = g.configRules
+	return detection.NewEventRules(g, jsii.String("EventRules"), props)
 }
 
 func (g *trailGuard) newNotices(scope constructs.Construct) {
 	alerting.NewNotices(scope, &alerting.NoticesProps{
-		TrailName:       g.settings.Name,
-		Topic:           g.alertTopic,
-		Runbook:         g.remediation.Runbook(),
-		ConfigRules:     g.configRules,
-		Tampering:       g.eventRules.Tampering(),
-		DeadLetterQueue: g.eventRules.DeadLetterQueue(),
+		Settings:       g.settings,
+		Topic:          g.alertTopic,
+		AutomationRole: g.automationRole,
+		Runbook:        g.remediation.Runbook(),
+		EventRules:     g.eventRules,
 	})
 }
 
 // newOutputs tells people, and the fire drill, what the guard is made of.
 func (g *trailGuard) newOutputs() {
-	rules := []*string{}
-	for _, rule := range g.Rules() {
-		rules = append(rules, rule.Ref())
-	}
-	for _, output := range []struct {
+	type output struct {
 		id    string
 		value *string
-	}{
+	}
+	outputs := []output{
 		{"TrailName", g.TrailName()},
 		{"TrailArn", g.TrailArn()},
 		{"LogBucketName", g.LogBucket().BucketName()},
@@ -187,8 +200,15 @@ func (g *trailGuard) newOutputs() {
 		{"AutomationRoleArn", g.AutomationRole().RoleArn()},
 		{"RunbookName", g.Runbook().Ref()},
 		{"AlertTopicArn", g.AlertTopic().TopicArn()},
-		{"ConfigRuleNames", awscdk.Fn_Join(jsii.String(","), &rules)},
-	} {
+	}
+	rules := []*string{}
+	for _, rule := range g.Rules() {
+		rules = append(rules, rule.Ref())
+	}
+	if len(rules) > 0 {
+		outputs = append(outputs, output{"ConfigRuleNames", awscdk.Fn_Join(jsii.String(","), &rules)})
+	}
+	for _, output := range outputs {
 		awscdk.NewCfnOutput(g, jsii.String(output.id), &awscdk.CfnOutputProps{Value: output.value})
 	}
 }

@@ -31,6 +31,7 @@ func All() []Case {
 		{Name: "supplied", Props: supplied},
 		{Name: "owned", Props: owned},
 		{Name: "config-only", Props: configOnly},
+		{Name: "without-config", Props: withoutConfig},
 		{Name: "organization", Props: organization},
 		{Name: "govcloud", Region: "us-gov-west-1", Props: defaults},
 		{Name: "china", Region: "cn-north-1", Props: defaults},
@@ -72,7 +73,23 @@ func owned(stack awscdk.Stack) *trailguard.TrailGuardProps {
 func configOnly(stack awscdk.Stack) *trailguard.TrailGuardProps {
 	return &trailguard.TrailGuardProps{
 		RepairOnEvents:         jsii.Bool(false),
+		CheckEvery:             awscdk.Duration_Minutes(jsii.Number(0)),
 		ServerAccessLogsBucket: awss3.NewBucket(stack, jsii.String("AccessLogs"), nil),
+	}
+}
+
+// withoutConfig also selects events by their fields.
+func withoutConfig(awscdk.Stack) *trailguard.TrailGuardProps {
+	return &trailguard.TrailGuardProps{
+		ConfigRules: jsii.Bool(false),
+		AdvancedEventSelectors: []*trailguard.AdvancedEventSelector{{
+			Name: jsii.String("Objects that are deleted"),
+			FieldSelectors: []*trailguard.AdvancedFieldSelector{
+				{Field: jsii.String("eventCategory"), Equals: &[]*string{jsii.String("Data")}},
+				{Field: jsii.String("resources.type"), Equals: &[]*string{jsii.String("AWS::S3::Object")}},
+				{Field: jsii.String("eventName"), StartsWith: jsii.Strings("Delete")},
+			},
+		}},
 	}
 }
 
@@ -86,9 +103,11 @@ func organization(awscdk.Stack) *trailguard.TrailGuardProps {
 // everything sets every property that has a new resource to be set on.
 func everything(stack awscdk.Stack) *trailguard.TrailGuardProps {
 	return &trailguard.TrailGuardProps{
-		TrailName:      jsii.String("everything-trail"),
-		OrganizationId: jsii.String("o-a1b2c3d4e5"),
-		S3KeyPrefix:    jsii.String("audit/trails"),
+		TrailName:          jsii.String("everything-trail"),
+		PreviousTrailNames: jsii.Strings("old-trail"),
+		OrganizationId:     jsii.String("o-a1b2c3d4e5"),
+		S3KeyPrefix:        jsii.String("audit/trails"),
+		TrailTags:          &map[string]*string{"owner": jsii.String("security"), "cost-center": jsii.String("4711")},
 		DataResources: []*trailguard.DataResource{{
 			Type:   jsii.String("AWS::S3::Object"),
 			Values: jsii.Strings("arn:aws:s3:::payroll/"),
@@ -101,9 +120,11 @@ func everything(stack awscdk.Stack) *trailguard.TrailGuardProps {
 		ObjectLockRetention:               awss3.ObjectLockRetention_Compliance(awscdk.Duration_Days(jsii.Number(365))),
 		RemovalPolicy:                     awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 		RepairOnEvents:                    jsii.Bool(true),
+		CheckEvery:                        awscdk.Duration_Minutes(jsii.Number(30)),
+		ConfigRules:                       jsii.Bool(true),
 		AlertEmailAddresses:               jsii.Strings("security@example.com"),
 		AlertSubscriptions:                &[]awssns.ITopicSubscription{awssnssubscriptions.NewUrlSubscription(jsii.String("https://example.com/alerts"), nil)},
-		MaximumExecutionFrequency:         awsconfig.MaximumExecutionFrequency_TWENTY_FOUR_HOURS,
+		MaximumExecutionFrequency:         awsconfig.MaximumExecutionFrequency_ONE_HOUR,
 		MaximumAutomaticAttempts:          jsii.Number(10),
 		RetryAttempt:                      awscdk.Duration_Minutes(jsii.Number(10)),
 		ConcurrentExecutionRatePercentage: jsii.Number(50),

@@ -1,0 +1,300 @@
+"""Tests the script by itself: what selectors mean, and what it writes in which order. The local AWS tests it with real clients."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import unittest
+from unittest import mock
+
+from botocore.exceptions import ClientError
+
+PATH = pathlib.Path(__file__).with_name('cloudtrail_remediation_action.py')
+
+WANT = dict(
+    Name='trail', S3BucketName='bucket', S3KeyPrefix='', KmsKeyId='key', EnableLogFileValidation=True, IsMultiRegionTrail=True,
+    IncludeGlobalServiceEvents=True, SnsTopicName='', CloudWatchLogsLogGroupArn='', CloudWatchLogsRoleArn='',
+    IsOrganizationTrail=False, EventSelectors=[dict(ReadWriteType='All', IncludeManagementEvents=True)], AdvancedEventSelectors=[],
+    InsightSelectors=[dict(InsightType='ApiCallRateInsight')], TagsList=[], ConfigRuleNames=[], AlertTopicArn='topic',
+    StartedBy='hand', Execution='link',
+)
+
+
+class CloudTrail:
+    """A trail in memory, which refuses what it is told to refuse."""
+
+    def __init__(self, refused=(), **trail):
+        self.trail = dict(
+            TrailARN='arn', S3BucketName='bucket', KmsKeyId='key', LogFileValidationEnabled=True, IsMultiRegionTrail=True,
+            IncludeGlobalServiceEvents=True, IsOrganizationTrail=False,
+        ) | trail
+        self.exists, self.logging, self.refused, self.calls = True, True, refused, []
+        self.selectors, self.insights, self.tags = WANT['EventSelectors'], WANT['InsightSelectors'], []
+
+    def refuse(self, operation, **arguments):
+        for refused, code in self.refused:
+            if refused in arguments or refused == operation:
+                raise ClientError(dict(Error=dict(Code=code, Message='refused')), operation)
+
+    def write(self, operation, **arguments):
+        self.calls.append(operation)
+        self.refuse(operation, **arguments)
+        if not self.exists and operation != 'create_trail':
+            raise ClientError(dict(Error=dict(Code='TrailNotFoundException', Message='gone')), operation)
+        return dict(ResponseMetadata={})
+
+    def get_trail_status(self, Name):
+        if not self.exists:
+            raise ClientError(dict(Error=dict(Code='TrailNotFoundException', Message='gone')), 'GetTrailStatus')
+        return dict(IsLogging=self.logging, ResponseMetadata={})
+
+    def get_trail(self, Name):
+        self.get_trail_status(Name)
+        return dict(Trail=self.trail)
+
+    def get_event_selectors(self, TrailName):
+        self.get_trail_status(TrailName)
+        return dict(EventSelectors=self.selectors)
+
+    def get_insight_selectors(self, TrailName):
+        self.get_trail_status(TrailName)
+        if not self.insights:
+            raise ClientError(dict(Error=dict(Code='InsightNotEnabledException', Message='off')), 'GetInsightSelectors')
+        return dict(InsightSelectors=self.insights)
+
+    def list_tags(self, ResourceIdList):
+        return dict(ResourceTagList=[dict(ResourceId='arn', TagsList=self.tags)])
+
+    def describe_trails(self):
+        self.refuse('describe_trails')
+        return dict(trailList=[dict(Name='old', S3BucketName='bucket')])
+
+    def create_trail(self, Name, **settings):
+        answer = self.write('create_trail', **settings)
+        self.exists, self.logging = True, False
+        self.trail = dict(TrailARN='arn')
+        return self.take(settings, answer)
+
+    def start_logging(self, Name):
+        answer = self.write('start_logging')
+        self.logging = True
+        return answer
+
+    def update_trail(self, Name, **settings):
+        return self.take(settings, self.write('update_trail', **settings))
+
+    def put_event_selectors(self, TrailName, EventSelectors):
+        answer = self.write('put_event_selectors')
+        self.selectors = EventSelectors
+        return answer
+
+    def put_insight_selectors(self, TrailName, InsightSelectors):
+        answer = self.write('put_insight_selectors')
+        self.insights = InsightSelectors
+        return answer
+
+    def add_tags(self, ResourceId, TagsList):
+        answer = self.write('add_tags')
+        self.tags = TagsList
+        return answer
+
+    def take(self, settings, answer):
+        for name, value in settings.items():
+            self.trail[dict(EnableLogFileValidation='LogFileValidationEnabled', SnsTopicName='SnsTopicARN').get(name, name)] = value
+        return answer
+
+
+def load(cloudtrail):
+    """Returns the script as a fresh module, with a clock that sleeping moves, and what it published."""
+    os.environ['AWS_DEFAULT_REGION'] = 'us-east-1'
+    spec = importlib.util.spec_from_file_location('script', PATH)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    now = [1_900_000_000.0]
+    script.time = mock.Mock(wraps=script.time, time=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
+    script.cloudtrail = cloudtrail
+    sns = mock.Mock()
+    script.client = lambda service: sns
+    return script, sns.publish
+
+
+def run(cloudtrail, **want):
+    """Runs the script and returns its report, whether it failed, and the messages that people got."""
+    script, publish = load(cloudtrail)
+    try:
+        report, failed = script.handler(WANT | want, None)['Report'], False
+    except RuntimeError as error:
+        report, failed = str(error), True
+    return json.loads(report), failed, [call.kwargs for call in publish.call_args_list]
+
+
+class Runs(unittest.TestCase):
+    def test_a_trail_that_is_as_declared_is_only_read(self):
+        cloudtrail = CloudTrail()
+        report, failed, messages = run(cloudtrail)
+        self.assertEqual((cloudtrail.calls, failed, messages, report['changed']), ([], False, [], {}))
+
+    def test_a_stopped_trail_takes_one_write(self):
+        cloudtrail = CloudTrail()
+        cloudtrail.logging = False
+        report, failed, messages = run(cloudtrail)
+        self.assertEqual((cloudtrail.calls, failed, len(messages)), (['start_logging'], False, 1))
+        self.assertEqual(messages[0]['Subject'], 'REPAIRED: CloudTrail trail trail')
+        self.assertIn('IsLogging: found false, declared true', messages[0]['Message'])
+        self.assertIn('Trail old writes to bucket', messages[0]['Message'])
+        self.assertIn('started by hand: link', messages[0]['Message'])
+
+    def test_a_deleted_trail_logs_after_two_writes(self):
+        cloudtrail = CloudTrail()
+        cloudtrail.exists, cloudtrail.insights = False, []
+        _, failed, _ = run(cloudtrail)
+        self.assertEqual((cloudtrail.calls, failed), (['create_trail', 'start_logging', 'put_insight_selectors'], False))
+
+    def test_a_trail_that_is_refused_with_its_key_is_made_without_it(self):
+        cloudtrail = CloudTrail(refused=[('KmsKeyId', 'KmsKeyDisabledException')])
+        cloudtrail.exists = False
+        report, failed, messages = run(cloudtrail)
+        self.assertTrue(failed and cloudtrail.logging and cloudtrail.trail['IsMultiRegionTrail'])
+        self.assertEqual(set(report['wrong']), {'key'})
+        self.assertIn('NOT REPAIRED', messages[0]['Subject'])
+        self.assertIn('KmsKeyDisabledException', messages[0]['Message'])
+        self.assertIn('Enable the key', messages[0]['Message'])
+
+    def test_each_refused_part_leaves_the_rest_restored(self):
+        weak = dict(S3BucketName='other', KmsKeyId='', IsMultiRegionTrail=False, SnsTopicARN='', IsOrganizationTrail=False)
+        parts = dict(S3BucketName='bucket', KmsKeyId='key', IsMultiRegionTrail='coverage', SnsTopicName='SNS', IsOrganizationTrail='organization')
+        for refused, part in parts.items():
+            with self.subTest(part):
+                cloudtrail = CloudTrail(refused=[(refused, 'RefusedException')], **weak)
+                report, failed, _ = run(cloudtrail, SnsTopicName='topic', IsOrganizationTrail=True)
+                self.assertTrue(failed)
+                self.assertEqual(set(report['wrong']), {part})
+
+    def test_errors_that_pass_are_asked_again_until_the_deadline(self):
+        for code, least in ('ThrottlingException', 10), ('RefusedException', 5):
+            with self.subTest(code):
+                cloudtrail = CloudTrail(refused=[('start_logging', code)])
+                cloudtrail.logging = False
+                _, failed, messages = run(cloudtrail)
+                self.assertTrue(failed)
+                self.assertEqual(len(messages), 1)
+                self.assertGreaterEqual(len(cloudtrail.calls), least)
+                self.assertLess(len(cloudtrail.calls), 30)
+
+    def test_a_message_that_cannot_be_sent_fails_nothing(self):
+        cloudtrail = CloudTrail()
+        cloudtrail.logging = False
+        script, publish = load(cloudtrail)
+        publish.side_effect = ClientError(dict(Error=dict(Code='NotFound', Message='no topic')), 'Publish')
+        report = json.loads(script.handler(dict(WANT), None)['Report'])
+        self.assertIn('no topic', report['notTold'])
+
+    def test_trails_that_cannot_be_listed_fail_nothing(self):
+        cloudtrail = CloudTrail(refused=[('describe_trails', 'AccessDeniedException')])
+        cloudtrail.logging = False
+        report, failed, messages = run(cloudtrail)
+        self.assertEqual((failed, report['wrong'], messages[0]['Subject']), (False, {}, 'REPAIRED: CloudTrail trail trail'))
+        self.assertIn('started by hand: link', messages[0]['Message'])
+
+    def test_an_organization_trail_is_never_made_an_accounts_trail(self):
+        for settings, calls in (dict(), []), (dict(IsMultiRegionTrail=False, SnsTopicARN='other'), ['update_trail', 'update_trail']):
+            with self.subTest(settings):
+                cloudtrail = CloudTrail(IsOrganizationTrail=True, **settings)
+                _, failed, _ = run(cloudtrail)
+                self.assertEqual((cloudtrail.calls, failed, cloudtrail.trail['IsOrganizationTrail']), (calls, False, True))
+
+    def test_an_accounts_trail_is_made_the_declared_organization_trail(self):
+        cloudtrail = CloudTrail()
+        _, failed, _ = run(cloudtrail, IsOrganizationTrail=True)
+        self.assertEqual((cloudtrail.calls, failed, cloudtrail.trail['IsOrganizationTrail']), (['update_trail'], False, True))
+
+    def test_remediation_exceptions_of_every_page_are_deleted(self):
+        script, publish = load(CloudTrail())
+        config = script.client('config')
+        config.describe_remediation_exceptions.side_effect = [
+            dict(RemediationExceptions=[dict(ConfigRuleName='rule', ResourceType='type', ResourceId='1')], NextToken='next'),
+            dict(RemediationExceptions=[dict(ConfigRuleName='rule', ResourceType='type', ResourceId='2')]),
+        ]
+        config.delete_remediation_exceptions.return_value = dict(FailedBatches=[])
+        report = json.loads(script.handler(WANT | dict(ConfigRuleNames=['rule']), None)['Report'])
+        self.assertEqual(report['armed'], ['rule', 'rule'])
+        self.assertEqual([call.kwargs for call in config.delete_remediation_exceptions.call_args_list], [
+            dict(ConfigRuleName='rule', ResourceKeys=[dict(ResourceType='type', ResourceId=one)]) for one in ('1', '2')
+        ])
+        self.assertIn('an exception of rule was deleted', publish.call_args.kwargs['Message'])
+
+    def test_exceptions_that_cannot_be_deleted_fail_the_run(self):
+        script, publish = load(CloudTrail())
+        script.client('config').describe_remediation_exceptions.side_effect = ClientError(dict(Error=dict(Code='AccessDeniedException', Message='no')), 'x')
+        with self.assertRaises(RuntimeError):
+            script.handler(WANT | dict(ConfigRuleNames=['rule']), None)
+        self.assertIn('LEFT: rule: ', publish.call_args.kwargs['Message'])
+
+    def test_only_declared_tags_are_restored(self):
+        tag, other = dict(Key='owner', Value='security'), dict(Key='else', Value='x')
+        for tags, calls in ([tag, other], []), ([other], ['add_tags']), ([dict(Key='owner', Value='mallory')], ['add_tags']):
+            with self.subTest(tags):
+                cloudtrail = CloudTrail()
+                cloudtrail.tags = tags
+                run(cloudtrail, TagsList=[tag])
+                self.assertEqual(cloudtrail.calls, calls)
+
+    def test_an_exception_that_config_does_not_delete_is_told(self):
+        script, _ = load(CloudTrail())
+        config = mock.Mock()
+        config.describe_remediation_exceptions.return_value = dict(RemediationExceptions=[dict(ResourceType='type', ResourceId='id')])
+        config.delete_remediation_exceptions.return_value = dict(FailedBatches=[dict(FailureMessage='not now')])
+        script.client = lambda service: config
+        with self.assertRaisesRegex(RuntimeError, 'not now'):
+            script.handler(WANT | dict(ConfigRuleNames=['rule']), None)
+
+
+def field(name, **operators):
+    return dict(Field=name, **operators)
+
+
+def advanced(*fields, name='x'):
+    return dict(Name=name, FieldSelectors=list(fields))
+
+
+DATA = field('eventCategory', Equals=['Data'])
+MANAGEMENT = field('eventCategory', Equals=['Management'])
+OBJECTS = field('resources.type', Equals=['AWS::S3::Object'])
+
+
+def objects(*values, **others):
+    return dict(DataResources=[dict(Type='AWS::S3::Object', Values=list(values))], **others)
+
+
+class Meaning(unittest.TestCase):
+    def test_selectors_that_mean_the_same(self):
+        for one, other in (
+            ([{}], [dict(ReadWriteType='All', IncludeManagementEvents=True, DataResources=[], ExcludeManagementEventSources=[])]),
+            ([{}], [advanced(MANAGEMENT)]),
+            ([advanced(MANAGEMENT, name='a')], [advanced(MANAGEMENT, name='b')]),
+            ([dict(ReadWriteType='ReadOnly')], [advanced(field('readOnly', Equals=['true']), MANAGEMENT)]),
+            ([dict(ExcludeManagementEventSources=['kms'])], [advanced(MANAGEMENT, field('eventSource', NotEquals=['kms']))]),
+            ([objects('arn:aws:s3:::a/', 'arn:aws:s3:::b/')], [objects('arn:aws:s3:::b/', 'arn:aws:s3:::a/')]),
+            ([objects('arn:aws:s3:::a/')], [advanced(MANAGEMENT), advanced(OBJECTS, DATA, field('resources.ARN', StartsWith=['arn:aws:s3:::a/']))]),
+            ([objects('arn:aws:s3')], [advanced(DATA, OBJECTS), advanced(MANAGEMENT)]),
+            ([objects('arn:aws:s3:::')], [objects('arn:aws:s3')]),
+            ([objects()], [{}]),
+        ):
+            with self.subTest(one=one, other=other):
+                self.assertEqual(self.script.meaning(one), self.script.meaning(other))
+
+    def test_selectors_that_mean_something_else(self):
+        for one in (
+            [], [dict(ReadWriteType='ReadOnly')], [dict(ReadWriteType='WriteOnly')], [dict(IncludeManagementEvents=False)],
+            [dict(ExcludeManagementEventSources=['kms'])], [objects('arn:aws:s3:::a/')], [advanced(DATA, OBJECTS)],
+            [advanced(MANAGEMENT, field('readOnly', Equals=['true']))], [{}, objects('arn:aws:s3', IncludeManagementEvents=False)],
+        ):
+            with self.subTest(one):
+                self.assertNotEqual(self.script.meaning(one), self.script.meaning([{}]))
+
+    def setUp(self):
+        self.script, _ = load(CloudTrail())
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,103 @@
+package detection
+
+import "github.com/trailguard/trailguard/constructs/trail"
+
+// GuardRolePath is the IAM path of the automation roles that guards create.
+const GuardRolePath = "/trailguard/"
+
+var absent = map[string]any{"exists": false}
+
+// TamperingPattern matches the CloudTrail event of every successful call that can stop, delete or weaken the trail, whoever
+// makes it, but for the automation role: people are not told of the guard's own calls.
+func TamperingPattern(settings trail.Settings, automationRoleARN string) map[string]any {
+	return tampering(settings, map[string]any{"anything-but": []any{automationRoleARN}}, absent)
+}
+
+// StartPattern matches what starts the runbook: tampering, GuardDuty's finding of it, which needs no trail of the account, and
+// a remediation exception of one of the rules, which may be nil.
+//
+// The guard's own calls start it too: whoever gets hold of its role must not be out of sight. The run that a repair so starts
+// finds nothing to do. Only the calls of other guards start nothing: two guards that declare different states of one trail
+// would start each other without end. The schedule of each still does.
+// https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_finding-types-iam.html#stealth-iam-cloudtrailloggingdisabled
+func StartPattern(settings trail.Settings, automationRoleARN string, rules ConfigRules) map[string]any {
+	alternatives := []any{
+		tampering(settings, map[string]any{"anything-but": map[string]any{"wildcard": "arn:*:iam::*:role" + GuardRolePath + "*"}}, automationRoleARN, absent),
+		map[string]any{
+			"source":      []any{"aws.guardduty"},
+			"detail-type": []any{"GuardDuty Finding"},
+			"detail":      map[string]any{"type": []any{"Stealth:IAMUser/CloudTrailLoggingDisabled"}},
+		},
+	}
+	if rules != nil {
+		alternatives = append(alternatives, exception(rules))
+	}
+	return map[string]any{"$or": alternatives}
+}
+
+// tampering matches the calls of sessions of the roles, and of callers without one.
+//
+// The trail is named by its name or its ARN, in one of several parameters. An event whose parameters were too large to be
+// recorded names none, and counts. The role of a session is in sessionIssuer, which the root user and IAM users do not have:
+// so the absence of each field is an alternative of its own.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+func tampering(settings trail.Settings, roles ...any) map[string]any {
+	theTrail := []any{settings.Name, map[string]any{"suffix": ":trail/" + settings.Name}, absent}
+	calls := []any{"StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors", "PutInsightSelectors"}
+	parameters := map[string]any{
+		"name": theTrail, "trailName": theTrail,
+		// PutInsightSelectors may be about an event data store of CloudTrail Lake.
+		"eventDataStore": []any{absent},
+	}
+	if len(settings.Tags) > 0 {
+		calls = append(calls, "AddTags", "RemoveTags")
+		parameters["resourceId"] = theTrail[1:]
+	}
+	return map[string]any{
+		"source":      []any{"aws.cloudtrail"},
+		"detail-type": []any{"AWS API Call via CloudTrail"},
+		"detail": map[string]any{
+			"eventName":         calls,
+			"errorCode":         []any{absent},
+			"requestParameters": parameters,
+			"userIdentity":      map[string]any{"sessionContext": map[string]any{"sessionIssuer": map[string]any{"arn": roles}}},
+		},
+	}
+}
+
+// exception matches the CloudTrail event of a remediation exception: Config stops remediating what it is written for. For the
+// exceptions that Config writes itself, when its attempts are used up, no event is documented.
+// https://docs.aws.amazon.com/config/latest/APIReference/API_PutRemediationExceptions.html
+func exception(rules ConfigRules) map[string]any {
+	return map[string]any{
+		"source":      []any{"aws.config"},
+		"detail-type": []any{"AWS API Call via CloudTrail"},
+		"detail": map[string]any{
+			"eventName":         []any{"PutRemediationExceptions"},
+			"errorCode":         []any{absent},
+			"requestParameters": map[string]any{"configRuleName": names(rules)},
+		},
+	}
+}
+
+// NonCompliantPattern matches Config's event that the trail is not as declared.
+// https://docs.aws.amazon.com/config/latest/developerguide/monitor-config-with-cloudwatchevents.html
+func NonCompliantPattern(rules ConfigRules) map[string]any {
+	return map[string]any{
+		"source":      []any{"aws.config"},
+		"detail-type": []any{"Config Rules Compliance Change"},
+		"detail": map[string]any{
+			"configRuleName":      names(rules),
+			"newEvaluationResult": map[string]any{"complianceType": []any{"NON_COMPLIANT"}},
+		},
+	}
+}
+
+func names(rules ConfigRules) []any {
+	var names []any
+	for _, rule := range rules.All() {
+		names = append(names, rule.Ref())
+	}
+	return names
+}
