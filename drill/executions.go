@@ -1,7 +1,6 @@
 package drill
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,7 +19,8 @@ type Execution struct {
 	ExecutedBy string
 	Start      time.Time
 	Failure    string
-	Steps      []Step // those that were begun; read by ReadSteps
+	Steps      []Step     // those that were begun; read by ReadSteps
+	Report     *RunReport // what the run says of itself; read by ReadSteps; nil if it says nothing
 }
 
 // Step is one step of an execution.
@@ -77,28 +77,30 @@ func ReadSteps(ctx context.Context, api *ssm.Client, x Execution) (Execution, er
 			})
 		}
 	}
+	x.Report = parseRunReport(strings.Join(got.AutomationExecution.Outputs["Reconcile.Report"], ""))
+	for _, step := range x.Steps {
+		if x.Report == nil {
+			x.Report = parseRunReport(step.Failure)
+		}
+	}
 	return x, nil
 }
 
-// countCalls counts the steps of executions that called CloudTrail to change the trail: those until logging was back, and
-// all. A step that was retried counts once, because AWS does not tell.
-func (r Runbook) countCalls(executions []Execution) (toLogging, all int) {
-	var steps []Step
-	for _, x := range executions {
-		steps = append(steps, x.Steps...)
-	}
-	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(a.Start.UnixNano(), b.Start.UnixNano()) })
+// countCalls counts the calls with which executions changed the trail, as they report them: those until logging was back, and
+// all.
+func countCalls(executions []Execution) (toLogging, all int) {
 	back := false
-	for _, step := range steps {
-		operation, changes := r.call(step.Name)
-		if !changes {
+	for _, x := range slices.SortedStableFunc(slices.Values(executions), func(a, b Execution) int { return a.Start.Compare(b.Start) }) {
+		if x.Report == nil {
 			continue
 		}
-		all++
-		if !back {
-			toLogging++
+		for _, call := range x.Report.Writes {
+			all++
+			if !back {
+				toLogging++
+			}
+			back = back || call == "start_logging"
 		}
-		back = back || operation == "StartLogging" && strings.EqualFold(step.Status, "Success")
 	}
 	return toLogging, all
 }

@@ -1,6 +1,8 @@
 module github.com/trailguard/trailguard/drill
 
-go 1.25
+go 1.25.0
+
+replace github.com/trailguard/trailguard => ../
 
 require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0
@@ -20,7 +22,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/ssm v1.82.0
 	github.com/aws/aws-sdk-go-v2/service/sts v1.51.9
 	github.com/aws/smithy-go v1.28.9
-	github.com/ohler55/ojg v1.28.5
+	github.com/trailguard/trailguard v0.0.0
 	gopkg.in/yaml.v3 v3.0.1
 	pgregory.net/rapid v1.3.0
 )

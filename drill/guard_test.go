@@ -81,46 +81,37 @@ func TestTheRunbookThatIsSharedDeclaresEverySetting(t *testing.T) {
 	want := Declared{
 		IsLogging: "true", S3BucketName: `"logs"`, S3KeyPrefix: `""`, KMSKeyID: `"key"`, SNSTopicARN: `""`, CloudWatchLogsLogGroupARN: `""`,
 		CloudWatchLogsRoleARN: `""`, IsMultiRegionTrail: "true", IsOrganizationTrail: "true", IncludeGlobalServiceEvents: "true",
-		LogFileValidationEnabled: "true", AdvancedEventSelectors: "[]", InsightSelectors: `["ApiCallRateInsight","ApiErrorRateInsight"]`,
-		EventSelectors: `[{"DataResources":[],"ExcludeManagementEventSources":[],"IncludeManagementEvents":true,"ReadWriteType":"All"}]`,
+		LogFileValidationEnabled: "true", InsightSelectors: `["ApiCallRateInsight","ApiErrorRateInsight"]`, EventSelectors: `["eventCategory = Management"]`,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if len(want) != len(settings) {
+	if len(want)+1 != len(settings) { // no tags are declared
 		t.Errorf("there are %d settings, and %d are declared", len(settings), len(want))
 	}
-	if operation, changes := runbook.call("RestoreEventSelectors"); operation != "PutEventSelectors" || !changes {
-		t.Errorf("RestoreEventSelectors calls %s, %v", operation, changes)
-	}
-	if _, changes := runbook.call("FindTrail"); changes {
-		t.Error("FindTrail is said to change the trail")
-	}
-	if _, changes := runbook.call("VerifyLogging"); changes {
-		t.Error("VerifyLogging is said to change the trail")
+	if runbook.runtime() != "python3.11" {
+		t.Errorf("the runtime is %q", runbook.runtime())
 	}
 }
 
 func TestTheRunbookThatIsDeployedDeclaresItsOnlyValues(t *testing.T) {
-	runbook, err := ParseRunbook(`{"parameters": {"Bucket": {"type": "String", "allowedValues": ["logs"]}, "Regions": {"default": false}, "IsOrganizationTrail": {"default": false}},
-		"mainSteps": [
-			{"name": "RestoreSettings", "inputs": {"S3BucketName": "{{ Bucket }}", "IsMultiRegionTrail": "{{Regions}}", "SnsTopicName": "arn:topic"}},
-			{"name": "RestoreOrganizationTrail", "inputs": {"IsOrganizationTrail": true}},
-			{"name": "RestoreEventSelectors", "inputs": {"EventSelectors": [{"ReadWriteType": "All", "DataResources": [{"Type": "AWS::S3::Object", "Values": ["b", "a"]}]}]}},
-			{"name": "RestoreInsightSelectors", "inputs": {"InsightSelectors": []}}]}`)
+	runbook, err := ParseRunbook(`{"parameters": {"Bucket": {"type": "String", "allowedValues": ["logs"]}, "Regions": {"default": false}},
+		"mainSteps": [{"name": "Reconcile", "action": "aws:executeScript", "inputs": {"InputPayload": {
+			"S3BucketName": "{{ Bucket }}", "IsMultiRegionTrail": "{{Regions}}", "SnsTopicName": "arn:topic", "IsOrganizationTrail": false,
+			"EventSelectors": [{"ReadWriteType": "All", "DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::b/", "arn:aws:s3:::a/"]}]}],
+			"AdvancedEventSelectors": [], "InsightSelectors": [], "TagsList": [{"Key": "owner", "Value": "security"}]}}}]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := runbook.declared(Guard{})
 	want := Declared{
-		IsLogging: "true", S3BucketName: `"logs"`, IsMultiRegionTrail: "false", SNSTopicARN: `"arn:topic"`, AdvancedEventSelectors: "[]", InsightSelectors: "[]",
-		EventSelectors: `[{"DataResources":[{"Type":"AWS::S3::Object","Values":["a","b"]}],"ExcludeManagementEventSources":[],` +
-			`"IncludeManagementEvents":true,"ReadWriteType":"All"}]`,
+		IsLogging: "true", S3BucketName: `"logs"`, IsMultiRegionTrail: "false", SNSTopicARN: `"arn:topic"`, InsightSelectors: "[]", Tags: `{"owner":"security"}`,
+		EventSelectors: `["eventCategory = Data and resources.ARN starts with arn:aws:s3:::a/ or arn:aws:s3:::b/ and resources.type = AWS::S3::Object","eventCategory = Management"]`,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v", got, err)
 	}
-	for setting, has := range map[Setting]bool{SNSTopicARN: true, IsMultiRegionTrail: false, InsightSelectors: false, KMSKeyID: false} {
+	for setting, has := range map[Setting]bool{SNSTopicARN: true, IsMultiRegionTrail: false, InsightSelectors: false, KMSKeyID: false, Tags: true} {
 		if got.has(setting) != has {
 			t.Errorf("has %s is %v", setting, !has)
 		}
@@ -128,11 +119,17 @@ func TestTheRunbookThatIsDeployedDeclaresItsOnlyValues(t *testing.T) {
 }
 
 func TestARunbookThatIsNotAGuardsIsRefused(t *testing.T) {
+	payload := func(of string) string {
+		return `{"mainSteps": [{"name": "Reconcile", "action": "aws:executeScript", "inputs": {"InputPayload": ` + of + `}}]}`
+	}
+	const notAGuards = "it has no step of action aws:executeScript with S3BucketName in its InputPayload: it is not a guard's"
 	for content, want := range map[string]string{
-		`{"mainSteps": []}`: "it has no step RestoreSettings with the input S3BucketName: it is not a guard's",
-		`{"mainSteps": [{"name": "RestoreSettings", "inputs": {"S3BucketName": "{{ Nothing }}"}}]}`: "input S3BucketName of step RestoreSettings: parameter Nothing has neither a default nor a single allowed value",
-		`{"mainSteps": [{"name": "RestoreSettings", "inputs": {"S3BucketName": 7}}]}`:               "input S3BucketName of step RestoreSettings is a int",
-		`{"mainSteps": 7}`: "parsing the document: ",
+		`{"mainSteps": []}`: notAGuards,
+		payload(`{}`):       notAGuards,
+		payload(`{"S3BucketName": "{{ Nothing }}"}`):                 "S3BucketName of the InputPayload: parameter Nothing has neither a default nor a single allowed value",
+		payload(`{"S3BucketName": 7}`):                               "S3BucketName of the InputPayload is a int",
+		payload(`{"S3BucketName": "logs", "InsightSelectors": "x"}`): "InsightSelectors of the InputPayload: ",
+		`{"mainSteps": 7}`:                                           "parsing the document: ",
 	} {
 		runbook, err := ParseRunbook(content)
 		if err == nil {
@@ -177,13 +174,8 @@ func TestEverySettingIsCompared(t *testing.T) {
 		IsOrganizationTrail:        {func(s *State) { s.Trail.IsOrganizationTrail = nil }, "IsOrganizationTrail is false, want true"},
 		IncludeGlobalServiceEvents: {func(s *State) { s.Trail.IncludeGlobalServiceEvents = nil }, "IncludeGlobalServiceEvents is false, want true"},
 		LogFileValidationEnabled:   {func(s *State) { s.Trail.LogFileValidationEnabled = nil }, "LogFileValidationEnabled is false, want true"},
-		EventSelectors: {func(s *State) { s.EventSelectors = nil }, "EventSelectors is [], want " +
-			`[{"DataResources":[],"ExcludeManagementEventSources":[],"IncludeManagementEvents":true,"ReadWriteType":"All"}]`},
-		AdvancedEventSelectors: {func(s *State) {
-			s.AdvancedEventSelectors = []trailtypes.AdvancedEventSelector{{FieldSelectors: []trailtypes.AdvancedFieldSelector{
-				{Field: aws.String("eventCategory"), Equals: []string{"Data"}},
-			}}}
-		}, `AdvancedEventSelectors is [{"FieldSelectors":[{"Equals":["Data"],"Field":"eventCategory"}],"Name":""}], want []`},
+		EventSelectors:             {func(s *State) { s.EventSelectors = nil }, `EventSelectors is [], want ["eventCategory = Management"]`},
+		Tags:                       {func(s *State) { s.Tags = s.Tags[1:] }, `Tags is {}, want {"k":"v"}`},
 		InsightSelectors: {func(s *State) { s.InsightSelectors = s.InsightSelectors[:1] },
 			`InsightSelectors is ["ApiErrorRateInsight"], want ["ApiCallRateInsight","ApiErrorRateInsight"]`},
 	} {
@@ -202,8 +194,16 @@ func TestEverySettingIsCompared(t *testing.T) {
 		t.Errorf("got %q", unmet)
 	}
 	changed := full()
+	changed.Tags = append(changed.Tags, trailtypes.Tag{Key: aws.String("another"), Value: aws.String("x")})
+	if unmet := declared.Unmet(changed); len(unmet) != 0 {
+		t.Errorf("a tag that is not declared is unmet: %q", unmet)
+	}
+	if got := (State{}).differences(full()); !reflect.DeepEqual(got, []string{"there is no trail"}) {
+		t.Errorf("got %q", got)
+	}
+	changed = full()
 	changed.Tags = nil
-	if got := changed.differences(full()); !reflect.DeepEqual(got, []string{"Tags are [], want [k=v]"}) {
+	if got := changed.differences(full()); !reflect.DeepEqual(got, []string{`Tags is {}, want {"k":"v"}`}) {
 		t.Errorf("got %q", got)
 	}
 	if got := (State{}).differences(State{}); got != nil {
@@ -211,15 +211,62 @@ func TestEverySettingIsCompared(t *testing.T) {
 	}
 }
 
-func TestCallsAreCountedInTheOrderOfTime(t *testing.T) {
-	step := func(second int64, name, status string) Step {
-		return Step{Name: name, Status: status, Start: time.Unix(second, 0)}
+func TestSelectorsThatMeanTheSameAreWrittenAlike(t *testing.T) {
+	field := func(name string, equals ...string) trailtypes.AdvancedFieldSelector {
+		return trailtypes.AdvancedFieldSelector{Field: &name, Equals: equals}
 	}
-	first := Execution{Steps: []Step{
-		step(0, "FindTrail", "Failed"), step(2, "StartLogging", "Failed"), step(6, "RestoreSettings", "Success"), step(7, "Verify", "Success"), step(8, "Arm", "Success"),
-	}}
-	second := Execution{Steps: []Step{step(1, "FindTrail", "Success"), step(4, "StartLogging", "Success"), step(5, "RestoreSettings", "Failed")}}
-	if toLogging, all := steps.countCalls([]Execution{first, second}); toLogging != 2 || all != 4 {
+	advanced := func(fields ...trailtypes.AdvancedFieldSelector) State {
+		return State{AdvancedEventSelectors: []trailtypes.AdvancedEventSelector{{Name: aws.String("a name"), FieldSelectors: fields}}}
+	}
+	basic := func(selectors ...trailtypes.EventSelector) State { return State{EventSelectors: selectors} }
+	objects := func(arns ...string) trailtypes.EventSelector {
+		return trailtypes.EventSelector{IncludeManagementEvents: aws.Bool(false), DataResources: []trailtypes.DataResource{{Type: aws.String("AWS::S3::Object"), Values: arns}}}
+	}
+	for name, same := range map[string][]State{
+		"management": {basic(trailtypes.EventSelector{}), basic(trailtypes.EventSelector{ReadWriteType: "All", IncludeManagementEvents: aws.Bool(true)}), advanced(field("eventCategory", "Management"))},
+		"read only":  {basic(trailtypes.EventSelector{ReadWriteType: "ReadOnly"}), advanced(field("readOnly", "true"), field("eventCategory", "Management"))},
+		"objects":    {basic(objects("arn:aws:s3")), basic(objects("arn:aws:s3:::")), advanced(field("resources.type", "AWS::S3::Object"), field("eventCategory", "Data"))},
+		"order":      {basic(objects("arn:aws:s3:::b/", "arn:aws:s3:::a/")), basic(objects("arn:aws:s3:::a/", "arn:aws:s3:::b/"))},
+	} {
+		for _, state := range same[1:] {
+			if got, want := selectorText(state), selectorText(same[0]); got != want {
+				t.Errorf("%s: got %s, want %s", name, got, want)
+			}
+		}
+	}
+	seen := map[string]State{}
+	for _, other := range []State{
+		{}, basic(trailtypes.EventSelector{}), basic(trailtypes.EventSelector{ReadWriteType: "WriteOnly"}), basic(trailtypes.EventSelector{ReadWriteType: "ReadOnly"}),
+		basic(trailtypes.EventSelector{ExcludeManagementEventSources: []string{"kms.amazonaws.com"}}), basic(objects("arn:aws:s3:::a/")), basic(objects("arn:aws:s3")),
+	} {
+		if twin, again := seen[selectorText(other)]; again {
+			t.Errorf("%+v is written like %+v", other, twin)
+		}
+		seen[selectorText(other)] = other
+	}
+}
+
+func TestTheReportOfARunIsReadFromItsOutputAndFromItsFailure(t *testing.T) {
+	const report = `{"changed": {"IsLogging": {"found": false, "declared": true}}, "wrong": {"SNS": "gone"}, "writes": ["start_logging"], "startedBy": "event", "message": "NOT REPAIRED"}`
+	for _, text := range []string{report, "Step fails: Failure message: RuntimeError: " + report + "\n  File \"script\", line 7"} {
+		got := parseRunReport(text)
+		if got == nil || got.StartedBy != "event" || got.Writes[0] != "start_logging" || got.Wrong["SNS"] != "gone" || got.Changed["IsLogging"].Declared != true {
+			t.Errorf("%s: got %+v", text, got)
+		}
+	}
+	for _, text := range []string{"", "Failure message: KeyError: Name", report[:40]} {
+		if got := parseRunReport(text); got != nil {
+			t.Errorf("%s: got %+v", text, got)
+		}
+	}
+}
+
+func TestCallsAreCountedInTheOrderOfTime(t *testing.T) {
+	run := func(second int64, writes ...string) Execution {
+		return Execution{Start: time.Unix(second, 0), Report: &RunReport{Writes: writes}}
+	}
+	executions := []Execution{run(9, "put_insight_selectors"), {Start: time.Unix(5, 0)}, run(2, "create_trail", "start_logging", "update_trail")}
+	if toLogging, all := countCalls(executions); toLogging != 2 || all != 4 {
 		t.Errorf("got %d and %d, want 2 and 4", toLogging, all)
 	}
 }

@@ -3,7 +3,6 @@ package drill
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,12 +31,24 @@ func ReadResources(ctx context.Context, clients Clients, guard Guard) (Resources
 	return resources, nil
 }
 
+// The paths on which a guard notices that the trail is not as declared. Each must be enough.
+const (
+	EventPath    = "event"    // a call that harms the trail, within seconds
+	ConfigPath   = "config"   // a verdict of AWS Config
+	SchedulePath = "schedule" // a look at the trail itself, each hour and after a deployment
+	AllPaths     = "all"
+)
+
 // EventRule is a rule of EventBridge that belongs to a guard.
 type EventRule struct {
 	Name    string
 	Enabled bool
 	// Starts tells whether the rule starts the runbook; the others tell people.
 	Starts bool
+	// Path is the one that a rule which starts the runbook belongs to.
+	Path string
+	// Target is the ARN that the rule starts the runbook by, with its version.
+	Target string
 }
 
 // ReadEventRules reads the rules of EventBridge that a stack made. A rule that is gone is neither enabled nor starts the
@@ -59,12 +70,24 @@ func ReadEventRules(ctx context.Context, clients Clients, guard Guard, resources
 		if err != nil {
 			return nil, fmt.Errorf("reading the targets of rule %s: %w", rule.Name, err)
 		}
-		rule.Starts = slices.ContainsFunc(targets.Targets, func(t eventtypes.Target) bool {
-			_, document, isDocument := strings.Cut(aws.ToString(t.Arn), ":automation-definition/")
-			name, _, _ := strings.Cut(document, ":")
-			return isDocument && name == guard.RunbookName
-		})
+		for _, target := range targets.Targets {
+			_, document, isDocument := strings.Cut(aws.ToString(target.Arn), ":automation-definition/")
+			if name, _, _ := strings.Cut(document, ":"); isDocument && name == guard.RunbookName {
+				rule.Starts, rule.Path, rule.Target = true, pathOf(described), aws.ToString(target.Arn)
+			}
+		}
 		rules = append(rules, rule)
 	}
 	return rules, nil
+}
+
+// pathOf is the path that a rule belongs to, by what triggers it.
+func pathOf(rule *eventbridge.DescribeRuleOutput) string {
+	switch {
+	case rule.ScheduleExpression != nil || strings.Contains(aws.ToString(rule.EventPattern), "aws.cloudformation"):
+		return SchedulePath
+	case strings.Contains(aws.ToString(rule.EventPattern), "Config Rules Compliance Change"):
+		return ConfigPath
+	}
+	return EventPath
 }

@@ -27,6 +27,10 @@ func (p Plan) Attempts(guard Guard) (attempts []Attempt, left []string) {
 			left = append(left, fmt.Sprintf("%s %s: not applicable: %s", s.ID, s.Call, reason))
 			continue
 		}
+		if p.Path == ConfigPath && s.UnseenByConfig != "" {
+			left = append(left, fmt.Sprintf("%s %s: not with Config alone: %s", s.ID, s.Call, s.UnseenByConfig))
+			continue
+		}
 		if p.Real && s.OnlyIfNamed && !named {
 			left = append(left, fmt.Sprintf("%s %s: only when it is named (--scenario %s)", s.ID, s.Call, s.ID))
 			continue

@@ -20,12 +20,13 @@ import (
 //	    "id": "T01",                           of the scenario; one stands here once for each form, caller and path
 //	    "call": "cloudtrail StopLogging, by ARN",
 //	    "caller": "root",                      in an AWS account the caller's ARN
-//	    "path": "event",                       the part of the guard that was armed: event, config or both
+//	    "path": "event",                       the part of the guard that was armed: event, config, schedule or all
 //	    "repaired": true,                      the whole declared state was back in time
 //	    "calls_to_logging": 1,                 the guard's calls to CloudTrail that change a trail, until logging was back
-//	    "calls": 5,                            all of them; a call that was retried counts once
+//	    "calls": 5,                            all of them; a call that was refused does not count
 //	    "seconds": 26,                         until the declared state was seen, on the drill's clock
-//	    "unmet": []                            what was not as declared at the deadline, in words
+//	    "unmet": [],                           what was not as declared at the deadline, in words
+//	    "message": "REPAIRED: ..."             what the runbook told people; empty if it told nothing
 //	  }]
 //	}
 //
@@ -59,6 +60,7 @@ type scenarioJSON struct {
 	Calls          int      `json:"calls"`
 	Seconds        float64  `json:"seconds"`
 	Unmet          []string `json:"unmet"`
+	Message        string   `json:"message"`
 }
 
 // MarshalJSON writes the report for programs.
@@ -71,7 +73,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 		}
 		out.Scenarios = append(out.Scenarios, scenarioJSON{
 			ID: one.Attempt.Scenario.ID, Call: call, Caller: one.Attempt.Caller.Name, Path: one.Attempt.Path, Repaired: one.Repaired,
-			CallsToLogging: one.CallsToLogging, Calls: one.Calls, Seconds: seconds(one.Elapsed), Unmet: append([]string{}, one.Unmet...),
+			CallsToLogging: one.CallsToLogging, Calls: one.Calls, Seconds: seconds(one.Elapsed), Unmet: append([]string{}, one.Unmet...), Message: one.Message(),
 		})
 	}
 	return json.Marshal(out)
@@ -195,6 +197,8 @@ func verdict(r Result) string {
 	switch {
 	case r.Refused != "" && r.Repaired:
 		return "refused"
+	case r.Attempt.Scenario.Harmless && r.Repaired:
+		return "left alone"
 	case r.Repaired:
 		return "yes"
 	case r.PutBack:

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"gopkg.in/yaml.v3"
 )
 
@@ -34,16 +32,20 @@ func ParseRunbook(content string) (Runbook, error) {
 	return r, nil
 }
 
-// call is the API that a step calls, such as StartLogging, and whether it may change a trail.
-func (r Runbook) call(step string) (operation string, changes bool) {
+// inputs are those of the step that runs the script; nil if no step does.
+func (r Runbook) inputs() map[string]any {
 	for _, s := range r.Steps {
-		if s.Name == step && s.Action == "aws:executeAwsApi" {
-			operation, _ = s.Inputs["Api"].(string)
-			readOnly := strings.HasPrefix(operation, "Get") || strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Describe")
-			return operation, s.Inputs["Service"] == "cloudtrail" && !readOnly
+		if s.Action == "aws:executeScript" {
+			return s.Inputs
 		}
 	}
-	return "", false
+	return nil
+}
+
+// runtime is the one that the script needs; empty if the runbook has none.
+func (r Runbook) runtime() string {
+	runtime, _ := r.inputs()["Runtime"].(string)
+	return runtime
 }
 
 var reference = regexp.MustCompile(`^\{\{ *([A-Za-z0-9]+) *\}\}$`)
@@ -76,60 +78,58 @@ func (r Runbook) value(input any, guard Guard) (any, error) {
 	return output, nil
 }
 
-// declared is the state that the steps restore. A setting that no step gives is not part of it.
+// declared is the state that the script restores: its InputPayload. A setting that it does not give is not part of it.
 func (r Runbook) declared(guard Guard) (Declared, error) {
+	payload, _ := r.inputs()["InputPayload"].(map[string]any)
+	if payload["S3BucketName"] == nil {
+		return nil, errors.New("it has no step of action aws:executeScript with S3BucketName in its InputPayload: it is not a guard's")
+	}
 	declared := Declared{IsLogging: "true"}
 	var problems []error
-	given := func(step, member string) any {
-		for _, s := range r.Steps {
-			if input, ok := s.Inputs[member]; ok && s.Name == step {
-				value, err := r.value(input, guard)
-				if err != nil {
-					problems = append(problems, fmt.Errorf("input %s of step %s: %w", member, step, err))
-				}
-				return value
-			}
+	given := func(member string) any {
+		value, err := r.value(payload[member], guard)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s of the InputPayload: %w", member, err))
 		}
-		return nil
+		return value
 	}
-	for setting, member := range map[Setting]string{
-		S3BucketName: "S3BucketName", S3KeyPrefix: "S3KeyPrefix", KMSKeyID: "KmsKeyId", SNSTopicARN: "SnsTopicName",
-		CloudWatchLogsLogGroupARN: "CloudWatchLogsLogGroupArn", CloudWatchLogsRoleARN: "CloudWatchLogsRoleArn",
-		IsMultiRegionTrail: "IsMultiRegionTrail", IncludeGlobalServiceEvents: "IncludeGlobalServiceEvents",
-		LogFileValidationEnabled: "EnableLogFileValidation",
-	} {
-		switch value := given("RestoreSettings", member).(type) {
+	read := func(member string, into any) bool {
+		value := given(member)
+		if value == nil {
+			return false
+		}
+		if err := convert(value, into); err != nil {
+			problems = append(problems, fmt.Errorf("%s of the InputPayload: %w", member, err))
+		}
+		return true
+	}
+	for _, setting := range settings {
+		switch value := given(setting.input()).(type) {
 		case nil:
 		case string:
 			declared[setting] = quote(value)
 		case bool:
 			declared[setting] = fmt.Sprint(value)
 		default:
-			problems = append(problems, fmt.Errorf("input %s of step RestoreSettings is a %T", member, value))
+			if setting.isText() {
+				problems = append(problems, fmt.Errorf("%s of the InputPayload is a %T", setting.input(), value))
+			}
 		}
 	}
 	// An account's trail is only promised where an organization's is not: the guard never demotes one.
-	if restored := given("RestoreOrganizationTrail", "IsOrganizationTrail"); restored == true {
-		if input, ok := r.Parameters["IsOrganizationTrail"]; !ok || input.Default == true {
-			declared[IsOrganizationTrail] = "true"
-		}
+	if declared[IsOrganizationTrail] == "false" {
+		delete(declared, IsOrganizationTrail)
 	}
-	if value := given("RestoreEventSelectors", "EventSelectors"); value != nil {
-		var selectors []types.EventSelector
-		if err := convert(value, &selectors); err != nil {
-			problems = append(problems, fmt.Errorf("input EventSelectors of step RestoreEventSelectors: %w", err))
-		}
-		declared[EventSelectors], declared[AdvancedEventSelectors] = basicText(selectors), advancedText(nil)
+	var state State
+	if read("EventSelectors", &state.EventSelectors) || read("AdvancedEventSelectors", &state.AdvancedEventSelectors) {
+		read("AdvancedEventSelectors", &state.AdvancedEventSelectors)
+		declared[EventSelectors] = selectorText(state)
 	}
-	if value := given("RestoreInsightSelectors", "InsightSelectors"); value != nil {
-		var selectors []types.InsightSelector
-		if err := convert(value, &selectors); err != nil {
-			problems = append(problems, fmt.Errorf("input InsightSelectors of step RestoreInsightSelectors: %w", err))
-		}
-		declared[InsightSelectors] = insightText(selectors)
+	if read("InsightSelectors", &state.InsightSelectors) {
+		declared[InsightSelectors] = insightText(state.InsightSelectors)
 	}
-	if _, ok := declared[S3BucketName]; !ok && len(problems) == 0 {
-		problems = append(problems, errors.New("it has no step RestoreSettings with the input S3BucketName: it is not a guard's"))
+	if read("TagsList", &state.Tags) && len(state.Tags) > 0 {
+		declared[Tags] = tagText(state.Tags)
 	}
 	return declared, errors.Join(problems...)
 }
@@ -141,4 +141,36 @@ func convert(from, into any) error {
 		return err
 	}
 	return json.Unmarshal(encoded, into)
+}
+
+// Report is what a run of the runbook says of itself.
+type RunReport struct {
+	// StartedBy is event, schedule, Config or hand.
+	StartedBy string `json:"startedBy"`
+	// Changed are the settings that the run found wrong.
+	Changed map[string]struct {
+		Found    any `json:"found"`
+		Declared any `json:"declared"`
+	} `json:"changed"`
+	// Wrong is what the run left wrong, by part, with the error.
+	Wrong map[string]string `json:"wrong"`
+	// Writes are the calls with which the run changed the trail, in order, as boto3 names them.
+	Writes []string `json:"writes"`
+	// Armed are the Config rules of which the run deleted a remediation exception, once for each.
+	Armed []string `json:"armed"`
+	// Message is what people were told; empty if they were told nothing.
+	Message string `json:"message"`
+	// NotTold is why the message could not be sent; empty if it could.
+	NotTold string `json:"notTold"`
+}
+
+var reportText = regexp.MustCompile(`(?s)\{"changed".*\}`)
+
+// parseRunReport reads the output of an execution, or what its failure says; nil where neither holds a report.
+func parseRunReport(text string) *RunReport {
+	var report RunReport
+	if json.Unmarshal([]byte(reportText.FindString(text)), &report) != nil {
+		return nil
+	}
+	return &report
 }

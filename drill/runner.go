@@ -47,7 +47,7 @@ type Attempt struct {
 	Scenario Scenario
 	ByARN    bool // the trail is named by its ARN, else by its name
 	Caller   Caller
-	Path     string // of the guard that is armed: event, config or both
+	Path     string // of the guard that is armed: event, config, schedule or all
 }
 
 // Call is what the caller does, in words.
@@ -69,6 +69,16 @@ type Result struct {
 	Unmet          []string      // what was not met at the deadline
 	PutBack        bool          // the drill itself put the trail back
 	Executions     []Execution   // of the runbook, that the tampering started
+}
+
+// Message is what the runbook told people of its repair; empty if it told nothing.
+func (r Result) Message() string {
+	for _, x := range r.Executions {
+		if x.Report != nil && x.Report.Message != "" {
+			return x.Report.Message
+		}
+	}
+	return ""
 }
 
 // Observer is told how a drill goes on.
@@ -145,7 +155,7 @@ func (r *Runner) attempt(ctx context.Context, a Attempt) (result Result, err err
 	if err != nil {
 		return result, err
 	}
-	target := Target{Trail: r.Guard.TrailName}
+	target := Target{Trail: r.Guard.TrailName, ARN: r.Guard.TrailARN, Declared: r.Guard.Declared}
 	if a.ByARN {
 		target.Trail = r.Guard.TrailARN
 	}
@@ -224,11 +234,15 @@ func (r *Runner) watch(ctx context.Context, a Attempt, result Result, began time
 		met := len(result.Unmet) == 0
 		seen = seen || !met
 		stopped = stopped || state.Trail == nil || !state.IsLogging
-		if !seen && result.Elapsed >= seenWithin {
+		if a.Scenario.Harmless && result.Elapsed >= seenWithin {
+			result.Repaired = met
+			break
+		}
+		if !seen && !a.Scenario.Harmless && result.Elapsed >= seenWithin {
 			result.Unmet = []string{"the call changed nothing that is declared"}
 			break
 		}
-		if seen && met {
+		if seen && met && !a.Scenario.Harmless {
 			result.Repaired = true
 			break
 		}
@@ -247,8 +261,12 @@ func (r *Runner) watch(ctx context.Context, a Attempt, result Result, began time
 		return result, err
 	}
 	result.Executions = executions
-	if result.CallsToLogging, result.Calls = r.Guard.Runbook.countCalls(executions); !stopped {
+	if result.CallsToLogging, result.Calls = countCalls(executions); !stopped {
 		result.CallsToLogging = 0
+	}
+	if a.Scenario.Harmless && result.Calls > 0 {
+		result.Repaired = false
+		result.Unmet = append(result.Unmet, fmt.Sprintf("the guard made %d calls that change a trail from which nothing was taken", result.Calls))
 	}
 	return result, nil
 }

@@ -54,11 +54,7 @@ func (f *fakeAccount) Executions(context.Context) ([]Execution, error) {
 }
 
 func (f *fakeAccount) Steps(_ context.Context, x Execution) (Execution, error) {
-	x.Steps = []Step{
-		{Name: "FindTrail", Status: "Success", Start: x.Start},
-		{Name: "StartLogging", Status: "Success", Start: x.Start.Add(time.Second)},
-		{Name: "RestoreSettings", Status: "Success", Start: x.Start.Add(2 * time.Second)},
-	}
+	x.Report = &RunReport{Writes: []string{"start_logging", "update_trail"}, Message: "REPAIRED"}
 	return x, nil
 }
 
@@ -99,24 +95,10 @@ func (f *fakeAccount) breaks(state State) Scenario {
 
 func (f *fakeAccount) runner() *Runner {
 	return &Runner{
-		Guard:   Guard{TrailName: "org-trail", TrailARN: "arn", Declared: Declared{IsLogging: "true", S3BucketName: `"logs"`}, Runbook: steps},
+		Guard:   Guard{TrailName: "org-trail", TrailARN: "arn", Declared: Declared{IsLogging: "true", S3BucketName: `"logs"`}},
 		Account: f, Clock: f, Provisioner: f, Poll: 5 * time.Second, Timeout: time.Minute,
 	}
 }
-
-// steps is a runbook with the steps that fakeAccount has executed.
-var steps = func() Runbook {
-	r, err := ParseRunbook(`{"mainSteps": [
-		{"name": "FindTrail", "action": "aws:executeAwsApi", "inputs": {"Service": "cloudtrail", "Api": "GetTrail"}},
-		{"name": "StartLogging", "action": "aws:executeAwsApi", "inputs": {"Service": "cloudtrail", "Api": "StartLogging"}},
-		{"name": "RestoreSettings", "action": "aws:executeAwsApi", "inputs": {"Service": "cloudtrail", "Api": "UpdateTrail"}},
-		{"name": "Arm", "action": "aws:executeAwsApi", "inputs": {"Service": "config", "Api": "DeleteRemediationExceptions"}},
-		{"name": "Verify", "action": "aws:waitForAwsResourceProperty", "inputs": {"Service": "cloudtrail", "Api": "GetTrail"}}]}`)
-	if err != nil {
-		panic(err)
-	}
-	return r
-}()
 
 func newFake() *fakeAccount {
 	return &fakeAccount{now: time.Unix(0, 0), state: healthy, executions: []Execution{{ID: "old"}}}
@@ -132,7 +114,7 @@ func TestARepairIsMeasuredAndItsCallsAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := results[0]
-	if !r.Repaired || r.Elapsed != 15*time.Second || r.CallsToLogging != 1 || r.Calls != 2 || len(r.Unmet) != 0 || r.PutBack || len(r.Executions) != 1 {
+	if !r.Repaired || r.Elapsed != 15*time.Second || r.CallsToLogging != 1 || r.Calls != 2 || len(r.Unmet) != 0 || r.PutBack || len(r.Executions) != 1 || r.Message() != "REPAIRED" {
 		t.Errorf("got %+v", r)
 	}
 	if f.now.Sub(r.Executions[0].Start) < time.Minute {
@@ -210,6 +192,35 @@ func TestTamperingThatChangesNothingProvesNothing(t *testing.T) {
 	results, err := f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(healthy)}})
 	if err != nil || results[0].Repaired || !slices.Equal(results[0].Unmet, []string{"the call changed nothing that is declared"}) {
 		t.Errorf("got %+v, %v", results, err)
+	}
+}
+
+func TestAHarmlessCallIsLeftAlone(t *testing.T) {
+	harmless := func(f *fakeAccount, state State) Scenario {
+		s := f.breaks(state)
+		s.Harmless = true
+		return s
+	}
+	f := newFake()
+	results, err := f.runner().Run(t.Context(), []Attempt{{Scenario: harmless(f, healthy)}})
+	if err != nil || !results[0].Repaired || results[0].Calls != 0 {
+		t.Errorf("got %+v, %v", results, err)
+	}
+	f = newFake()
+	f.repairAfter = 40 * time.Second // the guard writes, though there is nothing to repair
+	f.onWait = func() {
+		if len(f.executions) == 1 {
+			f.executions = append(f.executions, Execution{ID: "new", Start: f.now})
+		}
+	}
+	results, err = f.runner().Run(t.Context(), []Attempt{{Scenario: harmless(f, healthy)}})
+	if err != nil || results[0].Repaired || len(results[0].Unmet) != 1 {
+		t.Errorf("got %+v, %v", results, err)
+	}
+	f = newFake()
+	results, err = f.runner().Run(t.Context(), []Attempt{{Scenario: harmless(f, stopped)}})
+	if err != nil || results[0].Repaired {
+		t.Errorf("a call that stops the trail passes for harmless: %+v, %v", results, err)
 	}
 }
 

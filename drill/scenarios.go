@@ -15,13 +15,17 @@ type TrailAPI interface {
 	UpdateTrail(context.Context, *cloudtrail.UpdateTrailInput, ...func(*cloudtrail.Options)) (*cloudtrail.UpdateTrailOutput, error)
 	PutEventSelectors(context.Context, *cloudtrail.PutEventSelectorsInput, ...func(*cloudtrail.Options)) (*cloudtrail.PutEventSelectorsOutput, error)
 	PutInsightSelectors(context.Context, *cloudtrail.PutInsightSelectorsInput, ...func(*cloudtrail.Options)) (*cloudtrail.PutInsightSelectorsOutput, error)
+	RemoveTags(context.Context, *cloudtrail.RemoveTagsInput, ...func(*cloudtrail.Options)) (*cloudtrail.RemoveTagsOutput, error)
 }
 
 // Target is what a scenario is aimed at.
 type Target struct {
-	Trail  string // the name or the ARN
-	Bucket string // another bucket that lets CloudTrail in, where the scenario needs one
-	KeyARN string // another key that lets CloudTrail in, where the scenario needs one
+	Trail string // the name or the ARN
+	ARN   string // the ARN
+	// Declared is the state that is taken away.
+	Declared Declared
+	Bucket   string // another bucket that lets CloudTrail in, where the scenario needs one
+	KeyARN   string // another key that lets CloudTrail in, where the scenario needs one
 }
 
 // Need is what a scenario needs beside the trail. It is made before the tampering and cleared away after it.
@@ -52,6 +56,10 @@ type Scenario struct {
 	//
 	// Default: - nothing.
 	Needs Need
+	// UnseenByConfig says why AWS Config does not notice what the scenario does; empty if it does.
+	UnseenByConfig string
+	// Harmless tells that the call takes nothing away: the guard must leave the trail alone.
+	Harmless bool
 	// OnlyIfNamed keeps the scenario from running in an AWS account unless it is asked for by its id, because it makes
 	// resources there or reaches other accounts.
 	OnlyIfNamed bool
@@ -68,6 +76,7 @@ func (s Scenario) NotApplicable(guard Guard) string {
 		IsOrganizationTrail:       "the trail is not declared to be an organization trail",
 		InsightSelectors:          "the trail has no Insights",
 		IsMultiRegionTrail:        "the trail is not declared to be of every Region",
+		Tags:                      "no tags of the trail are declared",
 	}[s.Takes]
 }
 
@@ -147,6 +156,30 @@ func Scenarios() []Scenario {
 				in.KmsKeyId = aws.String("")
 				in.IsMultiRegionTrail, in.IncludeGlobalServiceEvents, in.EnableLogFileValidation = aws.Bool(false), aws.Bool(false), aws.Bool(false)
 			})},
+		{ID: "T50", Call: "cloudtrail PutEventSelectors with other data resources", UnseenByConfig: "a configuration item does not hold the selectors",
+			Tamper: selectors(types.EventSelector{
+				ReadWriteType: types.ReadWriteTypeAll, IncludeManagementEvents: aws.Bool(true),
+				DataResources: []types.DataResource{{Type: aws.String("AWS::S3::Object"), Values: []string{"arn:aws:s3:::trailguard-drill-no-such-bucket/"}}},
+			})},
+		{ID: "T50", Call: "cloudtrail PutInsightSelectors with another type of Insights", Takes: InsightSelectors,
+			UnseenByConfig: "a configuration item does not hold the types of Insights",
+			Tamper: func(ctx context.Context, api TrailAPI, t Target) error {
+				kind := types.InsightTypeApiErrorRateInsight
+				if t.Declared[InsightSelectors] == insightText([]types.InsightSelector{{InsightType: kind}}) {
+					kind = types.InsightTypeApiCallRateInsight
+				}
+				_, err := api.PutInsightSelectors(ctx, &cloudtrail.PutInsightSelectorsInput{
+					TrailName: &t.Trail, InsightSelectors: []types.InsightSelector{{InsightType: kind}},
+				})
+				return err
+			}},
+		{ID: "T51", Call: "cloudtrail UpdateTrail IsMultiRegionTrail=true, which it is", Takes: IsMultiRegionTrail, Harmless: true,
+			Tamper: update(func(in *cloudtrail.UpdateTrailInput, _ Target) { in.IsMultiRegionTrail = aws.Bool(true) })},
+		{ID: "T52", Call: "cloudtrail RemoveTags of the declared tags", Takes: Tags, UnseenByConfig: "no Config rule looks at the tags",
+			Tamper: func(ctx context.Context, api TrailAPI, t Target) error {
+				_, err := api.RemoveTags(ctx, &cloudtrail.RemoveTagsInput{ResourceId: &t.ARN, TagsList: t.Declared.tags()})
+				return err
+			}},
 	}
 }
 

@@ -60,11 +60,16 @@ func (r *recorder) PutInsightSelectors(_ context.Context, in *cloudtrail.PutInsi
 }
 
 // TestTheCallsOfTheScenarios is the catalogue as it is sent: each scenario makes one call, and its golden line says which.
+func (r *recorder) RemoveTags(_ context.Context, in *cloudtrail.RemoveTagsInput, _ ...func(*cloudtrail.Options)) (*cloudtrail.RemoveTagsOutput, error) {
+	r.record("RemoveTags", in)
+	return nil, nil
+}
+
 func TestTheCallsOfTheScenarios(t *testing.T) {
 	var lines strings.Builder
 	for _, s := range Scenarios() {
 		r := &recorder{}
-		if err := s.Tamper(t.Context(), r, Target{Trail: "TRAIL", Bucket: "BUCKET", KeyARN: "KEY"}); err != nil {
+		if err := s.Tamper(t.Context(), r, Target{Trail: "TRAIL", ARN: "ARN", Bucket: "BUCKET", KeyARN: "KEY", Declared: Declared{Tags: `{"k":"v"}`}}); err != nil {
 			t.Fatal(err)
 		}
 		if len(r.calls) != 1 || !strings.HasPrefix(s.Call, "cloudtrail "+strings.Fields(r.calls[0])[0]) {
@@ -82,6 +87,11 @@ func TestEachScenarioOfTheCatalogueIsThere(t *testing.T) {
 	}
 	for i := 1; i <= 19; i++ {
 		if id := fmt.Sprintf("T%02d", i); !slices.Contains(ids, id) {
+			t.Errorf("%s is missing", id)
+		}
+	}
+	for _, id := range []string{"T50", "T51", "T52"} {
+		if !slices.Contains(ids, id) {
 			t.Errorf("%s is missing", id)
 		}
 	}
@@ -115,14 +125,18 @@ func TestAPlanLeavesOutWhatMustBeNamed(t *testing.T) {
 		return slices.Compact(ids)
 	}
 	all, left := Plan{Callers: callers, Path: "event"}.Attempts(guard)
-	if want := []string{"T01", "T02", "T03", "T04", "T05", "T06", "T07", "T08", "T09", "T13", "T14", "T15", "T16", "T17", "T18", "T19"}; !slices.Equal(ids(all), want) {
+	if want := []string{"T01", "T02", "T03", "T04", "T05", "T06", "T07", "T08", "T09", "T13", "T14", "T15", "T16", "T17", "T18", "T19", "T50", "T51"}; !slices.Equal(ids(all), want) {
 		t.Errorf("got %q", ids(all))
 	}
-	if len(all) != 17*2*2 || len(left) != 3 {
+	if len(all) != 20*2*2 || len(left) != 4 {
 		t.Errorf("there are %d attempts, and left are %q", len(all), left)
 	}
+	byConfig, left := Plan{Callers: callers, Path: ConfigPath}.Attempts(guard)
+	if len(byConfig) != 18*2*2 || !slices.Contains(left, "T50 cloudtrail PutEventSelectors with other data resources: not with Config alone: a configuration item does not hold the selectors") {
+		t.Errorf("there are %d attempts, and left are %q", len(byConfig), left)
+	}
 	inAccount, left := Plan{Callers: callers, Real: true}.Attempts(guard)
-	if slices.Contains(ids(inAccount), "T07") || slices.Contains(ids(inAccount), "T08") || len(left) != 5 {
+	if slices.Contains(ids(inAccount), "T07") || slices.Contains(ids(inAccount), "T08") || len(left) != 6 {
 		t.Errorf("got %q, and left are %q", ids(inAccount), left)
 	}
 	named, left := Plan{IDs: []string{"T07", "T11"}, Callers: callers[:1], Real: true}.Attempts(guard)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,14 +29,31 @@ const (
 	IsOrganizationTrail        Setting = "IsOrganizationTrail"
 	IncludeGlobalServiceEvents Setting = "IncludeGlobalServiceEvents"
 	LogFileValidationEnabled   Setting = "LogFileValidationEnabled"
-	EventSelectors             Setting = "EventSelectors"
-	AdvancedEventSelectors     Setting = "AdvancedEventSelectors"
-	InsightSelectors           Setting = "InsightSelectors"
+	// EventSelectors are the basic ones, or the advanced ones, by what they mean.
+	EventSelectors   Setting = "EventSelectors"
+	InsightSelectors Setting = "InsightSelectors"
+	Tags             Setting = "Tags"
 )
 
 var settings = []Setting{
 	IsLogging, S3BucketName, S3KeyPrefix, KMSKeyID, SNSTopicARN, CloudWatchLogsLogGroupARN, CloudWatchLogsRoleARN, IsMultiRegionTrail,
-	IsOrganizationTrail, IncludeGlobalServiceEvents, LogFileValidationEnabled, EventSelectors, AdvancedEventSelectors, InsightSelectors,
+	IsOrganizationTrail, IncludeGlobalServiceEvents, LogFileValidationEnabled, EventSelectors, InsightSelectors, Tags,
+}
+
+// input is the setting's name in the runbook's InputPayload, where a text or a boolean stands for it.
+func (s Setting) input() string {
+	switch s {
+	case SNSTopicARN:
+		return "SnsTopicName"
+	case LogFileValidationEnabled:
+		return "EnableLogFileValidation"
+	}
+	return string(s)
+}
+
+// isText tells whether a text or a boolean stands for the setting.
+func (s Setting) isText() bool {
+	return !slices.Contains([]Setting{EventSelectors, InsightSelectors, Tags}, s)
 }
 
 // Declared is what a trail's settings should be: strings quoted, the rest in JSON. A setting that is absent may be anything.
@@ -44,7 +62,20 @@ type Declared map[Setting]string
 // has tells whether a setting is declared to be something that could be taken away.
 func (d Declared) has(setting Setting) bool {
 	value, ok := d[setting]
-	return ok && value != `""` && value != "false" && value != "[]"
+	return ok && value != `""` && value != "false" && value != "[]" && value != "{}"
+}
+
+// tags are the declared tags, in the order of their keys.
+func (d Declared) tags() []types.Tag {
+	var values map[string]string
+	if err := json.Unmarshal([]byte(d[Tags]), &values); err != nil {
+		return nil
+	}
+	var tags []types.Tag
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		tags = append(tags, types.Tag{Key: &key, Value: aws.String(values[key])})
+	}
+	return tags
 }
 
 // Unmet says, for each setting of a state that is not as declared, what it is and what it should be.
@@ -54,6 +85,9 @@ func (d Declared) Unmet(state State) []string {
 	}
 	unmet := []string{}
 	actual := state.settings()
+	if want, ok := d[Tags]; ok {
+		actual[Tags] = tagText(state.tagsOf(want))
+	}
 	for _, setting := range settings {
 		if want, ok := d[setting]; ok && actual[setting] != want {
 			unmet = append(unmet, fmt.Sprintf("%s is %s, want %s", setting, actual[setting], want))
@@ -87,54 +121,76 @@ func (s State) settings() Declared {
 		IsOrganizationTrail:        fmt.Sprint(aws.ToBool(t.IsOrganizationTrail)),
 		IncludeGlobalServiceEvents: fmt.Sprint(aws.ToBool(t.IncludeGlobalServiceEvents)),
 		LogFileValidationEnabled:   fmt.Sprint(aws.ToBool(t.LogFileValidationEnabled)),
-		EventSelectors:             basicText(s.EventSelectors),
-		AdvancedEventSelectors:     advancedText(s.AdvancedEventSelectors),
+		EventSelectors:             selectorText(s),
 		InsightSelectors:           insightText(s.InsightSelectors),
+		Tags:                       tagText(s.Tags),
 	}
 }
 
 func quote(s string) string { return fmt.Sprintf("%q", s) }
 
-// basicText writes selectors with their defaults filled in, so that equal ones are written alike.
+// selectorText writes what the selectors mean: the advanced ones, or the basic ones as the advanced ones that they stand for;
+// each as its conditions, without its name, in order, so that selectors that mean the same are written alike.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_EventSelector.html
-func basicText(selectors []types.EventSelector) string {
-	list := []any{}
-	for _, selector := range selectors {
-		kind := selector.ReadWriteType
-		if kind == "" {
-			kind = types.ReadWriteTypeAll
-		}
-		resources := []any{}
-		for _, resource := range selector.DataResources {
-			resources = append(resources, map[string]any{"Type": aws.ToString(resource.Type), "Values": sorted(resource.Values)})
-		}
-		list = append(list, map[string]any{
-			"ReadWriteType": kind, "IncludeManagementEvents": selector.IncludeManagementEvents == nil || *selector.IncludeManagementEvents,
-			"ExcludeManagementEventSources": sorted(selector.ExcludeManagementEventSources), "DataResources": resources,
-		})
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedEventSelector.html
+func selectorText(s State) string {
+	selectors := s.AdvancedEventSelectors
+	for _, basic := range s.EventSelectors {
+		selectors = append(selectors, advanced(basic)...)
 	}
-	return encode(list)
-}
-
-func advancedText(selectors []types.AdvancedEventSelector) string {
-	list := []any{}
+	list := []string{}
 	for _, selector := range selectors {
-		fields := []any{}
+		var conditions []string
 		for _, field := range selector.FieldSelectors {
-			one := map[string]any{"Field": aws.ToString(field.Field)}
 			for operator, values := range map[string][]string{
-				"Equals": field.Equals, "NotEquals": field.NotEquals, "StartsWith": field.StartsWith,
-				"NotStartsWith": field.NotStartsWith, "EndsWith": field.EndsWith, "NotEndsWith": field.NotEndsWith,
+				"=": field.Equals, "!=": field.NotEquals, "starts with": field.StartsWith, "starts not with": field.NotStartsWith,
+				"ends with": field.EndsWith, "ends not with": field.NotEndsWith,
 			} {
 				if len(values) > 0 {
-					one[operator] = sorted(values)
+					conditions = append(conditions, fmt.Sprintf("%s %s %s", aws.ToString(field.Field), operator, strings.Join(sorted(values), " or ")))
 				}
 			}
-			fields = append(fields, one)
 		}
-		list = append(list, map[string]any{"Name": aws.ToString(selector.Name), "FieldSelectors": fields})
+		list = append(list, strings.Join(sorted(conditions), " and "))
 	}
-	return encode(list)
+	return encode(slices.Compact(sorted(list)))
+}
+
+// advanced are the advanced selectors that a basic one stands for.
+func advanced(basic types.EventSelector) []types.AdvancedEventSelector {
+	field := func(name string, equals ...string) types.AdvancedFieldSelector {
+		return types.AdvancedFieldSelector{Field: &name, Equals: equals}
+	}
+	readOnly := field("readOnly")
+	switch basic.ReadWriteType {
+	case types.ReadWriteTypeReadOnly:
+		readOnly.Equals = []string{"true"}
+	case types.ReadWriteTypeWriteOnly:
+		readOnly.Equals = []string{"false"}
+	}
+	var selectors []types.AdvancedEventSelector
+	if basic.IncludeManagementEvents == nil || *basic.IncludeManagementEvents {
+		excluded := types.AdvancedFieldSelector{Field: aws.String("eventSource"), NotEquals: basic.ExcludeManagementEventSources}
+		selectors = append(selectors, types.AdvancedEventSelector{FieldSelectors: []types.AdvancedFieldSelector{
+			field("eventCategory", "Management"), readOnly, excluded,
+		}})
+	}
+	for _, resource := range basic.DataResources {
+		if len(resource.Values) == 0 {
+			continue // none of the type's resources
+		}
+		fields := []types.AdvancedFieldSelector{field("eventCategory", "Data"), field("resources.type", aws.ToString(resource.Type)), readOnly}
+		isService := func(arn string) bool { return strings.Count(strings.TrimRight(arn, ":"), ":") < 3 }
+		switch {
+		case slices.ContainsFunc(resource.Values, isService): // arn:aws:s3 stands for every object
+		case aws.ToString(resource.Type) == "AWS::S3::Object":
+			fields = append(fields, types.AdvancedFieldSelector{Field: aws.String("resources.ARN"), StartsWith: resource.Values})
+		default:
+			fields = append(fields, field("resources.ARN", resource.Values...))
+		}
+		selectors = append(selectors, types.AdvancedEventSelector{FieldSelectors: fields})
+	}
+	return selectors
 }
 
 func insightText(selectors []types.InsightSelector) string {
@@ -151,7 +207,7 @@ func sorted(list []string) []string {
 	return list
 }
 
-// encode writes lists of maps, strings and booleans, which always can be written.
+// encode writes lists and maps of strings, which always can be written.
 func encode(list any) string {
 	encoded, err := json.Marshal(list)
 	if err != nil {
@@ -213,17 +269,35 @@ func (s State) differences(before State) []string {
 		}
 		return []string{"there is a trail, want none"}
 	}
-	different := before.settings().Unmet(s)
-	if s.Trail != nil && tagText(s.Tags) != tagText(before.Tags) {
-		different = append(different, fmt.Sprintf("Tags are %s, want %s", tagText(s.Tags), tagText(before.Tags)))
+	if s.Trail == nil {
+		return []string{"there is no trail"}
+	}
+	was, is := before.settings(), s.settings()
+	var different []string
+	for _, setting := range settings {
+		if was[setting] != is[setting] {
+			different = append(different, fmt.Sprintf("%s is %s, want %s", setting, is[setting], was[setting]))
+		}
 	}
 	return different
 }
 
-func tagText(tags []types.Tag) string {
-	var list []string
-	for _, tag := range tags {
-		list = append(list, aws.ToString(tag.Key)+"="+aws.ToString(tag.Value))
+// tagsOf are those of the trail's tags whose keys stand in a text of tags: the others may be anybody's.
+func (s State) tagsOf(text string) []types.Tag {
+	var declared map[string]string
+	if err := json.Unmarshal([]byte(text), &declared); err != nil {
+		return s.Tags
 	}
-	return "[" + strings.Join(sorted(list), ", ") + "]"
+	return slices.DeleteFunc(slices.Clone(s.Tags), func(tag types.Tag) bool {
+		_, isDeclared := declared[aws.ToString(tag.Key)]
+		return !isDeclared
+	})
+}
+
+func tagText(tags []types.Tag) string {
+	values := map[string]string{}
+	for _, tag := range tags {
+		values[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return encode(values)
 }

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
+
+	"github.com/trailguard/trailguard/assets"
 )
 
 // Finding is one thing that was looked at in a guard.
@@ -16,16 +19,21 @@ type Finding struct {
 	What string
 	// Problems say what is wrong; none if it is as it should be.
 	Problems []string
+	// Warning says what will be wrong; empty if nothing will.
+	Warning string
 }
 
 // Inspect looks whether a guard is whole: the trail as declared, the rules of Config with their remediations and without
-// exceptions, the recorder, the rules of EventBridge. It changes nothing.
-func Inspect(ctx context.Context, clients Clients, guard Guard) ([]Finding, error) {
+// exceptions, the recorder, the rules of EventBridge, the runbook's runtime at this time. It changes nothing.
+func Inspect(ctx context.Context, clients Clients, guard Guard, now time.Time) ([]Finding, error) {
 	state, err := ReadState(ctx, clients.CloudTrail, guard.TrailARN)
 	if err != nil {
 		return nil, err
 	}
-	findings := []Finding{{"trail " + guard.TrailName + " is as declared", guard.Declared.Unmet(state)}}
+	findings := []Finding{
+		{What: "trail " + guard.TrailName + " is as declared", Problems: guard.Declared.Unmet(state)},
+		{What: "runbook " + guard.RunbookName + " has a runtime", Warning: assets.RuntimeWarning(guard.Runbook.runtime(), now)},
+	}
 	resources, err := ReadResources(ctx, clients, guard)
 	if err != nil {
 		return nil, err
@@ -37,7 +45,10 @@ func Inspect(ctx context.Context, clients Clients, guard Guard) ([]Finding, erro
 	for _, rule := range rules {
 		finding := Finding{What: "EventBridge rule " + rule.Name + " is enabled"}
 		if !rule.Enabled {
-			finding.Problems = []string{"it is disabled or deleted"}
+			finding.Problems = append(finding.Problems, "it is disabled or deleted")
+		}
+		if rule.Starts && !strings.HasSuffix(rule.Target, ":1") {
+			finding.Problems = append(finding.Problems, "it does not start the runbook's first version, but "+rule.Target)
 		}
 		findings = append(findings, finding)
 	}
@@ -65,7 +76,7 @@ func inspectConfig(ctx context.Context, api *configservice.Client, guard Guard, 
 		if err != nil {
 			return nil, fmt.Errorf("reading Config rule %s: %w", name, err)
 		}
-		findings = append(findings, Finding{"Config rule " + name + " is armed", problems})
+		findings = append(findings, Finding{What: "Config rule " + name + " is armed", Problems: problems})
 	}
 	return findings, nil
 }

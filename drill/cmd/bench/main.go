@@ -121,7 +121,7 @@ func templates(context.Context, string) error {
 		name := filepath.Base(path)
 		rows = append(rows, row(name[:len(name)-len(".template.json")], len(minified), fmt.Sprintf("%.0f%%", 100*float64(len(minified))/hardLimit), len(template.Resources)))
 	}
-	return table("template\tbytes, minified\tof CloudFormation's limit\tresources", rows...)
+	return table("template\tbytes, as the app writes it\tof CloudFormation's limit\tresources", rows...)
 }
 
 func table(heading string, rows ...string) error {

@@ -60,7 +60,7 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 		return fmt.Errorf("asking who calls: %w", err)
 	}
 	caller := drill.Caller{Name: *who.Arn, API: clients.CloudTrail}
-	attempts, left := drill.Plan{IDs: o.scenarios, Real: true, Callers: []drill.Caller{caller}, Path: pathBoth}.Attempts(guard)
+	attempts, left := drill.Plan{IDs: o.scenarios, Real: true, Callers: []drill.Caller{caller}, Path: drill.AllPaths}.Attempts(guard)
 
 	s := p.newScreen(o.json)
 	s.write("Trail %s in account %s (%s), %s, as %s.\n", guard.TrailName, *who.Account, alias(ctx, session), guard.Region(), *who.Arn)
@@ -118,7 +118,7 @@ func (p *program) status(ctx context.Context, o statusOptions) error {
 	if err != nil {
 		return err
 	}
-	findings, err := drill.Inspect(ctx, clients, guard)
+	findings, err := drill.Inspect(ctx, clients, guard, p.clock.Now())
 	if err != nil {
 		return err
 	}
@@ -131,6 +131,9 @@ func (p *program) status(ctx context.Context, o statusOptions) error {
 		fmt.Fprintf(p.stdout, "%s %s\n", verdict, finding.What)
 		for _, problem := range finding.Problems {
 			fmt.Fprintf(p.stdout, "      %s\n", problem)
+		}
+		if finding.Warning != "" {
+			fmt.Fprintf(p.stdout, "      warning: %s\n", finding.Warning)
 		}
 	}
 	if !whole {

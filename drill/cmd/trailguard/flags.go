@@ -13,12 +13,8 @@ import (
 	"github.com/trailguard/trailguard/drill"
 )
 
-// The values of --path.
-const (
-	pathEvent  = "event"
-	pathConfig = "config"
-	pathBoth   = "both"
-)
+// paths are the values of --path.
+var paths = []string{drill.EventPath, drill.ConfigPath, drill.SchedulePath, drill.AllPaths}
 
 type drillOptions struct {
 	help, list, local, json bool
@@ -61,8 +57,8 @@ func parseDrill(args []string) (drillOptions, error) {
 		o.scenarios, wrong = parseScenarios(*scenarios)
 		problems = append(problems, wrong...)
 	}
-	if given["path"] && !slices.Contains([]string{pathEvent, pathConfig, pathBoth}, o.path) {
-		problems = append(problems, fmt.Sprintf("--path %q is not known: use event, config or both", o.path))
+	if given["path"] && !slices.Contains(paths, o.path) {
+		problems = append(problems, fmt.Sprintf("--path %q is not known: use event, config, schedule or all", o.path))
 	}
 	if given["timeout"] && o.timeout <= 0 {
 		problems = append(problems, fmt.Sprintf("--timeout %s is not a time to wait: use a positive one, such as 20m", o.timeout))
@@ -167,7 +163,7 @@ func parseScenarios(list string) (ids, problems []string) {
 	for _, id := range strings.Split(list, ",") {
 		id = strings.ToUpper(strings.TrimSpace(id))
 		if !slices.Contains(known, id) {
-			problems = append(problems, fmt.Sprintf("--scenario %q is not known: use %s to %s, with commas between", id, known[0], known[len(known)-1]))
+			problems = append(problems, fmt.Sprintf("--scenario %q is not known: trailguard drill --list names them; put commas between", id))
 			continue
 		}
 		ids = append(ids, id)

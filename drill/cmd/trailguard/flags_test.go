@@ -45,9 +45,9 @@ func TestWrongFlagsAreAllNamedAtOnce(t *testing.T) {
 			"trailguard: drill:\n" +
 				"  flag --colour is not known: see trailguard drill --help\n" +
 				"  argument \"now\" is not expected: leave it out\n" +
-				"  --scenario \"T99\" is not known: use T01 to T19, with commas between\n" +
-				"  --scenario \"T1\" is not known: use T01 to T19, with commas between\n" +
-				"  --path \"evnt\" is not known: use event, config or both\n" +
+				"  --scenario \"T99\" is not known: trailguard drill --list names them; put commas between\n" +
+				"  --scenario \"T1\" is not known: trailguard drill --list names them; put commas between\n" +
+				"  --path \"evnt\" is not known: use event, config, schedule or all\n" +
 				"  --template \"no/such.json\" cannot be read: stat no/such.json: no such file or directory\n"},
 		{[]string{"drill", "--local", "--yes", "--region", "eu-west-1", "--timeout=5m", "--organization"}, "trailguard: drill:\n" +
 			"  --region is only for --stack: leave it out\n" +
@@ -90,7 +90,7 @@ func TestTheScenariosAreListedForPeopleAndPrograms(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, got.stdout)
 		}
 	}
-	if got.code != exitRepaired || strings.Count(got.stdout, "\n") != 20 {
+	if got.code != exitRepaired || strings.Count(got.stdout, "\n") != 24 {
 		t.Errorf("exit code %d, and\n%s", got.code, got.stdout)
 	}
 	got = call(t, nil, "drill", "--list", "--json", "--scenario", "t02,T14")

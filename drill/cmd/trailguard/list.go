@@ -35,14 +35,26 @@ func (p *program) list(o drillOptions) error {
 		if s.Takes == drill.IsOrganizationTrail {
 			where += "; in an AWS account only if it is named"
 		}
+		if s.UnseenByConfig != "" {
+			where = strings.TrimPrefix(where+"; not seen by AWS Config: "+s.UnseenByConfig, "; ")
+		}
 		entries = append(entries, entry{s.ID, s.Call, where})
 	}
 	if o.json {
 		return json.NewEncoder(p.stdout).Encode(map[string]any{"scenarios": entries})
 	}
-	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	var aligned strings.Builder
+	table := tabwriter.NewWriter(&aligned, 0, 0, 2, ' ', 0)
 	for _, e := range entries {
-		fmt.Fprintln(table, strings.TrimSpace(e.ID+"\t"+e.Call+"\t"+e.Where))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", e.ID, e.Call, e.Where)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(aligned.String()) {
+		if err := p.print(strings.TrimRight(line, " \n") + "\n"); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -23,11 +22,16 @@ import (
 	localtrail "github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
 )
 
-const (
-	// Config evaluates once a day at the latest.
-	localTimeout = 25 * time.Hour
-	localPoll    = 5 * time.Minute
-)
+// Config evaluates once a day at the latest.
+const localTimeout = 25 * time.Hour
+
+// localPoll is the time between two looks at a trail that is not repaired.
+func localPoll(path string) time.Duration {
+	if path == drill.ConfigPath {
+		return time.Hour
+	}
+	return 5 * time.Minute
+}
 
 // localDrill is a drill on the local AWS.
 type localDrill struct {
@@ -65,7 +69,7 @@ func (p *program) drillLocal(ctx context.Context, o drillOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := d.firstEvaluation(ctx); err != nil {
+	if err := d.firstLook(ctx); err != nil {
 		return err
 	}
 	if err := d.stopAndRepair(ctx, paths); err != nil {
@@ -75,7 +79,7 @@ func (p *program) drillLocal(ctx context.Context, o drillOptions) (err error) {
 	callers := localCallers(d.local)
 	for _, path := range paths {
 		attempts, left := drill.Plan{IDs: o.scenarios, Callers: callers, Path: path}.Attempts(d.guard)
-		report.Left = left
+		report.Left = union(report.Left, left)
 		results, err := d.scenarios(ctx, path, attempts)
 		report.Results = append(report.Results, results...)
 		if err != nil {
@@ -83,6 +87,16 @@ func (p *program) drillLocal(ctx context.Context, o drillOptions) (err error) {
 		}
 	}
 	return p.report(o, report, d.finish(ctx))
+}
+
+// union are the lines of both lists, each once.
+func union(a, b []string) []string {
+	for _, line := range b {
+		if !slices.Contains(a, line) {
+			a = append(a, line)
+		}
+	}
+	return a
 }
 
 // deploy deploys a template, as the CDK does or as CloudFormation does, and reads the guard.
@@ -180,31 +194,31 @@ func (d *localDrill) starting() int {
 // paths are the ones to drill: by default each that the guard has, alone.
 func (d *localDrill) paths(o drillOptions) ([]string, error) {
 	var has []string
-	if d.starting() > 0 {
-		has = append(has, pathEvent)
-	}
-	if len(d.guard.ConfigRuleNames) > 0 {
-		has = append(has, pathConfig)
+	for _, path := range []string{drill.EventPath, drill.ConfigPath, drill.SchedulePath} {
+		starts := slices.ContainsFunc(d.rules, func(rule drill.EventRule) bool { return rule.Starts && rule.Path == path })
+		if starts || path == drill.ConfigPath && len(d.guard.ConfigRuleNames) > 0 {
+			has = append(has, path)
+		}
 	}
 	switch {
 	case o.path == "" && len(has) > 0:
 		return has, nil
-	case o.path == "" || o.path != pathBoth && !slices.Contains(has, o.path):
+	case o.path == "" || o.path != drill.AllPaths && !slices.Contains(has, o.path):
 		return nil, inputError{fmt.Errorf("--path %q: stack %s has no such path: use one of %q", o.path, d.guard.Stack, has)}
 	}
 	return []string{o.path}, nil
 }
 
-// firstEvaluation lets Config evaluate for the first time, which makes the trail.
-func (d *localDrill) firstEvaluation(ctx context.Context) error {
-	d.say("Config evaluates its rules for the first time: there is no trail")
-	if err := d.local.Advance(ctx, 0); err != nil {
+// firstLook lets the end of the deployment start the runbook, which makes the trail.
+func (d *localDrill) firstLook(ctx context.Context) error {
+	d.say("the end of the deployment starts the runbook: there is no trail")
+	if err := d.local.Advance(ctx, time.Minute); err != nil {
 		return err
 	}
 	if err := d.tell(ctx); err != nil {
 		return err
 	}
-	return d.verify(ctx, "after the first evaluation")
+	return d.verify(ctx, "after the deployment")
 }
 
 // stopAndRepair stops the trail through the network, as any client does, and lets each path repair it.
@@ -215,10 +229,10 @@ func (d *localDrill) stopAndRepair(ctx context.Context, paths []string) error {
 		Credentials: credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey, ""),
 	})
 	for _, path := range paths {
-		if err := arm(ctx, d.clients, d.rules, path); err != nil {
+		if err := arm(ctx, d.local, d.clients, d.rules, path); err != nil {
 			return err
 		}
-		clock := ownedClock{d.local, path}
+		clock := ownedClock{d.local}
 		if err := clock.settle(ctx); err != nil {
 			return err
 		}
@@ -234,12 +248,8 @@ func (d *localDrill) stopAndRepair(ctx context.Context, paths []string) error {
 			if state.IsLogging || clock.Now().Sub(stopped) > localTimeout {
 				break
 			}
-			d.say("the trail is not logging")
-			wait := localPoll
-			if path != pathEvent {
-				wait = time.Hour
-			}
-			if err := clock.Wait(ctx, wait); err != nil {
+			d.show("         the trail is not logging")
+			if err := clock.Wait(ctx, time.Hour); err != nil {
 				return err
 			}
 		}
@@ -253,35 +263,30 @@ func (d *localDrill) stopAndRepair(ctx context.Context, paths []string) error {
 	return nil
 }
 
-// exception is the code of a refusal.
-var exception = regexp.MustCompile(`\b[A-Za-z]+Exception\b`)
-
-// tell writes what the runbook did since it was last told: of the first execution each step.
+// tell writes what the runbook did since it was last told: what it called, and what people got.
 func (d *localDrill) tell(ctx context.Context) error {
 	executions, err := drill.ListExecutions(ctx, d.clients.SSM, d.guard.RunbookName)
 	if err != nil {
 		return err
 	}
-	for i, x := range executions[d.known:] {
+	for _, x := range executions[d.known:] {
 		if x, err = drill.ReadSteps(ctx, d.clients.SSM, x); err != nil {
 			return err
 		}
-		d.say("runbook started by %s: %s, %d steps", x.ExecutedBy, x.Status, len(x.Steps))
-		if x.Failure != "" {
-			d.write("%22s%s\n", "", x.Failure)
+		did := "changed nothing"
+		if x.Report != nil && len(x.Report.Writes) > 0 {
+			did = "called " + strings.Join(x.Report.Writes, ", ")
 		}
-		if i > 0 {
+		d.say("runbook started by %s: %s, %s", x.ExecutedBy, x.Status, did)
+		if x.Report == nil {
+			d.write("%22s%s\n", "", x.Failure)
 			continue
 		}
-		for _, step := range x.Steps {
-			ended := step.Status
-			if step.Status == "Failed" && x.Status == "Success" {
-				ended = "failed, and the runbook goes on"
-				if code := exception.FindString(step.Failure); code != "" {
-					ended = code + ", and the runbook goes on"
-				}
+		if x.Report.Message != "" {
+			d.write("%18speople are told:\n", "")
+			for line := range strings.Lines(x.Report.Message) {
+				d.write("%22s%s\n", "", strings.TrimSpace(line))
 			}
-			d.write("%22s+%-4s %-28s %s\n", "", step.Start.Sub(x.Start).Round(time.Second), step.Name, ended)
 		}
 	}
 	d.known = len(executions)
@@ -306,24 +311,24 @@ func (d *localDrill) verify(ctx context.Context, when string) error {
 
 // scenarios runs attempts with one path armed.
 func (d *localDrill) scenarios(ctx context.Context, path string, attempts []drill.Attempt) ([]drill.Result, error) {
-	if err := arm(ctx, d.clients, d.rules, path); err != nil {
+	if err := arm(ctx, d.local, d.clients, d.rules, path); err != nil {
 		return nil, err
 	}
-	clock := ownedClock{d.local, path}
+	clock := ownedClock{d.local}
 	if err := clock.settle(ctx); err != nil {
 		return nil, err
 	}
 	d.say("%d attempts with %s", len(attempts), armed(path))
 	runner := drill.Runner{
 		Guard: d.guard, Account: drill.NewAccount(d.clients, d.guard), Clock: clock, Provisioner: drill.NewProvisioner(d.clients, d.guard),
-		Observer: localObserver{d.screen}, Poll: localPoll, Timeout: localTimeout, Settle: clock.settle,
+		Observer: localObserver{d.screen}, Poll: localPoll(path), Timeout: localTimeout, Settle: clock.settle,
 	}
 	return runner.Run(ctx, attempts)
 }
 
 // finish puts the guard's rules back, and looks at the trail for the last time.
 func (d *localDrill) finish(ctx context.Context) error {
-	if err := arm(ctx, d.clients, d.rules, pathBoth); err != nil {
+	if err := arm(ctx, d.local, d.clients, d.rules, drill.AllPaths); err != nil {
 		return err
 	}
 	return d.verify(ctx, "at the end")

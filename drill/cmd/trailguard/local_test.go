@@ -29,6 +29,7 @@ type jsonReport struct {
 		Calls                  *int
 		Seconds                *float64
 		Unmet                  []string
+		Message                *string
 	}
 }
 
@@ -41,7 +42,7 @@ func parseReport(t *testing.T, stdout string) jsonReport {
 		t.Fatalf("standard output is not one report: %v\n%s", err, stdout)
 	}
 	for _, s := range report.Scenarios {
-		if s.CallsToLogging == nil || s.Calls == nil || s.Seconds == nil || s.Unmet == nil {
+		if s.CallsToLogging == nil || s.Calls == nil || s.Seconds == nil || s.Unmet == nil || s.Message == nil {
 			t.Fatalf("a member is missing in %+v", s)
 		}
 	}
@@ -55,17 +56,17 @@ func TestTheMainJobRunsTheRealCDK(t *testing.T) {
 		t.Fatalf("exit code %d:\n%s", got.code, got.stderr)
 	}
 	report := parseReport(t, got.stdout)
-	if len(report.Simulated) == 0 || len(report.Scenarios) != 12 {
+	if len(report.Simulated) == 0 || len(report.Scenarios) != 18 {
 		t.Fatalf("the report is\n%s", got.stdout)
 	}
 	for _, s := range report.Scenarios {
-		if !s.Repaired || *s.CallsToLogging != 1 || *s.Calls > 6 || *s.Seconds <= 0 {
+		if !s.Repaired || *s.CallsToLogging != 1 || *s.Calls != 1 || *s.Seconds <= 0 || !strings.HasPrefix(*s.Message, "REPAIRED: CloudTrail trail trailguard\n") {
 			t.Errorf("not as promised: %+v", s)
 		}
 	}
 	for _, want := range []string{
-		"cdk synth", "cdk deploy TrailGuard", "stack TrailGuard is deployed", "CreateTrail                  Success", "the root user stops the trail",
-		"the trail is not logging", "trail trailguard is logging, and 13 settings are as declared",
+		"cdk synth", "cdk deploy TrailGuard", "stack TrailGuard is deployed", "called create_trail, start_logging, put_insight_selectors", "the root user stops the trail",
+		"people are told:", "IsLogging: found false, declared true", "trail trailguard is logging, and 12 settings are as declared",
 	} {
 		if !strings.Contains(got.stderr, want) {
 			t.Errorf("%q is not in the timeline:\n%s", want, got.stderr)
@@ -79,7 +80,7 @@ func TestTheLocalDrillRepairsATemplateOnEachPathAlone(t *testing.T) {
 		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.stderr, got.stdout)
 	}
 	for _, want := range []string{
-		"SIMULATED: CloudTrail, ", "they claim nothing about AWS's latency", "60 of 60 repaired",
+		"SIMULATED: CloudTrail, ", "they claim nothing about AWS's latency", "90 of 90 repaired",
 		"Not run: T11 cloudtrail UpdateTrail SnsTopicName=\"\": not applicable: the trail has no SNS topic\n",
 	} {
 		if !strings.Contains(got.stdout, want) {
@@ -92,7 +93,7 @@ func TestTheLocalDrillRepairsATemplateOnEachPathAlone(t *testing.T) {
 			refused = append(refused, strings.Fields(line)[len(strings.Fields(line))-5])
 		}
 	}
-	if !slices.Equal(refused, []string{"refused", "refused"}) {
+	if !slices.Equal(refused, []string{"refused", "refused", "refused"}) {
 		t.Errorf("T15 is %q in\n%s", refused, got.stdout)
 	}
 }
@@ -108,11 +109,17 @@ func TestAPathThatTheStackLacksIsNamed(t *testing.T) {
 	}
 }
 
-// TestWithoutRemediationTheMainJobFails is its negative control: Config notices, and nobody repairs.
-func TestWithoutRemediationTheMainJobFails(t *testing.T) {
-	template := change(t, golden, func(resource map[string]any) bool { return resource["Type"] != "AWS::Config::RemediationConfiguration" })
+// TestWithoutTheScheduleTheMainJobFails is its negative control: nothing starts the runbook at the end of the deployment.
+func TestWithoutTheScheduleTheMainJobFails(t *testing.T) {
+	template := change(t, golden, func(resource map[string]any) bool {
+		if resource["Type"] == "AWS::SQS::QueuePolicy" {
+			return false // it names each rule
+		}
+		properties, _ := resource["Properties"].(map[string]any)
+		return properties["ScheduleExpression"] == nil && resource["Type"] != "AWS::Config::RemediationConfiguration"
+	})
 	got := call(t, nil, "drill", "--local", "--template", template)
-	want := "trailguard: not everything was repaired: after the first evaluation trail trailguard is not as declared: there is no trail\n"
+	want := "trailguard: not everything was repaired: after the deployment trail trailguard is not as declared: there is no trail\n"
 	if got.code != exitUnrepaired || got.stderr != want {
 		t.Errorf("exit code %d, stderr %q, want %q", got.code, got.stderr, want)
 	}

@@ -21,33 +21,21 @@ var simulated = []string{
 }
 
 // ownedClock is the clock of the local AWS. Waiting on it is how the simulation goes on.
-type ownedClock struct {
-	local *localaws.AWS
-	path  string
-}
+type ownedClock struct{ local *localaws.AWS }
 
 func (c ownedClock) Now() time.Time { return c.local.Clock.Now() }
 
-// Wait lets events arrive and automations run; where nothing does, d passes, and Config evaluates if it is armed.
+// Wait lets events arrive and automations run; where nothing does, d passes, and what is due happens.
 func (c ownedClock) Wait(ctx context.Context, d time.Duration) error {
 	before := c.Now()
 	if err := c.local.RunToQuiescence(ctx); err != nil || c.Now() != before {
 		return err
 	}
-	if c.path == pathEvent {
-		c.local.Clock.Advance(d)
-		return c.local.RunToQuiescence(ctx)
-	}
 	return c.local.Advance(ctx, d)
 }
 
 // settle lets what an attempt began come to rest, and Config see that the trail is back.
-func (c ownedClock) settle(ctx context.Context) error {
-	if c.path == pathEvent {
-		return c.local.RunToQuiescence(ctx)
-	}
-	return c.local.Advance(ctx, time.Minute)
-}
+func (c ownedClock) settle(ctx context.Context) error { return c.local.Advance(ctx, time.Minute) }
 
 // localCallers are the callers of the local drill: none of them is known to the guard.
 func localCallers(local *localaws.AWS) []drill.Caller {
@@ -69,18 +57,19 @@ func localCallers(local *localaws.AWS) []drill.Caller {
 
 var rootUser = api.Principal{Type: api.Root, ARN: "arn:" + api.Partition + ":iam::" + api.Account + ":root"}
 
-// arm leaves a path of the guard armed: it switches the rules of EventBridge that start the runbook on or off. Config is
-// armed by letting its clock go on.
-func arm(ctx context.Context, clients drill.Clients, rules []drill.EventRule, path string) error {
+// arm leaves a path of the guard armed: it switches the rules of EventBridge that start the runbook on or off, and holds AWS
+// Config.
+func arm(ctx context.Context, local *localaws.AWS, clients drill.Clients, rules []drill.EventRule, path string) error {
+	local.HoldConfig(path != drill.ConfigPath && path != drill.AllPaths)
 	for _, rule := range rules {
 		if !rule.Starts {
 			continue
 		}
 		var err error
-		if path == pathConfig {
-			_, err = clients.Events.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &rule.Name})
-		} else {
+		if path == rule.Path || path == drill.AllPaths {
 			_, err = clients.Events.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: &rule.Name})
+		} else {
+			_, err = clients.Events.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &rule.Name})
 		}
 		if err != nil {
 			return fmt.Errorf("arming the %s path: rule %s: %w", path, rule.Name, err)
@@ -92,8 +81,9 @@ func arm(ctx context.Context, clients drill.Clients, rules []drill.EventRule, pa
 // armed says in words what a path leaves armed.
 func armed(path string) string {
 	return map[string]string{
-		pathEvent:  "the rules of EventBridge armed and Config's clock standing still",
-		pathConfig: "Config armed and the rules of EventBridge switched off",
-		pathBoth:   "Config and the rules of EventBridge armed",
+		drill.EventPath:    "events alone: no schedule, and AWS Config held",
+		drill.ConfigPath:   "AWS Config alone: the rules of EventBridge switched off",
+		drill.SchedulePath: "the schedule alone: no events, and AWS Config held",
+		drill.AllPaths:     "events, the schedule and AWS Config",
 	}[path]
 }

@@ -34,7 +34,7 @@ drill:
   --json            print the report as JSON on standard output, and the rest on standard error
 drill --local:
   --template FILE   a template to deploy instead of the one that the repository's CDK app makes
-  --path PATH       the part of the guard that is armed: event, config or both. Default: event alone, then config alone
+  --path PATH       the part of the guard that is armed: event, config, schedule or all. Default: each alone, in this order
 drill --stack and status:
   --region REGION   the trail's home Region. Default: that of the environment
 drill --stack:

@@ -24,6 +24,8 @@ type Directory interface {
 	Key(ctx context.Context, id string) (Key, error)
 	// TopicPolicy returns the document, empty where the topic has none.
 	TopicPolicy(ctx context.Context, arn string) (string, error)
+	// TopicKey returns the id, ARN or alias of the key that encrypts the topic, empty where none does.
+	TopicKey(ctx context.Context, arn string) (string, error)
 	// QueuePolicy returns the document, empty where the queue has none.
 	QueuePolicy(ctx context.Context, arn string) (string, error)
 }
@@ -91,6 +93,9 @@ func (g *Gateway) authorizeCall(ctx context.Context, call api.Call, keys map[str
 		}
 		if decision.Allowed {
 			continue
+		}
+		if q.code != "" {
+			return api.Errorf(q.code, "%s", decision.Reason)
 		}
 		if p == awsQuery || p == restS3 {
 			return &api.Error{Code: "AccessDenied", Message: decision.Reason, Status: http.StatusForbidden}

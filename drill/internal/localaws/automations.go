@@ -5,10 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 	"github.com/trailguard/trailguard/drill/internal/localaws/authorize"
@@ -18,30 +24,106 @@ import (
 // automationService is the principal that assumes the roles of runbooks.
 const automationService = "ssm.amazonaws.com"
 
-// automations is the part of Systems Manager that runs documents: StartAutomationExecution, GetAutomationExecution and
-// DescribeAutomationExecutions. Executions do nothing until they are stepped. That 100 of them may run at once is not
-// modelled.
+// maxRunning is how many executions run at once, without adaptive concurrency.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/adaptive-concurrency.html
+const maxRunning = 100
+
+// automations is the part of Systems Manager that runs documents: StartAutomationExecution, StopAutomationExecution,
+// GetAutomationExecution and DescribeAutomationExecutions. Executions do nothing until they are stepped.
 type automations struct {
 	gateway *Gateway
 	clock   *api.Clock
-	// document returns the content of a document's version; an *api.Error where there is none.
-	document  func(ctx context.Context, name, version string) (string, error)
-	unmatched automation.UnmatchedSelector
+	worker  *automation.Worker
+	// definition returns a document's version; an *api.Error where there is none.
+	definition func(ctx context.Context, name, version string) (definition, error)
 	// changed is told of each change of an execution's status. It must not step executions.
 	changed func(*automation.Execution)
 
-	mu      sync.Mutex
-	parsed  map[string]*automation.Document // by content
-	engines map[api.Principal]*automation.Engine
-	all     []*automation.Execution
-	running []*automation.Execution
-	shown   map[string]map[string]any // what GetAutomationExecution answers, by id
+	mu       sync.Mutex
+	parsed   map[string]*automation.Document // by content
+	engines  map[api.Principal]*automation.Engine
+	all      []*automation.Execution
+	running  []*automation.Execution        // at most maxRunning, without those that are being stepped
+	stepping map[*automation.Execution]bool // run, too
+	queued   []*automation.Execution        // wait until one of those that run has ended
+	shown    map[string]map[string]any      // what GetAutomationExecution answers, by id
 }
 
-func newAutomations(gateway *Gateway, clock *api.Clock) *automations {
+func newAutomations(gateway *Gateway, clock *api.Clock, worker *automation.Worker) *automations {
 	return &automations{
-		gateway: gateway, clock: clock, changed: func(*automation.Execution) {},
-		parsed: map[string]*automation.Document{}, engines: map[api.Principal]*automation.Engine{}, shown: map[string]map[string]any{},
+		gateway: gateway, clock: clock, worker: worker, changed: func(*automation.Execution) {},
+		parsed: map[string]*automation.Document{}, engines: map[api.Principal]*automation.Engine{},
+		stepping: map[*automation.Execution]bool{}, shown: map[string]map[string]any{},
+	}
+}
+
+// definition is one version of a document.
+type definition struct{ content, version string }
+
+// definition reads a version of a document: a number, $DEFAULT or $LATEST.
+func (b *backend) definition(ctx context.Context, name, version string) (definition, error) {
+	input := &ssm.GetDocumentInput{Name: &name}
+	// moto takes no version for the default one, and knows no other name for it.
+	if version != "$DEFAULT" {
+		input.DocumentVersion = &version
+	}
+	got, err := b.ssm.GetDocument(ctx, input)
+	if err != nil {
+		return definition{}, refused(err)
+	}
+	return definition{content: aws.ToString(got.Content), version: aws.ToString(got.DocumentVersion)}, nil
+}
+
+// documentName is the name of a document that is given by its name or its ARN.
+func documentName(nameOrARN string) string {
+	return nameOrARN[strings.LastIndexByte(nameOrARN, '/')+1:]
+}
+
+// checkDocument refuses an Automation document that could not run. The type of a new version is that of the document.
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateDocument.html
+func (b *backend) checkDocument(ctx context.Context, call api.Call) error {
+	kind := text(call.Input, "DocumentType")
+	if call.Operation == "UpdateDocument" {
+		name := text(call.Input, "Name")
+		got, err := b.ssm.GetDocument(ctx, &ssm.GetDocumentInput{Name: &name})
+		if isRefusal(refused(err)) {
+			return nil // there is no such document: moto says so itself
+		}
+		if err != nil {
+			return fmt.Errorf("reading document %s: %w", name, err)
+		}
+		kind = string(got.DocumentType)
+	}
+	if kind != string(ssmtypes.DocumentTypeAutomation) {
+		return nil
+	}
+	content, format := text(call.Input, "Content"), cmp.Or(text(call.Input, "DocumentFormat"), "JSON")
+	if format == "JSON" && !json.Valid([]byte(content)) {
+		return api.Errorf("InvalidDocumentContent", "the content is no JSON, and the DocumentFormat is JSON")
+	}
+	if format != "JSON" && format != "YAML" {
+		return api.Errorf("InvalidDocumentContent", "the DocumentFormat of an Automation document must be JSON or YAML, got %s", format)
+	}
+	if _, err := automation.Parse([]byte(content)); err != nil {
+		return api.Errorf("InvalidDocumentContent", "%v", err)
+	}
+	return nil
+}
+
+// newEngine returns an engine whose scripts call through a gateway with an access key.
+func newEngine(gateway *Gateway, clock *api.Clock, worker *automation.Worker, accessKeyID string) *automation.Engine {
+	return &automation.Engine{
+		Worker: worker, AccessKeyID: accessKeyID, Clock: clock, OnFailure: gateway.fail,
+		Send: func(r *http.Request) (automation.Answer, error) {
+			answer, record, err := gateway.send(r)
+			if err != nil {
+				return automation.Answer{}, err
+			}
+			return automation.Answer{
+				Status: answer.status, Header: answer.header, Body: answer.body, Call: record.Call, ErrorCode: record.ErrorCode,
+			}, nil
+		},
 	}
 }
 
@@ -56,6 +138,8 @@ func (a *automations) Handle(ctx context.Context, call api.Call) (any, error) {
 	switch call.Operation {
 	case "StartAutomationExecution":
 		return a.start(ctx, call)
+	case "StopAutomationExecution":
+		return a.stop(ctx, call)
 	case "GetAutomationExecution":
 		return a.get(call)
 	case "DescribeAutomationExecutions":
@@ -98,20 +182,19 @@ func (a *automations) start(ctx context.Context, call api.Call) (any, error) {
 	if in.DocumentVersion == "" {
 		in.DocumentVersion = "$DEFAULT"
 	}
-	content, err := a.document(ctx, in.DocumentName, in.DocumentVersion)
+	name := documentName(in.DocumentName)
+	found, err := a.definition(ctx, name, in.DocumentVersion)
 	if isRefusal(err) {
-		return nil, api.Errorf("AutomationDefinitionNotFoundException", "document %s of version %s: %v", in.DocumentName, in.DocumentVersion, err)
+		return nil, api.Errorf("AutomationDefinitionNotFoundException", "document %s of version %s: %v", name, in.DocumentVersion, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading document %s: %w", in.DocumentName, err)
+		return nil, fmt.Errorf("reading document %s: %w", name, err)
 	}
-	document, err := a.parse(content)
+	document, err := a.parse(found.content)
 	if err != nil {
-		return nil, fmt.Errorf("reading document %s: %w", in.DocumentName, err)
+		return nil, api.Errorf("InvalidAutomationExecutionParametersException", "document %s of version %s is no runbook: %v", name, found.version, err)
 	}
-	options := automation.Options{
-		DocumentName: in.DocumentName, DocumentVersion: in.DocumentVersion, ExecutedBy: authorize.SessionARN(call.Principal),
-	}
+	options := automation.Options{DocumentName: name, DocumentVersion: found.version, ExecutedBy: authorize.SessionARN(call.Principal)}
 	// The role is known once the parameters are filled in.
 	draft, err := (&automation.Engine{Clock: a.clock}).Start(document, in.Parameters, options)
 	if err != nil {
@@ -130,9 +213,68 @@ func (a *automations) start(ctx context.Context, call api.Call) (any, error) {
 	defer a.mu.Unlock()
 	x.ID = id
 	a.all = append(a.all, x)
-	a.running = append(a.running, x)
+	a.queued = append(a.queued, x)
+	a.admit()
 	a.shown[x.ID] = show(x)
 	return map[string]any{"AutomationExecutionId": x.ID}, nil
+}
+
+// admit lets queued executions run, as many as may. The caller holds mu.
+func (a *automations) admit() {
+	n := min(len(a.queued), maxRunning-len(a.running)-len(a.stepping))
+	a.running = append(a.running, a.queued[:n]...)
+	a.queued = a.queued[n:]
+}
+
+// stop cancels an execution. What the script asks for now is still answered. That Complete lets the current step end is
+// not modelled.
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StopAutomationExecution.html
+func (a *automations) stop(ctx context.Context, call api.Call) (any, error) {
+	var in struct{ AutomationExecutionId, Type string }
+	if err := decodeInput(call, &in); err != nil {
+		return nil, err
+	}
+	if in.Type != "" && in.Type != "Cancel" && in.Type != "Complete" {
+		return nil, api.Errorf("ValidationException", "type %q must be Cancel or Complete", in.Type)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	is := func(x *automation.Execution) bool { return x.ID == in.AutomationExecutionId }
+	i := slices.IndexFunc(a.all, is)
+	if i < 0 {
+		return nil, api.Errorf("AutomationExecutionNotFoundException", "there is no automation execution %s", in.AutomationExecutionId)
+	}
+	x := a.all[i]
+	runs := slices.ContainsFunc(a.running, is) || slices.ContainsFunc(a.queued, is)
+	if !runs && !a.stepping[x] {
+		return nil, api.Errorf("InvalidAutomationStatusUpdateException", "automation execution %s has ended", x.ID)
+	}
+	x.Cancel()
+	if !runs {
+		// Whoever steps it finds that it is cancelled: it may be a script of its own that calls.
+		shown := maps.Clone(a.shown[x.ID])
+		shown["AutomationExecutionStatus"] = string(automation.Cancelled)
+		a.shown[x.ID] = shown
+		return nil, nil
+	}
+	a.running, a.queued = slices.DeleteFunc(a.running, is), slices.DeleteFunc(a.queued, is)
+	a.advance(ctx, x)
+	return nil, nil
+}
+
+// advance makes a step of an execution that neither runs nor is queued, and lets it go on to run unless it has ended. The
+// caller holds mu, which is not held during the step.
+func (a *automations) advance(ctx context.Context, x *automation.Execution) {
+	a.stepping[x] = true
+	a.mu.Unlock()
+	done := x.Step(ctx)
+	a.mu.Lock()
+	delete(a.stepping, x)
+	a.shown[x.ID] = show(x)
+	if !done {
+		a.running = append(a.running, x)
+	}
+	a.admit()
 }
 
 // actor is the principal whose permissions an execution has: the role that the document names, or else the caller.
@@ -165,12 +307,8 @@ func (a *automations) engine(actor api.Principal) *automation.Engine {
 	defer a.mu.Unlock()
 	engine, ok := a.engines[actor]
 	if !ok {
-		engine = &automation.Engine{
-			Config:            a.gateway.config(a.gateway.ServiceCredentials(actor, automationService, nil)),
-			Clock:             a.clock,
-			UnmatchedSelector: a.unmatched,
-			OnStatus:          func(x *automation.Execution) { a.changed(x) },
-		}
+		engine = newEngine(a.gateway, a.clock, a.worker, a.gateway.ServiceCredentials(actor, automationService, nil).AccessKeyID)
+		engine.OnStatus = func(x *automation.Execution) { a.changed(x) }
 		a.engines[actor] = engine
 	}
 	return engine
@@ -193,26 +331,17 @@ func (a *automations) parse(content string) (*automation.Document, error) {
 	return document, nil
 }
 
-// step makes one attempt of one execution of those that run.
+// step makes a step of one of the executions that run, and reports whether there was one.
 func (a *automations) step(ctx context.Context, choose func(n int) int) (running bool) {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	if len(a.running) == 0 {
-		a.mu.Unlock()
 		return false
 	}
-	i := choose(len(a.running))
+	i := automation.Next(a.running, choose)
 	x := a.running[i]
-	a.running = slices.Delete(slices.Clone(a.running), i, i+1)
-	a.mu.Unlock()
-
-	done := x.Step(ctx)
-
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.shown[x.ID] = show(x)
-	if !done {
-		a.running = append(a.running, x)
-	}
+	a.running = slices.Delete(a.running, i, i+1)
+	a.advance(ctx, x)
 	return true
 }
 
@@ -297,22 +426,49 @@ func show(x *automation.Execution) map[string]any {
 		if record.FailureMessage != "" {
 			step["FailureMessage"] = record.FailureMessage
 		}
+		if len(record.Outputs) > 0 {
+			step["Outputs"] = spell(record.Outputs)
+		}
 		steps = append(steps, step)
 	}
-	outputs := map[string][]string{}
-	for name, value := range x.Outputs {
-		outputs[name] = []string{fmt.Sprint(value)}
+	parameters := x.Parameters
+	if parameters == nil {
+		parameters = map[string][]string{}
 	}
 	shown := map[string]any{
 		"AutomationExecutionId": x.ID, "AutomationExecutionStatus": string(x.Status), "DocumentName": x.DocumentName,
 		"DocumentVersion": x.DocumentVersion, "ExecutedBy": x.ExecutedBy, "ExecutionStartTime": seconds(x.StartTime),
-		"StepExecutions": steps, "Outputs": outputs, "Mode": "Auto",
+		"StepExecutions": steps, "Outputs": spell(x.Outputs), "Parameters": parameters, "Mode": "Auto",
 	}
 	put(shown, "ExecutionEndTime", x.EndTime)
 	if x.FailureMessage != "" {
 		shown["FailureMessage"] = x.FailureMessage
 	}
 	return shown
+}
+
+// spell writes outputs as lists of strings: a string as it is, any other value as JSON.
+func spell(outputs map[string]any) map[string][]string {
+	spelled := map[string][]string{}
+	for name, value := range outputs {
+		items, isList := value.([]any)
+		if !isList {
+			items = []any{value}
+		}
+		spelled[name] = []string{}
+		for _, item := range items {
+			word, isText := item.(string)
+			if !isText {
+				encoded, err := json.Marshal(item)
+				if err != nil {
+					encoded = []byte(err.Error())
+				}
+				word = string(encoded)
+			}
+			spelled[name] = append(spelled[name], word)
+		}
+	}
+	return spelled
 }
 
 // seconds is a time as the JSON protocols write it.
@@ -324,21 +480,23 @@ func put(fields map[string]any, name string, t time.Time) {
 	}
 }
 
-// statusEvent is what EventBridge is told of an execution's status.
+// statusEvent is what EventBridge is told of an execution's status. Time is taken to be the milliseconds since the start.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/monitoring-systems-manager-event-examples.html
 func statusEvent(x *automation.Execution, now time.Time, id string) map[string]any {
+	const form = "Jan 2, 2006 3:04:05 PM"
+	arn := fmt.Sprintf("arn:%s:ssm:%s:%s:", api.Partition, api.Region, api.Account)
 	detail := map[string]any{
-		"ExecutionId": x.ID, "Definition": x.DocumentName, "DefinitionVersion": cmp.Or(strings.TrimPrefix(x.DocumentVersion, "$DEFAULT"), "1"),
-		"Status": string(x.Status), "StartTime": x.StartTime.UTC().Format(time.UnixDate), "Time": now.UTC().Format(time.UnixDate),
+		"ExecutionId": x.ID, "Definition": x.DocumentName, "DefinitionVersion": json.Number(x.DocumentVersion),
+		"Status": string(x.Status), "StartTime": x.StartTime.UTC().Format(form), "Time": float64(now.Sub(x.StartTime).Milliseconds()),
 		"ExecutedBy": x.ExecutedBy,
 	}
 	if !x.EndTime.IsZero() {
-		detail["EndTime"] = x.EndTime.UTC().Format(time.UnixDate)
+		detail["EndTime"] = x.EndTime.UTC().Format(form)
 	}
 	return map[string]any{
 		"version": "0", "id": id, "detail-type": "EC2 Automation Execution Status-change Notification", "source": "aws.ssm",
 		"account": api.Account, "time": now.UTC().Format(time.RFC3339), "region": api.Region,
-		"resources": []any{fmt.Sprintf("arn:%s:ssm:%s:%s:automation-execution/%s", api.Partition, api.Region, api.Account, x.ID)},
+		"resources": []any{arn + "automation-execution/" + x.ID, arn + "automation-definition/" + x.DocumentName + ":" + x.DocumentVersion},
 		"detail":    detail,
 	}
 }

@@ -173,6 +173,14 @@ func (b *backend) TopicPolicy(ctx context.Context, arn string) (string, error) {
 	return got.Attributes["Policy"], nil
 }
 
+func (b *backend) TopicKey(ctx context.Context, arn string) (string, error) {
+	got, err := b.sns.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &arn})
+	if err != nil {
+		return "", refused(err)
+	}
+	return got.Attributes["KmsMasterKeyId"], nil
+}
+
 func (b *backend) QueuePolicy(ctx context.Context, arn string) (string, error) {
 	name := arn[strings.LastIndexByte(arn, ':')+1:]
 	queue, err := b.sqs.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})

@@ -40,6 +40,11 @@ type GatewayOptions struct {
 	//
 	// Default: - a call that no handler answers is an error.
 	Backend string
+	// Checks refuse what the service behind them does not, by action (events:PutRule). They are asked once a call is
+	// authorized; an *api.Error refuses it.
+	//
+	// Default: - the services check the calls.
+	Checks map[string]func(context.Context, api.Call) error
 	// Directory finds the policies that authorize needs. Required.
 	Directory Directory
 	// Logs tells whether at this moment a trail logs a call. It is asked before and after each call that changes
@@ -223,22 +228,31 @@ func (g *Gateway) Reset() {
 
 // Do answers a request in process, without a connection: a Gateway is an HTTP client of the SDK.
 func (g *Gateway) Do(r *http.Request) (*http.Response, error) {
-	var body []byte
-	if r.Body != nil {
-		var err error
-		if body, err = io.ReadAll(r.Body); err != nil {
-			return nil, fmt.Errorf("reading a request: %w", err)
-		}
-		r.Body.Close()
-	}
-	answer := g.handle(r, body)
-	if r.Method == http.MethodHead {
-		answer.body = nil
+	answer, _, err := g.send(r)
+	if err != nil {
+		return nil, err
 	}
 	return &http.Response{
 		Status: http.StatusText(answer.status), StatusCode: answer.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: answer.header, Body: io.NopCloser(bytes.NewReader(answer.body)), ContentLength: int64(len(answer.body)), Request: r,
 	}, nil
+}
+
+// send answers a request in process, and says what call it was.
+func (g *Gateway) send(r *http.Request) (*response, CallRecord, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, CallRecord{}, fmt.Errorf("reading a request: %w", err)
+		}
+		r.Body.Close()
+	}
+	answer, record := g.handle(r, body)
+	if r.Method == http.MethodHead {
+		answer.body = nil
+	}
+	return answer, record, nil
 }
 
 // ServeHTTP answers clients of other processes.
@@ -248,7 +262,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("reading a request: %v", err), http.StatusBadRequest)
 		return
 	}
-	answer := g.handle(r, body)
+	answer, _ := g.handle(r, body)
 	for name, values := range answer.header {
 		w.Header()[name] = values
 	}
@@ -259,31 +273,38 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// handle takes a request from its arrival to its answer.
-func (g *Gateway) handle(r *http.Request, body []byte) *response {
+// handle takes a request from its arrival to its answer. The record of a request that is no call of anyone is not kept.
+func (g *Gateway) handle(r *http.Request, body []byte) (*response, CallRecord) {
 	requestID := fmt.Sprintf("00000000-0000-4000-8000-%012x", g.sequence.Add(1))
 	where, err := parseScope(r)
 	if err != nil {
-		return g.refuse(awsJSON, api.Call{}, err, requestID)
+		return g.turnAway(awsJSON, api.Call{}, err, requestID)
 	}
 	operation, input, p, err := parseCall(r, body, where.service)
 	call := api.Call{Service: where.service, Operation: operation, Region: where.region, Input: input}
 	if err != nil {
-		return g.refuse(p, call, err, requestID)
+		return g.turnAway(p, call, err, requestID)
 	}
 	g.mu.Lock()
 	from, known := g.callers[where.accessKey]
 	g.mu.Unlock()
 	if !known {
-		return g.refuse(p, call, unknownKey(p), requestID)
+		return g.turnAway(p, call, unknownKey(p), requestID)
 	}
 	call.Principal = from.principal
 	logged := g.logs(call)
 	answer := g.perform(r, body, call, from.keys, p, requestID)
 	refused := parseRefusal(answer)
-	g.record(call, refused)
+	record := g.newRecord(call, refused)
+	g.keep(record)
 	g.tell(r, call, from, where.accessKey, answer, refused, p, requestID, logged)
-	return answer
+	return answer, record
+}
+
+// turnAway answers a request that is no call of anyone.
+func (g *Gateway) turnAway(p protocol, call api.Call, err error, requestID string) (*response, CallRecord) {
+	answer := g.refuse(p, call, err, requestID)
+	return answer, g.newRecord(call, parseRefusal(answer))
 }
 
 func unknownKey(p protocol) error {
@@ -311,6 +332,11 @@ func (g *Gateway) perform(
 	}
 	if err := g.authorizeCall(r.Context(), call, keys, p); err != nil {
 		return g.refuse(p, call, err, requestID)
+	}
+	if check := g.options.Checks[call.Action()]; check != nil {
+		if err := check(r.Context(), call); err != nil {
+			return g.refuse(p, call, err, requestID)
+		}
 	}
 	answer, err := g.dispatch(r, body, call, p, requestID)
 	g.invalidate(call)
@@ -410,11 +436,15 @@ func (g *Gateway) fail(err error) {
 	g.failures = append(g.failures, err)
 }
 
-func (g *Gateway) record(call api.Call, refused *api.Error) {
+func (g *Gateway) newRecord(call api.Call, refused *api.Error) CallRecord {
 	record := CallRecord{Call: call, Time: g.options.Clock.Now(), Mutating: isMutating(call)}
 	if refused != nil {
 		record.ErrorCode = refused.Code
 	}
+	return record
+}
+
+func (g *Gateway) keep(record CallRecord) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.records) >= maxRecords {

@@ -49,6 +49,7 @@ var (
 type fakeDirectory struct {
 	roles                  map[string]Role
 	buckets, topics, queue map[string]string
+	topicKeys              map[string]string
 	keys                   map[string]Key
 	asked                  int
 }
@@ -71,6 +72,9 @@ func (d *fakeDirectory) BucketPolicy(_ context.Context, name string) (string, er
 func (d *fakeDirectory) Key(_ context.Context, id string) (Key, error) { return look(d, d.keys, id) }
 func (d *fakeDirectory) TopicPolicy(_ context.Context, arn string) (string, error) {
 	return look(d, d.topics, arn)
+}
+func (d *fakeDirectory) TopicKey(_ context.Context, arn string) (string, error) {
+	return look(d, d.topicKeys, arn)
 }
 func (d *fakeDirectory) QueuePolicy(_ context.Context, arn string) (string, error) {
 	return look(d, d.queue, arn)

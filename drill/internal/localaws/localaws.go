@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -46,7 +47,7 @@ const remediationPolicy = `{"Version":"2012-10-17","Statement":[
 // Options are the settings of a local AWS. The readings are of what AWS's documentation leaves open: a guard must work
 // under each.
 type Options struct {
-	// Python is an interpreter that has moto. Required.
+	// Python is an interpreter that has moto and boto3. Required.
 	Python string
 	// NodeModules is the folder of Node modules that holds cfn-guard.
 	//
@@ -56,7 +57,11 @@ type Options struct {
 	//
 	// Default: - the first of January 2030.
 	Start time.Time
-	// Rand chooses which of the running executions makes its next attempt.
+	// ScriptLimit is how long a script of a runbook may compute between two calls, on a real clock.
+	//
+	// Default: - see automation.WorkerOptions.
+	ScriptLimit time.Duration
+	// Rand chooses which of the running executions makes its next step.
 	//
 	// Default: - they take turns.
 	Rand *rand.Rand
@@ -79,7 +84,6 @@ type Options struct {
 	UnsetFields               configservice.UnsetFields     // see configservice.Options
 	TrailResourceID           configservice.TrailResourceID // see configservice.Options
 	AttemptCount              configservice.AttemptCount    // see configservice.Options
-	UnmatchedSelector         automation.UnmatchedSelector  // see automation.Engine
 	Events                    events.Options                // see events.Bus
 }
 
@@ -92,9 +96,12 @@ type AWS struct {
 	listener net.Listener
 	server   *http.Server
 	moto     *moto.Server
+	worker   *automation.Worker
 	backend  *backend
 	logs     *cloudwatchlogs.Client
 	guard    func(context.Context, string, []byte) (configservice.Verdict, error)
+
+	configHeld atomic.Bool // see HoldConfig
 
 	mu       sync.Mutex
 	services *services
@@ -106,6 +113,7 @@ type services struct {
 	config      *configservice.Service
 	rules       *events.ClientRules
 	bus         *events.Bus
+	stacks      *stacks
 	automations *automations
 }
 
@@ -131,11 +139,12 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	if a.moto, err = moto.Start(ctx, moto.Options{Python: options.Python, GatewayURL: a.URL()}); err != nil {
 		return nil, err
 	}
+	a.worker = automation.NewWorker(automation.WorkerOptions{Python: options.Python, ComputeLimit: options.ScriptLimit})
 	direct := backendConfig(a.moto.URL())
 	a.backend, a.logs = newBackend(direct), cloudwatchlogs.NewFromConfig(direct)
 	a.Gateway = NewGateway(GatewayOptions{
 		Clock: a.Clock, Backend: a.moto.URL(), Directory: a.backend, Handlers: a.handlers(), Logs: a.logsCall,
-		Changed: a.changed, Sink: a.publish, DropDeletionOfLastTrail: options.DropDeletionOfLastTrail,
+		Checks: a.checks(), Changed: a.changed, Sink: a.publish, DropDeletionOfLastTrail: options.DropDeletionOfLastTrail,
 	})
 	a.Administrate(Administrator)
 	a.Gateway.Grant(remediationRole.ARN, authorize.MustParse(authorize.Identity, remediationPolicy))
@@ -148,7 +157,8 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 
 // newServices makes the services anew, without state.
 func (a *AWS) newServices() *services {
-	s := &services{rules: events.NewClientRules(eventbridge.NewFromConfig(backendConfig(a.moto.URL())))}
+	direct := backendConfig(a.moto.URL())
+	s := &services{rules: events.NewClientRules(eventbridge.NewFromConfig(direct)), stacks: newStacks(direct)}
 	s.bus = events.NewBus(s.rules, &targets{gateway: a.Gateway, configs: map[string]aws.Config{}}, a.Clock, a.options.Events)
 	s.trails = cloudtrail.New(cloudtrail.Options{
 		Clock: a.Clock, Organization: a.options.Organization, RateLimited: a.options.RateLimited,
@@ -162,21 +172,22 @@ func (a *AWS) newServices() *services {
 		Clock: a.Clock, Trails: s.trails.Trails, Guard: a.guard, Emit: s.bus.Publish,
 		DocumentExists: a.backend.documentExists, BucketExists: a.backend.bucketExists,
 		Unset: a.options.UnsetFields, ResourceID: a.options.TrailResourceID, Attempts: a.options.AttemptCount,
-		StartAutomation: func(ctx context.Context, document string, parameters map[string][]string) (string, error) {
-			started, err := remediator.StartAutomationExecution(ctx, &ssm.StartAutomationExecutionInput{
-				DocumentName: &document, Parameters: parameters,
-			})
+		StartAutomation: func(ctx context.Context, document, version string, parameters map[string][]string) (string, error) {
+			input := &ssm.StartAutomationExecutionInput{DocumentName: &document, Parameters: parameters}
+			if version != "" {
+				input.DocumentVersion = &version
+			}
+			started, err := remediator.StartAutomationExecution(ctx, input)
 			if err != nil {
 				return "", refused(err)
 			}
 			return aws.ToString(started.AutomationExecutionId), nil
 		},
 	})
-	s.automations = newAutomations(a.Gateway, a.Clock)
-	s.automations.document = func(ctx context.Context, name, version string) (string, error) {
-		return cached(a.Gateway, "ssm "+name+" "+version, func() (string, error) { return a.backend.document(ctx, name, version) })
+	s.automations = newAutomations(a.Gateway, a.Clock, a.worker)
+	s.automations.definition = func(ctx context.Context, name, version string) (definition, error) {
+		return cached(a.Gateway, "ssm "+name+" "+version, func() (definition, error) { return a.backend.definition(ctx, name, version) })
 	}
-	s.automations.unmatched = a.options.UnmatchedSelector
 	s.automations.changed = func(x *automation.Execution) {
 		a.publish(statusEvent(x, a.Clock.Now(), fmt.Sprintf("00000000-0000-4000-8003-%012x", a.Gateway.sequence.Add(1))))
 		if x.Status != automation.Pending && x.Status != automation.InProgress {
@@ -219,10 +230,23 @@ func (a *AWS) publish(event map[string]any) {
 	}
 }
 
-// changed forgets the rules of EventBridge that a call may have changed.
+// scheduleOperations change whether and when the schedule of a rule fires.
+var scheduleOperations = []string{"PutRule", "DeleteRule", "EnableRule", "DisableRule"}
+
+// changed forgets the rules of EventBridge that a call may have changed, takes notice of their schedules, and tells
+// EventBridge what became of the stacks of CloudFormation.
 func (a *AWS) changed(call api.Call) {
+	s := a.current()
 	if call.Service == "events" || call.Service == "cloudformation" {
-		a.current().rules.Invalidate()
+		s.rules.Invalidate()
+	}
+	if call.Service == "events" && slices.Contains(scheduleOperations, call.Operation) {
+		if err := s.bus.NoteSchedules(context.Background()); err != nil {
+			a.Gateway.fail(fmt.Errorf("after %s: %w", call.Action(), err))
+		}
+	}
+	if call.Service == "cloudformation" && slices.Contains(stackOperations, call.Operation) {
+		a.tellStacks(call)
 	}
 }
 
@@ -299,10 +323,16 @@ func (a *AWS) Bus() *events.Bus { return a.current().bus }
 // looked at while nothing runs.
 func (a *AWS) Executions() []*automation.Execution { return a.current().automations.executions() }
 
-// maxAttempts ends a loop that feeds itself.
-const maxAttempts = 100_000
+// Engine returns an engine whose scripts call as a principal, for executions that a test steps itself. They are none of
+// Executions, and AWS knows nothing of them.
+func (a *AWS) Engine(p api.Principal) *automation.Engine {
+	return newEngine(a.Gateway, a.Clock, a.worker, a.Credentials(p).AccessKeyID)
+}
 
-// RunToQuiescence delivers events and makes the attempts of the running automations, one at a time, until no event is
+// maxSteps ends a loop that feeds itself.
+const maxSteps = 100_000
+
+// RunToQuiescence delivers events and makes the steps of the running automations, one at a time, until no event is
 // queued and no automation runs. Events that EventBridge will retry later stay with it: see Advance.
 func (a *AWS) RunToQuiescence(ctx context.Context) error {
 	s := a.current()
@@ -310,7 +340,7 @@ func (a *AWS) RunToQuiescence(ctx context.Context) error {
 	if a.options.Rand != nil {
 		turn = a.options.Rand.IntN
 	}
-	for range maxAttempts {
+	for range maxSteps {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("running to quiescence: %w", err)
 		}
@@ -321,21 +351,30 @@ func (a *AWS) RunToQuiescence(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("running to quiescence: there is no end after %d attempts of steps", maxAttempts)
+	return fmt.Errorf("running to quiescence: there is no end after %d steps", maxSteps)
 }
 
-// Advance moves the clock forward, lets CloudTrail try a delivery and Config do what is due, and runs to quiescence.
+// Advance moves the clock forward, lets CloudTrail try a delivery, Config do what is due and the schedules of EventBridge
+// fire that are due, and runs to quiescence.
 func (a *AWS) Advance(ctx context.Context, d time.Duration) error {
 	a.Clock.Advance(d)
 	s := a.current()
 	if err := s.trails.Deliver(ctx); err != nil {
 		return fmt.Errorf("advancing by %s: %w", d, err)
 	}
-	if err := s.config.Tick(ctx); err != nil {
+	if !a.configHeld.Load() {
+		if err := s.config.Tick(ctx); err != nil {
+			return fmt.Errorf("advancing by %s: %w", d, err)
+		}
+	}
+	if err := s.bus.FireSchedules(ctx); err != nil {
 		return fmt.Errorf("advancing by %s: %w", d, err)
 	}
 	return a.RunToQuiescence(ctx)
 }
+
+// HoldConfig keeps AWS Config from evaluating and remediating while time passes, or lets it go on.
+func (a *AWS) HoldConfig(hold bool) { a.configHeld.Store(hold) }
 
 // Err is what the simulation itself could not do: see Gateway.Err.
 func (a *AWS) Err() error { return a.Gateway.Err() }
@@ -346,6 +385,7 @@ func (a *AWS) Reset(ctx context.Context) error {
 		return fmt.Errorf("resetting the local AWS: %w", err)
 	}
 	a.Gateway.Reset()
+	a.HoldConfig(false)
 	fresh := a.newServices()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -361,6 +401,9 @@ func (a *AWS) Close() error {
 		problems = append(problems, a.server.Close())
 	case a.listener != nil:
 		problems = append(problems, a.listener.Close())
+	}
+	if a.worker != nil {
+		problems = append(problems, a.worker.Close())
 	}
 	if a.moto != nil {
 		problems = append(problems, a.moto.Stop())

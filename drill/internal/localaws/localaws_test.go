@@ -50,6 +50,11 @@ func (g guarded) deploy() {
 	if status := stacks.Stacks[0].StackStatus; status != cloudformationtypes.StackStatusCreateComplete {
 		g.t.Fatalf("the stack is %s: %s", status, aws.ToString(stacks.Stacks[0].StackStatusReason))
 	}
+	g.createTrail()
+}
+
+func (g guarded) createTrail() {
+	g.t.Helper()
 	trails := cloudtrail.NewFromConfig(g.Config(Administrator))
 	if _, err := trails.CreateTrail(g.t.Context(), &cloudtrail.CreateTrailInput{
 		Name: aws.String("guarded"), S3BucketName: aws.String("trail-logs"), IsMultiRegionTrail: aws.Bool(true),

@@ -119,6 +119,7 @@ var passedRoles = map[string]struct{ member, service string }{
 type question struct {
 	action, resource string
 	keys             map[string][]string // condition keys
+	code             string              // of the refusal, if it is not that of the service's protocol
 }
 
 // questions are all that a call must be allowed. known is false if the resource of the operation is not modelled.
@@ -162,7 +163,8 @@ func (g *Gateway) questions(ctx context.Context, call api.Call) (all []question,
 	for _, rule := range resourceRules[call.Service] {
 		if slices.Contains(strings.Fields(rule.operations), call.Operation) {
 			ask(iamPrefix(call.Service)+":"+call.Operation, rule.resources(call)...)
-			return all, true, nil
+			more, err := g.topicKeyQuestions(ctx, call)
+			return append(all, more...), true, err
 		}
 	}
 	return all, false, nil

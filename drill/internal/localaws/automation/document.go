@@ -24,7 +24,6 @@ type Document struct {
 	parameters map[string]*parameter
 	steps      []*step
 	outputs    []reference
-	catalog    *catalog
 }
 
 // Parse reads a document of schema 0.3, as JSON or YAML of at most 64 KB.
@@ -41,7 +40,7 @@ func Parse(content []byte) (*Document, error) {
 		return nil, err
 	}
 	p := &parser{
-		doc:   &Document{parameters: map[string]*parameter{}, catalog: &catalog{}},
+		doc:   &Document{parameters: map[string]*parameter{}},
 		scope: scope{outputs: map[string]map[string]valueType{}},
 		index: map[string]int{},
 	}
@@ -69,10 +68,7 @@ func (p *parser) document(v any) {
 	}
 	p.doc.Description = o.text("description", false)
 	p.parameters(o)
-	p.doc.assumeRole = p.scope.compileText(&p.problems, "document: assumeRole", o.text("assumeRole", false))
-	if role, ok := p.scope.foresee(p.doc.assumeRole).(unknown); ok && role.typ != "" && role.typ != typeString {
-		o.complain("assumeRole must be a string, and %s is a %s", role.source, role.typ)
-	}
+	p.doc.assumeRole = p.scope.compileString(&p.problems, "document: assumeRole", o.text("assumeRole", false))
 	p.steps(o)
 	for i, v := range o.list("outputs", false) {
 		p.output(fmt.Sprintf("document: outputs[%d]", i), v)

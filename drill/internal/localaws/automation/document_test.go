@@ -52,127 +52,138 @@ func TestEachPlantedMistakeIsFoundAndNamed(t *testing.T) {
 			`document: mainSteps is missing`},
 		{"key given twice", "    description: The role.", "    description: The role.\n    description: Again.",
 			`reading the document as yaml: line 8: the key "description" is given twice`},
-		{"yes without quotes", "Value: '{{ global:ACCOUNT_ID }}-{{ CloudTrailName }}'", "Value: yes",
-			`reading the document as yaml: line 59: yes is a boolean to some yaml readers: quote it, or write true or false`},
-		{"date without quotes", "Value: '{{ global:ACCOUNT_ID }}-{{ CloudTrailName }}'", "Value: 2024-01-01",
-			`reading the document as yaml: line 59: 2024-01-01 is read as !!timestamp: quote it if it is a text`},
+		{"yes without quotes", "Name: '{{ CloudTrailName }}'", "Name: yes",
+			`reading the document as yaml: line 47: yes is a boolean to some yaml readers: quote it, or write true or false`},
+		{"date without quotes", "Name: '{{ CloudTrailName }}'", "Name: 2024-01-01",
+			`reading the document as yaml: line 47: 2024-01-01 is read as !!timestamp: quote it if it is a text`},
 
-		{"parameter type", "type: MapList", "type: StringMap",
-			`parameter EventSelectors: type "StringMap" is not one of String, Boolean, Integer, StringList, MapList`},
-		{"unknown key of a parameter", "    description: The role.", "    minChars: 1",
-			`parameter AutomationAssumeRole: unknown key "minChars"`},
-		{"quoted boolean default", "    default: true", `    default: "true"`,
-			`parameter IsMultiRegionTrail: default must be true or false, without quotes, got the string "true"`},
-		{"default that is not allowed", "    allowedValues: [org-trail]", "    allowedValues: [org-trail]\n    default: other",
+		{"type of a parameter", "type: StringList", "type: Strings",
+			`parameter Insights: type "Strings" is not one of String, Boolean, Integer, StringList, MapList`},
+		{"name of a parameter", "  Attempts:\n    type: Integer\n    default: 3", "  Attempts:\n    type: Integer\n    default: 3\n  a-b:\n    type: String",
+			`document: parameters: the name "a-b" must be letters, digits and _`},
+		{"default of another type", "default: [ApiCallRateInsight]", "default: ApiCallRateInsight",
+			`parameter Insights: default must be a list, got the string "ApiCallRateInsight"`},
+		{"default that is quoted", "default: 3", `default: "3"`,
+			`parameter Attempts: default must be a whole number, got the string "3"`},
+		{"item of a default of another type", "default: [ApiCallRateInsight]", "default: [a, 1]",
+			`parameter Insights: default [1] must be a string, got the number 1`},
+		{"default that is not allowed", "allowedValues: [org-trail]", "allowedValues: [org-trail]\n    default: other",
 			`parameter CloudTrailName: default "other" is not one of the allowedValues ["org-trail"]`},
-		{"allowed value of another type", "[true, false]", "[true, \"false\"]",
+		{"default that does not match", "description: The role.", "description: The role.\n    default: guard",
+			`parameter AutomationAssumeRole: default "guard" does not match the allowedPattern ^arn:aws[a-z-]*:iam::\d{12}:role/.+$`},
+		{"allowed value of another type", "allowedValues: [true, false]", `allowedValues: [true, "false"]`,
 			`parameter IsMultiRegionTrail: allowedValues[1] must be true or false, without quotes, got the string "false"`},
-		{"no allowed values", "[org-trail]", "[]",
-			`parameter CloudTrailName: allowedValues must not be empty`},
-		{"pattern", `^arn:aws[a-z-]*:iam::\d{12}:role/.+$`, `^(?!x).*$`,
-			"parameter AutomationAssumeRole: allowedPattern cannot be evaluated here: error parsing regexp: invalid or unsupported Perl syntax: `(?!`"},
+		{"pattern that is none", `^arn:aws[a-z-]*:iam::\d{12}:role/.+$`, "'('",
+			"parameter AutomationAssumeRole: allowedPattern cannot be evaluated here: error parsing regexp: missing closing ): `^(?:()$`"},
+		{"unknown key of a parameter", "description: The role.", "Description: The role.",
+			`parameter AutomationAssumeRole: unknown key "Description"; did you mean "description"?`},
+		{"role that is no string", "'{{ AutomationAssumeRole }}'", "'{{ IsMultiRegionTrail }}'",
+			`document: assumeRole: must be a string, and {{ IsMultiRegionTrail }} is a Boolean`},
+		{"role from a parameter that does not exist", "'{{ AutomationAssumeRole }}'", "'{{ AssumeRole }}'",
+			`document: assumeRole: {{ AssumeRole }}: there is no parameter "AssumeRole"`},
 
-		{"duplicate name", "name: Settle", "name: StartLogging",
-			`step StartLogging: the name is used twice`},
-		{"name with a dash", "name: Settle", "name: Settle-down",
-			`step Settle-down: the name must be letters, digits and _`},
-		{"unknown action", "action: aws:sleep", "action: aws:executeScript",
-			`step Settle: action "aws:executeScript" is not modelled: aws:executeAwsApi, aws:branch, aws:assertAwsResourceProperty, aws:waitForAwsResourceProperty and aws:sleep are`},
-		{"unknown step option", "timeoutSeconds: 60", "timeoutsSeconds: 60",
-			`step WaitUntilLogging: unknown key "timeoutsSeconds"`},
-		{"quoted number", "timeoutSeconds: 60", `timeoutSeconds: "60"`,
-			`step WaitUntilLogging: timeoutSeconds must be a whole number of at least 1, got the string "60"`},
-		{"dangling nextStep", "nextStep: StartLogging", "nextStep: StartLoging",
-			`step FindTrail: nextStep names the step "StartLoging", which does not exist`},
-		{"nextStep that goes back", "    isEnd: true\n", "    nextStep: FindTrail\n",
-			`step ReportStatus: nextStep names the step "FindTrail", which is not after this one: loops are not modelled`},
-		{"dangling onFailure", "onFailure: step:CreateTrail", "onFailure: step:createTrail",
-			`step FindTrail: onFailure names the step "createTrail", which does not exist; did you mean "CreateTrail"?`},
-		{"onFailure", "onFailure: step:CreateTrail", "onFailure: CreateTrail",
-			`step FindTrail: onFailure must be Abort, Continue or step:NAME, got "CreateTrail"`},
-		{"isEnd and nextStep", "nextStep: StartLogging", "nextStep: StartLogging\n    isEnd: true",
-			"step FindTrail: isEnd and nextStep exclude one another\nstep FindTrail: isEnd with onFailure step:CreateTrail is not modelled"},
-		{"quoted isCritical", "isCritical: true", `isCritical: "true"`,
-			`step UpdateTrail: isCritical must be true or false, got the string "true"`},
+		{"name of a step", "name: Settle\n", "name: Set-tle\n",
+			"step Set-tle: the name must be letters, digits and _\n" +
+				"step Repair: nextStep names the step \"Settle\", which does not exist; did you mean \"Set-tle\"?\n" +
+				"step Repair: onFailure names the step \"Settle\", which does not exist; did you mean \"Set-tle\"?"},
+		{"name that is used twice", "name: Report", "name: Settle",
+			`step Settle: the name is used twice`},
+		{"missing action", "    action: aws:sleep\n", "",
+			`step Settle: action is missing`},
+		{"action that is not modelled", "action: aws:sleep", "action: aws:executeAwsApi",
+			`step Settle: action "aws:executeAwsApi" is not modelled: aws:executeScript and aws:sleep are`},
+		{"unknown key of a step", "    isCritical: true", "    isCritical: true\n    retries: 3",
+			`step Repair: unknown key "retries"`},
+		{"attempts", "maxAttempts: 2", "maxAttempts: 0",
+			`step Repair: maxAttempts must be a whole number of at least 1, got the number 0`},
+		{"timeout", "timeoutSeconds: 300", `timeoutSeconds: "300"`,
+			`step Repair: timeoutSeconds must be a whole number of at least 1, got the string "300"`},
+		{"flag", "isCritical: true", `isCritical: "true"`,
+			`step Repair: isCritical must be true or false, got the string "true"`},
+		{"onFailure", "onFailure: step:Settle", "onFailure: Retry",
+			`step Repair: onFailure must be Abort, Continue or step:NAME, got "Retry"`},
+		{"onFailure to a step that does not exist", "onFailure: step:Settle", "onFailure: step:settle",
+			`step Repair: onFailure names the step "settle", which does not exist; did you mean "Settle"?`},
+		{"loop", "nextStep: Settle", "nextStep: Repair",
+			`step Repair: nextStep names the step "Repair", which is not after this one: loops are not modelled`},
+		{"end with a next step", "isEnd: true", "isEnd: true\n    nextStep: Report",
+			"step Report: nextStep names the step \"Report\", which is not after this one: loops are not modelled\n" +
+				"step Report: isEnd and nextStep exclude one another"},
 
-		{"unknown parameter", "EventSelectors: '{{ EventSelectors }}'", "EventSelectors: '{{ Eventselectors }}'",
-			`step PutEventSelectors: inputs.EventSelectors: {{ Eventselectors }}: there is no parameter "Eventselectors"; did you mean "EventSelectors"?`},
-		{"unknown variable", "{{ global:ACCOUNT_ID }}", "{{ global:ORGANIZATION_ID }}",
-			`step CreateTrail: inputs.TagsList[0].Value: {{ global:ORGANIZATION_ID }}: not a variable that is modelled: automation:EXECUTION_ID, global:ACCOUNT_ID, global:DATE_TIME, global:REGION`},
-		{"output of a later step", "{{ global:ACCOUNT_ID }}", "{{ ReportStatus.IsLogging }}",
-			`step CreateTrail: inputs.TagsList[0].Value: {{ ReportStatus.IsLogging }}: no earlier step has the name "ReportStatus"`},
-		{"unknown output", "{{ global:ACCOUNT_ID }}", "{{ FindTrail.keyId }}",
-			`step CreateTrail: inputs.TagsList[0].Value: {{ FindTrail.keyId }}: step FindTrail has no output "keyId"; did you mean "KeyId"?`},
-		{"boolean inside a text", "{{ global:ACCOUNT_ID }}", "{{ IsMultiRegionTrail }}",
-			`step CreateTrail: inputs.TagsList[0].Value: {{ IsMultiRegionTrail }} is a Boolean inside a longer string: how AWS spells it there is not documented`},
-		{"unclosed reference", "{{ global:ACCOUNT_ID }}", "{{ global:ACCOUNT_ID }",
-			`step CreateTrail: inputs.TagsList[0].Value: "{{ global:ACCOUNT_ID }-{{ CloudTrailName }}" holds {{ that does not begin a reference`},
-		{"unknown output of the document", "- ReportStatus.IsLogging", "- ReportStatus.Logging",
-			`document: outputs[0]: {{ ReportStatus.Logging }}: step ReportStatus has no output "Logging"`},
+		{"missing runtime", "      Runtime: python3.11\n      Handler: repair", "      Handler: repair",
+			`step Repair: inputs: Runtime is missing`},
+		{"runtime that is retired", "Runtime: python3.11\n      Handler: repair", "Runtime: python3.8\n      Handler: repair",
+			`step Repair: inputs: Runtime "python3.8" is retired: use python3.11`},
+		{"runtime that is unknown", "Runtime: python3.11\n      Handler: repair", "Runtime: python3\n      Handler: repair",
+			`step Repair: inputs: Runtime "python3" is not modelled: python3.11 is`},
+		{"runtime that is PowerShell", "Runtime: python3.11\n      Handler: repair", "Runtime: PowerShell 7.4\n      Handler: repair",
+			`step Repair: inputs: Runtime "PowerShell 7.4" is not modelled: python3.11 is`},
+		{"missing handler", "      Handler: repair\n", "",
+			`step Repair: inputs: Handler is missing`},
+		{"handler that is not defined", "def repair(", "def mend(",
+			`step Repair: inputs: Handler "repair" is no function that the Script defines at its top level`},
+		{"handler inside a class", "        def repair(", "        class Run:\n          def repair(",
+			`step Repair: inputs: Handler "repair" is no function that the Script defines at its top level`},
+		{"handler that is a part of a name", "Handler: repair", "Handler: epair",
+			`step Repair: inputs: Handler "epair" is no function that the Script defines at its top level`},
+		{"missing script", "      Script: |\n        def report(events, context):\n            return events\n", "",
+			`step Report: inputs: Script is missing`},
+		{"empty script", "|\n        def report(events, context):\n            return events\n", `""` + "\n",
+			`step Report: inputs: Script must not be empty`},
+		{"unknown input", "Handler: repair", "Handler: repair\n      Attachment: repair.zip",
+			`step Repair: inputs: unknown key "Attachment"`},
+		{"payload that is no map", "InputPayload:\n        Bucket: '{{ Repair.Bucket }}'", "InputPayload: '{{ Repair.Trail }}'",
+			`step Report: inputs: InputPayload must be a map, got the string "{{ Repair.Trail }}"`},
 
-		{"service given twice", "Api: PutInsightSelectors", "Api: PutInsightSelectors\n      Service: CloudTrail",
-			`reading the document as yaml: line 105: the key "Service" is given twice`},
-		{"unknown Api", "Api: PutInsightSelectors", "Api: put_insight_selectors",
-			`step PutInsightSelectors: inputs.Api: cloudtrail has no operation "put_insight_selectors"; did you mean "PutInsightSelectors"?`},
-		{"method of the client that is no operation", "Api: PutInsightSelectors", "Api: Options",
-			`step PutInsightSelectors: inputs.Api: cloudtrail has no operation "Options"`},
-		{"wrong casing of an input", "      EnableLogFileValidation", "      enableLogFileValidation",
-			`step UpdateTrail: inputs: UpdateTrailInput has no member "enableLogFileValidation"; did you mean "EnableLogFileValidation"?`},
-		{"name that the output has", "      EnableLogFileValidation", "      LogFileValidationEnabled",
-			`step UpdateTrail: inputs: UpdateTrailInput has no member "LogFileValidationEnabled"`},
-		{"quoted boolean", "EnableLogFileValidation: true", `EnableLogFileValidation: "true"`,
-			`step UpdateTrail: inputs.EnableLogFileValidation: must be true or false, without quotes, got the string "true"`},
-		{"string parameter for a boolean", "'{{ IsMultiRegionTrail }}'\n      Enable", "'{{ CloudTrailName }}'\n      Enable",
-			`step UpdateTrail: inputs.IsMultiRegionTrail: must be a boolean, and {{ CloudTrailName }} is a String`},
-		{"map for a list", "        - InsightType: ApiCallRateInsight", "        InsightType: ApiCallRateInsight",
-			`step PutInsightSelectors: inputs.InsightSelectors: must be a list, got a map`},
-		{"string list for a list of maps", "EventSelectors: '{{ EventSelectors }}'", "EventSelectors: '{{ Insights }}'",
-			`step PutEventSelectors: inputs.EventSelectors: must be a list, and {{ Insights }} is a StringList`},
-		{"wrong enum", "- InsightType: ApiCallRateInsight", "- InsightType: ApiCallRate",
-			`step PutInsightSelectors: inputs.InsightSelectors[0].InsightType: "ApiCallRate" is not one of ApiCallRateInsight, ApiErrorRateInsight`},
-		{"wrong casing in a default", "- ReadWriteType: All", "- readWriteType: All",
-			`step PutEventSelectors: inputs.EventSelectors[0]: EventSelector has no member "readWriteType"; did you mean "ReadWriteType"?, in a value of {{ EventSelectors }}`},
-		{"wrong enum in a default", "- ReadWriteType: All", "- ReadWriteType: Everything",
-			`step PutEventSelectors: inputs.EventSelectors[0].ReadWriteType: "Everything" is not one of ReadOnly, WriteOnly, All, in a value of {{ EventSelectors }}`},
-		{"missing required member", "      S3BucketName: '{{ CloudTrailS3BucketName }}'\n      TagsList", "      TagsList",
-			`step CreateTrail: inputs.S3BucketName is required by CreateTrail`},
-		{"missing nested required member", "- Key: managed-by\n          Value", "- Value",
-			`step CreateTrail: inputs.TagsList[0].Key is required by CreateTrail`},
+		{"braces in a script", `region = "{{ global:REGION }}"`, `region = f"{{}}"`,
+			`step Repair: inputs.Script: line 4: {{}} is not a reference to a parameter, an output or a variable`},
+		{"braces of a dict in a dict", `region = "{{ global:REGION }}"`, `region = {"a": {{1: 2}: 3}}`,
+			`step Repair: inputs.Script: line 4: "{{1: 2}: 3}}": {{ begins no reference, and Automation takes each {{ for one`},
+		{"braces in a comment", `region = "{{ global:REGION }}"`, `region = None  # {{ Region }}`,
+			`step Repair: inputs.Script: line 4: {{ Region }}: there is no parameter "Region"`},
+		{"list in a script", `"{{ global:REGION }}"`, `"{{ Insights }}"`,
+			`step Repair: inputs.Script: {{ Insights }} is a StringList inside a longer string: how AWS spells it there is not documented`},
+		{"unknown parameter", "Name: '{{ CloudTrailName }}'", "Name: '{{ cloudTrailName }}'",
+			`step Repair: inputs.InputPayload.Name: {{ cloudTrailName }}: there is no parameter "cloudTrailName"; did you mean "CloudTrailName"?`},
+		{"unknown variable", "global:ACCOUNT_ID", "global:ACCOUNT",
+			`step Repair: inputs.InputPayload.Settings.Insights[1]: {{ global:ACCOUNT }}: not a variable that is modelled: automation:EXECUTION_ID, global:ACCOUNT_ID, global:DATE_TIME, global:REGION`},
+		{"no reference", "Name: '{{ CloudTrailName }}'", "Name: '{{ Cloud Trail }}'",
+			`step Repair: inputs.InputPayload.Name: {{ Cloud Trail }} is not a reference to a parameter, an output or a variable`},
+		{"open braces", "Name: '{{ CloudTrailName }}'", "Name: '{{ CloudTrailName }'",
+			`step Repair: inputs.InputPayload.Name: "{{ CloudTrailName }": {{ begins no reference, and Automation takes each {{ for one`},
+		{"reference in a key", "        Name: '{{ CloudTrailName }}'", "        '{{ CloudTrailName }}': name",
+			`step Repair: inputs.InputPayload: the key "{{ CloudTrailName }}" holds a reference: only values can`},
+		{"boolean in a longer string", "IsMultiRegionTrail: '{{ IsMultiRegionTrail }}'", "IsMultiRegionTrail: 'is {{ IsMultiRegionTrail }}'",
+			`step Repair: inputs.InputPayload.Settings.IsMultiRegionTrail: {{ IsMultiRegionTrail }} is a Boolean inside a longer string: how AWS spells it there is not documented`},
+		{"output that does not exist", "'{{ Repair.Bucket }}'", "'{{ Repair.bucket }}'",
+			`step Report: inputs.InputPayload.Bucket: {{ Repair.bucket }}: step Repair has no output "bucket"; did you mean "Bucket"?`},
+		{"output of a sleep", "'{{ Repair.Bucket }}'", "'{{ Settle.Bucket }}'",
+			`step Report: inputs.InputPayload.Bucket: {{ Settle.Bucket }}: step Settle has no output "Bucket"`},
+		{"output of a step that follows", "Name: '{{ CloudTrailName }}'", "Name: '{{ Report.Name }}'",
+			`step Repair: inputs.InputPayload.Name: {{ Report.Name }}: no earlier step has the name "Report"`},
 
-		{"unknown member of a selector", "$.Trail.KmsKeyId", "$.Trail.KMSKeyId",
-			`step FindTrail: outputs[1]: Selector "$.Trail.KMSKeyId": Trail has no member "KMSKeyId"; did you mean "KmsKeyId"?`},
-		{"selector without $", "$.Trail.KmsKeyId", "Trail.KmsKeyId",
-			`step FindTrail: outputs[1]: Selector "Trail.KmsKeyId" must begin with $ and select a member`},
-		{"wrong type of an output", "Selector: $.Trail.KmsKeyId\n        Type: String", "Selector: $.Trail.KmsKeyId\n        Type: Boolean",
-			`step FindTrail: outputs[1]: Type is Boolean, but $.Trail.KmsKeyId selects a string`},
-		{"missing type of an output", "Selector: $.Trail.KmsKeyId\n        Type: String", "Selector: $.Trail.KmsKeyId",
-			`step FindTrail: outputs[1]: Type is missing`},
-		{"spelling of a desired boolean", `DesiredValues: ["True"]`, `DesiredValues: ["true"]`,
-			`step WaitUntilLogging: inputs.DesiredValues[0]: $.IsLogging is a boolean: it compares to the strings "True" and "False", got "true"`},
-		{"desired boolean without quotes", `DesiredValues: ["True"]`, `DesiredValues: [True]`,
-			`step WaitUntilLogging: inputs.DesiredValues[0]: must be a string, got the boolean true`},
-		{"desired value from a boolean parameter", `DesiredValues: ["True"]`, `DesiredValues: ['{{ IsMultiRegionTrail }}']`,
-			`step WaitUntilLogging: inputs.DesiredValues[0]: {{ IsMultiRegionTrail }} is a Boolean: how AWS spells it here is not documented; only a String can be compared`},
-		{"desired values that are no list", `DesiredValues: ["True"]`, `DesiredValues: "True"`,
-			`step WaitUntilLogging: inputs: DesiredValues must be a list, got the string "True"`},
-		{"property of the wrong output", "$.IsLogging\n      Desired", "$.Trail.IsLogging\n      Desired",
-			`step WaitUntilLogging: inputs: PropertySelector "$.Trail.IsLogging": GetTrailStatusOutput has no member "Trail"`},
+		{"selector of another kind", "Selector: $.Payload.Trail.S3BucketName", "Selector: $.Payload.Trails[0]",
+			`step Repair: outputs[1]: Selector "$.Payload.Trails[0]" is not modelled: $.Payload and $.Payload.a.b are`},
+		{"selector of something else", "Selector: $.Payload.Trail.S3BucketName", "Selector: $.Trail",
+			`step Repair: outputs[1]: Selector "$.Trail" is not modelled: $.Payload and $.Payload.a.b are`},
+		{"type of an output", "Type: StringMap", "Type: Map",
+			`step Repair: outputs[0]: Type "Map" is not one of String, Boolean, Integer, StringList, MapList, StringMap`},
+		{"missing type of an output", "        Type: StringMap\n", "",
+			`step Repair: outputs[0]: Type is missing`},
+		{"output that is named twice", "- Name: Trail\n", "- Name: Bucket\n",
+			`step Repair: outputs[1]: Name "Bucket" is used twice`},
+		{"outputs of a sleep", "Duration: PT10S", "Duration: PT10S\n    outputs: []",
+			`step Settle: unknown key "outputs"`},
+		{"output of the document", "  - Repair.Bucket", "  - Repair.Buckets",
+			`document: outputs[0]: {{ Repair.Buckets }}: step Repair has no output "Buckets"`},
+		{"output of the document without a step", "  - Repair.Bucket", "  - Bucket",
+			`document: outputs[0]: must be a string such as STEP.OUTPUT, got the string "Bucket"`},
 
-		{"operator", "StringEquals: other-trail", "Contains: other-trail",
-			`step IsItMultiRegion: inputs.Choices[0].And[1].Not: operator "Contains" is not modelled: And, Or, Not, StringEquals, EqualsIgnoreCase, BooleanEquals are`},
-		{"quoted boolean in a choice", "BooleanEquals: false", `BooleanEquals: "false"`,
-			`step IsItMultiRegion: inputs.Choices[0].And[0].BooleanEquals: must be true or false, without quotes, got the string "false"`},
-		{"boolean operator on a string", "StringEquals: other-trail", "BooleanEquals: true",
-			`step IsItMultiRegion: inputs.Choices[0].And[1].Not: Variable must be one reference to a Boolean for BooleanEquals`},
-		{"dangling choice", "- NextStep: PutInsightSelectors", "- NextStep: PutInsights",
-			`step IsItMultiRegion: inputs.Choices[0]: NextStep names the step "PutInsights", which does not exist`},
-		{"dangling default", "Default: PutEventSelectors", "Default: PutSelectors",
-			`step IsItMultiRegion: inputs.Default names the step "PutSelectors", which does not exist`},
 		{"duration", "Duration: PT10S", "Duration: 10s",
 			`step Settle: inputs: Duration must be an ISO 8601 duration such as PT30S, of at most 7 days, got "10s"`},
 		{"timeout of a sleep", "Duration: PT10S", "Duration: PT10S\n    timeoutSeconds: 5",
 			`step Settle: timeoutSeconds on aws:sleep is not modelled`},
-		{"unknown input of an action", "Duration: PT10S", "Duration: PT10S\n      Timestamp: '2024-01-01T00:00:00Z'",
+		{"unknown input of a sleep", "Duration: PT10S", "Duration: PT10S\n      Timestamp: '2024-01-01T00:00:00Z'",
 			`step Settle: inputs: unknown key "Timestamp"`},
 	}
 	for _, test := range tests {
@@ -189,24 +200,31 @@ func TestEachPlantedMistakeIsFoundAndNamed(t *testing.T) {
 }
 
 func TestAllProblemsAreReportedAtOnce(t *testing.T) {
-	broken := strings.NewReplacer("Api: CreateTrail", "Api: MakeTrail", "Duration: PT10S", "Duration: soon", "type: StringList", "type: Strings").Replace(runbook)
+	broken := strings.NewReplacer("def repair(", "def mend(", "Duration: PT10S", "Duration: soon", "type: StringList", "type: Strings").Replace(runbook)
 	_, err := Parse([]byte(broken))
 	if err == nil {
 		t.Fatal("valid")
 	}
 	want := `parameter Insights: type "Strings" is not one of String, Boolean, Integer, StringList, MapList
-step CreateTrail: inputs.Api: cloudtrail has no operation "MakeTrail"
+step Repair: inputs: Handler "repair" is no function that the Script defines at its top level
 step Settle: inputs: Duration must be an ISO 8601 duration such as PT30S, of at most 7 days, got "soon"`
 	if err.Error() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", err, want)
 	}
 }
 
-func TestJSONEscapesAreRead(t *testing.T) {
-	doc, err := Parse([]byte(strings.Replace(oneStep(`{"Service": "sts", "Api": "GetCallerIdentity"}`), `{"schema`, `{"description": "a\/b \u00e9 \ud83d\ude00 \"\t", "schema`, 1)))
-	if err != nil {
-		t.Fatal(err)
+func TestEveryRetiredRuntimeIsRefused(t *testing.T) {
+	for _, runtime := range []string{"python3.6", "python3.7", "python3.8", "python3.9"} {
+		_, err := Parse([]byte(strings.ReplaceAll(runbook, "python3.11", runtime)))
+		if err == nil || strings.Count(err.Error(), `Runtime "`+runtime+`" is retired`) != 2 {
+			t.Errorf("%s: got the error %v", runtime, err)
+		}
 	}
+}
+
+func TestJSONEscapesAreRead(t *testing.T) {
+	doc := mustParse(t, `{"description": "a\/b \u00e9 \ud83d\ude00 \"\t", "schemaVersion": "0.3", "mainSteps": [
+		{"name": "Wait", "action": "aws:sleep", "inputs": {"Duration": "PT1S"}}]}`)
 	if want := "a/b é 😀 \"\t"; doc.Description != want {
 		t.Errorf("got %q, want %q", doc.Description, want)
 	}
@@ -243,93 +261,9 @@ func TestADocumentOfMoreThan64KBIsRefused(t *testing.T) {
 	}
 }
 
-// oneStep is a document of one executeAwsApi step.
-func oneStep(inputs string) string {
-	return `{"schemaVersion": "0.3", "mainSteps": [{"name": "Only", "action": "aws:executeAwsApi", "inputs": ` + inputs + `}]}`
-}
-
-func TestInputsAreNamedAsBoto3NamesThem(t *testing.T) {
-	tests := []struct{ name, inputs, want string }{
-		{"config", `{"Service": "config", "Api": "DeleteRemediationExceptions", "ConfigRuleName": "r",
-			"ResourceKeys": [{"ResourceType": "AWS::::Account", "ResourceId": "123456789012"}]}`, ""},
-		{"config in the casing of another API of it", `{"Service": "config", "Api": "DeleteRemediationExceptions", "ConfigRuleName": "r",
-			"ResourceKeys": [{"resourceType": "AWS::::Account", "ResourceId": "1"}]}`,
-			`step Only: inputs.ResourceKeys[0]: RemediationExceptionResourceKey has no member "resourceType"; did you mean "ResourceType"?`},
-		{"config without required members", `{"Service": "config", "Api": "PutRemediationConfigurations", "RemediationConfigurations": [
-			{"ConfigRuleName": "r", "TargetId": "d", "Parameters": {"Id": {"ResourceValue": {}}}}]}`,
-			"step Only: inputs.RemediationConfigurations[0].TargetType is required by PutRemediationConfigurations\n" +
-				"step Only: inputs.RemediationConfigurations[0].Parameters[\"Id\"].ResourceValue.Value is required by PutRemediationConfigurations"},
-		{"config, lower camel", `{"Service": "config", "Api": "PutConfigurationRecorder", "ConfigurationRecorder":
-			{"name": "default", "roleARN": "arn", "recordingGroup": {"allSupported": false, "resourceTypes": ["AWS::CloudTrail::Trail"]}}}`, ""},
-		{"config, remediation", `{"Service": "config", "Api": "PutRemediationConfigurations", "RemediationConfigurations": [
-			{"ConfigRuleName": "r", "TargetType": "SSM_DOCUMENT", "TargetId": "d", "Automatic": true, "MaximumAutomaticAttempts": 5,
-			 "Parameters": {"CloudTrailName": {"StaticValue": {"Values": ["t"]}}, "Id": {"ResourceValue": {"Value": "RESOURCE_ID"}}}}]}`, ""},
-		{"config, enum in a map", `{"Service": "config", "Api": "PutRemediationConfigurations", "RemediationConfigurations": [
-			{"ConfigRuleName": "r", "TargetType": "SSM_DOCUMENT", "TargetId": "d",
-			 "Parameters": {"Id": {"ResourceValue": {"Value": "RESOURCE_NAME"}}}}]}`,
-			`step Only: inputs.RemediationConfigurations[0].Parameters.Id.ResourceValue.Value: "RESOURCE_NAME" is not one of RESOURCE_ID`},
-		{"logs", `{"Service": "logs", "Api": "PutRetentionPolicy", "logGroupName": "g", "retentionInDays": 365}`, ""},
-		{"logs in Go's casing", `{"Service": "logs", "Api": "PutRetentionPolicy", "LogGroupName": "g", "retentionInDays": 365}`,
-			`step Only: inputs: PutRetentionPolicyInput has no member "LogGroupName"; did you mean "logGroupName"?`},
-		{"logs without a required member", `{"Service": "logs", "Api": "PutRetentionPolicy", "retentionInDays": 365}`,
-			`step Only: inputs.logGroupName is required by PutRetentionPolicy`},
-		{"logs with a quoted number", `{"Service": "logs", "Api": "PutRetentionPolicy", "logGroupName": "g", "retentionInDays": "365"}`,
-			`step Only: inputs.retentionInDays: must be a whole number of 32 bits, got the string "365"`},
-		{"cloudtrail, lower camel", `{"Service": "cloudtrail", "Api": "DescribeTrails", "trailNameList": ["t"], "includeShadowTrails": false}`, ""},
-		{"s3", `{"Service": "s3", "Api": "PutBucketEncryption", "Bucket": "b", "ServerSideEncryptionConfiguration": {"Rules": [
-			{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "k"}, "BucketKeyEnabled": true}]}}`, ""},
-		{"s3 in the casing of XML", `{"Service": "s3", "Api": "PutBucketVersioning", "Bucket": "b", "VersioningConfiguration": {"status": "Enabled"}}`,
-			`step Only: inputs.VersioningConfiguration: VersioningConfiguration has no member "status"; did you mean "Status"?`},
-		{"s3 stream", `{"Service": "s3", "Api": "GetObject", "Bucket": "b", "Key": "k"}`,
-			`step Only: inputs.Api: s3 GetObject streams: Automation does not support it`},
-		{"service", `{"Service": "CloudTrail", "Api": "GetTrail", "Name": "t"}`,
-			`step Only: inputs.Service "CloudTrail" is not one of cloudtrail, cloudwatch, config, events, iam, kms, logs, s3, sns, sqs, ssm, sts`},
-		{"service in the name of the Go SDK", `{"Service": "configservice", "Api": "DescribeConfigRules"}`,
-			`step Only: inputs.Service "configservice" is not one of cloudtrail, cloudwatch, config, events, iam, kms, logs, s3, sns, sqs, ssm, sts`},
-		{"kms", `{"Service": "kms", "Api": "EnableKey", "KeyId": "k"}`, ""},
-		{"iam", `{"Service": "iam", "Api": "GetRole", "RoleName": "r"}`, ""},
-		{"sns", `{"Service": "sns", "Api": "Publish", "TopicArn": "t", "Message": "m"}`, ""},
-		{"events", `{"Service": "events", "Api": "EnableRule", "Name": "r"}`, ""},
-		{"null", `{"Service": "events", "Api": "EnableRule", "Name": null}`,
-			`step Only: inputs.Name: must be a string, got null`},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			_, err := Parse([]byte(oneStep(test.inputs)))
-			got := ""
-			if err != nil {
-				got = err.Error()
-			}
-			if got != test.want {
-				t.Errorf("got the error:\n%s\nwant:\n%s", got, test.want)
-			}
-		})
-	}
-}
-
-// TestLowerCamelNamesExist finds an entry that no longer matches a field of the SDK.
-func TestLowerCamelNamesExist(t *testing.T) {
-	var c catalog
-	for service, names := range map[string][]string{"cloudtrail": {"DescribeTrails"}, "iam": {"ListDelegationRequests"},
-		"sns": {"CheckIfPhoneNumberIsOptedOut", "GetSMSAttributes", "ListPhoneNumbersOptedOut", "OptInPhoneNumber", "SetSMSAttributes"}} {
-		for _, name := range names {
-			op, err := c.operation(service, name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for field := range lowerCamelNames() {
-				parts := strings.Split(field, ".")
-				for _, typ := range []string{op.input.Name(), op.output.Name()} {
-					if parts[0] != service || parts[1] != typ {
-						continue
-					}
-					_, in := op.input.FieldByName(parts[2])
-					_, out := op.output.FieldByName(parts[2])
-					if !in && !out {
-						t.Errorf("%s is no field", field)
-					}
-				}
-			}
-		}
+// BenchmarkParse is one reading of the runbook.
+func BenchmarkParse(b *testing.B) {
+	for b.Loop() {
+		mustParse(b, runbook)
 	}
 }

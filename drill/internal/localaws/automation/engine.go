@@ -1,92 +1,78 @@
-// Package automation executes AWS Systems Manager Automation documents of schema 0.3 against the APIs that an
-// aws.Config leads to.
+// Package automation executes AWS Systems Manager Automation documents of schema 0.3.
 //
-// Exactly the actions aws:executeAwsApi, aws:branch, aws:assertAwsResourceProperty, aws:waitForAwsResourceProperty and
-// aws:sleep are modelled. Everything else is an error of Parse, and so is an input, an output or a desired value that
-// the operation's types in aws-sdk-go-v2 do not allow.
-//
-// Nothing sleeps and nothing runs in the background: an execution does one attempt of one step at a time, when it is
-// told to, and time is a clock that the caller owns. How long AWS takes is not modelled; the durations below only put
-// the events in an order. Throttling is retried by a step's maxAttempts alone: the account's throttling retry time
-// limit is taken to be 0.
+// Exactly the actions aws:executeScript, in Python, and aws:sleep are modelled; everything else is an error of Parse. A
+// script is real Python with real boto3, whose requests are answered by a function, whose sleeps pass on a clock that the
+// caller owns, and whose calls can be taken one by one: see Execution.Step. How long AWS takes is not modelled; the
+// durations below only put the events in an order. Automation itself retries no throttled call of a script.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-throttling-retry.html
 package automation
 
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
-)
-
-// UnmatchedSelector says what becomes of an output whose selector matches nothing, and of a property that is not there.
-// AWS does not document it, so a runbook must be right under both readings.
-type UnmatchedSelector int
-
-const (
-	// FailStep fails the step.
-	FailStep UnmatchedSelector = iota
-	// EmptyOutput makes the output empty, and a property different from every desired value: a wait goes on.
-	EmptyOutput
 )
 
 // Engine starts executions. Its fields must not change after the first Start. Executions of one engine may be stepped
 // in any order; an execution itself is not safe for concurrent use.
 type Engine struct {
-	// Config has the credentials of the automation role and the way to the services. Its retryer is not used: the
-	// attempts of a step are all there are.
-	Config aws.Config
-	// Clock is the time. Attempts advance it. Executions that share a clock add up their times.
+	// Worker runs the scripts. Required where there are any.
+	Worker *Worker
+	// Send answers a script's request. Required where scripts make any.
+	Send func(*http.Request) (Answer, error)
+	// AccessKeyID is the key of whose calls a script's are, unless the script signs with a key of its own. A document
+	// without assumeRole gives its scripts no credentials.
+	// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-document-script-considerations.html
+	AccessKeyID string
+	// Clock is the time. Calls and sleeps advance it.
 	Clock *api.Clock
-	// UnmatchedSelector is FailStep by default.
-	UnmatchedSelector UnmatchedSelector
-	// StepDuration is the time that a call or a branch takes. Default: 1 s.
-	StepDuration time.Duration
-	// RetryInterval is the time between two attempts of a step. Default: 1 s.
+	// CallDuration is the time that a call takes.
+	//
+	// Default: - 250 ms.
+	CallDuration time.Duration
+	// RetryInterval is the time between two attempts of a step.
+	//
+	// Default: - a second.
 	RetryInterval time.Duration
-	// PollInterval is the time between two polls of a waiting step. Default: 5 s.
-	PollInterval time.Duration
-	// AssumeRole, if set, is asked at the start whether the document's role can be assumed; Start fails with its error.
-	// It is not asked for a document without a role.
-	AssumeRole func(roleARN string) error
-	// OnStatus, if set, is called after each change of an execution's status: InProgress, then its last one.
+	// OnStatus is called after each change of an execution's status: InProgress, then its last one.
+	//
+	// Default: - nobody is told.
 	OnStatus func(*Execution)
+	// OnFailure is told of what the simulation itself could not do. The step fails, too.
+	//
+	// Default: - nobody is told.
+	OnFailure func(error)
 
-	mu      sync.Mutex
-	clients map[string]any
-	started int
+	started atomic.Int64
 }
 
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
+// Answer is the answer of a request, and what call the request was.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+
+	Call      api.Call
+	ErrorCode string // of the service's refusal, "" if there was none
 }
 
-func (e *Engine) stepDuration() time.Duration  { return orDefault(e.StepDuration, time.Second) }
-func (e *Engine) retryInterval() time.Duration { return orDefault(e.RetryInterval, time.Second) }
-func (e *Engine) pollInterval() time.Duration  { return orDefault(e.PollInterval, 5*time.Second) }
-
-func (e *Engine) client(service string) any {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	client, ok := e.clients[service]
-	if !ok {
-		cfg := e.Config.Copy()
-		cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-		cfg.RetryMaxAttempts = 0 // any other number would wrap the retryer
-		client = newClient(service, cfg)
-		if e.clients == nil {
-			e.clients = map[string]any{}
-		}
-		e.clients[service] = client
+func (e *Engine) callDuration() time.Duration {
+	if e.CallDuration == 0 {
+		return 250 * time.Millisecond
 	}
-	return client
+	return e.CallDuration
+}
+
+func (e *Engine) retryInterval() time.Duration {
+	if e.RetryInterval == 0 {
+		return time.Second
+	}
+	return e.RetryInterval
 }
 
 // Status is the status of an execution or of a step.
@@ -100,6 +86,7 @@ const (
 	Success    Status = "Success"
 	Failed     Status = "Failed"
 	TimedOut   Status = "TimedOut"
+	Cancelled  Status = "Cancelled"
 )
 
 // Options are what an execution is known by. All are optional.
@@ -113,10 +100,12 @@ type Options struct {
 type Execution struct {
 	ID      string
 	Options // as given to Start
+	// Parameters are as given to Start.
+	Parameters map[string][]string
 	// AssumeRole is the role that the document names, with the parameters filled in; "" without one.
 	AssumeRole     string
 	Status         Status
-	FailureMessage string    // names the step, the API and the error code
+	FailureMessage string    // names the step
 	StartTime      time.Time // of Start
 	EndTime        time.Time // zero until the end
 	// Steps are the steps that were begun, in order. Steps only jump ahead: none is there twice.
@@ -131,12 +120,13 @@ type Execution struct {
 	arguments map[string]any
 	outputs   map[string]map[string]any // of the steps that succeeded
 
-	current int       // index of the step to attempt
-	begun   bool      // the current step has a record
-	polling bool      // the current attempt has polled before
-	since   time.Time // when the current attempt began
-	failure string    // of the first critical step that failed and let the execution go on
-	failed  Status    // of that step
+	current   int       // index of the step to attempt
+	begun     bool      // the current step has a record
+	attempt   attempt   // of the current step; nil between two attempts
+	wake      time.Time // when the sleep ends; zero without one
+	cancelled atomic.Bool
+	failure   string // of the first critical step that failed and let the execution go on
+	failed    Status // of that step
 }
 
 // StepRecord is what became of one step.
@@ -144,7 +134,7 @@ type StepRecord struct {
 	Name           string
 	Action         string
 	Status         Status
-	Attempts       int    // the polls of a waiting step are one attempt
+	Attempts       int
 	FailureMessage string // of the last attempt that failed; "" if the step succeeded
 	StartTime      time.Time
 	EndTime        time.Time
@@ -156,7 +146,8 @@ type CallRecord struct {
 	Step    string
 	Service string // as boto3 names it
 	API     string
-	// Input is what was sent, by the names on the wire. Members that were not given are absent.
+	// Input is what was sent, by the names on the wire; numbers are as encoding/json has them, and of the query protocol
+	// all values are strings.
 	Input map[string]any
 	// ErrorCode is the code of the service's refusal, "" if there was none.
 	ErrorCode string
@@ -174,15 +165,10 @@ func (c CallRecord) Mutating() bool {
 }
 
 // MutatingCalls counts the calls that may have changed something, refused ones included.
-func (x *Execution) MutatingCalls() int { return x.countMutating("") }
-
-// MutatingCallsTo counts those of one service.
-func (x *Execution) MutatingCallsTo(service string) int { return x.countMutating(service) }
-
-func (x *Execution) countMutating(service string) int {
+func (x *Execution) MutatingCalls() int {
 	n := 0
 	for _, call := range x.Calls {
-		if call.Mutating() && (service == "" || call.Service == service) {
+		if call.Mutating() {
 			n++
 		}
 	}
@@ -208,12 +194,9 @@ func (e *Engine) Start(doc *Document, parameters map[string][]string, options Op
 	if refused != nil {
 		return nil, refused
 	}
-	e.mu.Lock()
-	e.started++
-	id := fmt.Sprintf("00000000-0000-4000-8000-%012d", e.started)
-	e.mu.Unlock()
 	x := &Execution{
-		ID: id, Options: options, Status: Pending, StartTime: e.Clock.Now(),
+		ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", e.started.Add(1)), Options: options, Parameters: parameters,
+		Status: Pending, StartTime: e.Clock.Now(),
 		engine: e, document: doc, arguments: arguments, outputs: map[string]map[string]any{},
 	}
 	role, err := resolve(doc.assumeRole, x.lookup)
@@ -221,11 +204,6 @@ func (e *Engine) Start(doc *Document, parameters map[string][]string, options Op
 		return nil, fmt.Errorf("reading assumeRole: %w", err)
 	}
 	x.AssumeRole = role.(string)
-	if e.AssumeRole != nil && x.AssumeRole != "" {
-		if err := e.AssumeRole(x.AssumeRole); err != nil {
-			return nil, api.Errorf(codeInvalidParameters, "the role %s cannot be assumed: %v", x.AssumeRole, err)
-		}
-	}
 	return x, nil
 }
 
@@ -251,58 +229,107 @@ func (x *Execution) lookup(ref reference) (any, error) {
 	return x.arguments[ref.name], nil
 }
 
-// Run makes all attempts that are left.
+// Run makes all steps that are left.
 func (x *Execution) Run(ctx context.Context) {
 	for !x.Step(ctx) {
 	}
 }
 
-// Step makes one attempt of one step, which is one poll if the step waits, and reports whether the execution has ended.
+// Step goes on to the next moment at which others may act, and reports whether the execution has ended. On the way lies at
+// most one call, with the computing of the script around it. A Step ends where a sleep begins; the next Step lets the sleep
+// pass, and for that moves the clock to the sleep's end: while other executions run, Next says whose turn it is.
 func (x *Execution) Step(ctx context.Context) (done bool) {
 	if x.ended() {
+		return true
+	}
+	if x.cancelled.Load() {
+		x.cancel()
 		return true
 	}
 	if x.Status == Pending {
 		x.setStatus(InProgress)
 	}
-	now := x.engine.Clock.Now()
+	if !x.wake.IsZero() {
+		x.engine.Clock.Advance(max(0, x.wake.Sub(x.now())))
+		x.wake = time.Time{}
+	}
 	s := x.document.steps[x.current]
 	if !x.begun {
-		x.Steps = append(x.Steps, StepRecord{Name: s.name, Action: s.actionName, Status: InProgress, StartTime: now})
+		x.Steps = append(x.Steps, StepRecord{Name: s.name, Action: s.actionName, Status: InProgress, StartTime: x.now()})
 		x.begun = true
 	}
 	record := &x.Steps[len(x.Steps)-1]
-	if !x.polling {
+	if x.attempt == nil {
 		record.Attempts++
-		x.since = now
+		record.FailureMessage = ""
+		x.attempt = s.action.begin(x, s)
 	}
-	r := s.action.attempt(&attempt{ctx: ctx, x: x, step: s, since: x.since})
-	x.polling = r.again
-	record.FailureMessage = ""
+	r := x.attempt.advance(ctx)
+	switch {
+	case x.cancelled.Load():
+		x.cancel()
+		return true
+	case r.goesOn:
+		return false
+	}
+	x.attempt = nil
 	if r.err != nil {
 		record.FailureMessage = r.err.Error()
-	}
-	switch {
-	case r.again:
-		return false
-	case r.err != nil && record.Attempts < s.maxAttempts:
-		x.engine.Clock.Advance(x.engine.retryInterval())
-		return false
-	}
-	record.EndTime = x.engine.Clock.Now()
-	if r.err != nil {
-		x.fail(s, record, r.timedOut)
-	} else {
-		record.Status, record.Outputs = Success, r.outputs
-		x.outputs[s.name] = r.outputs
-		next := s.next
-		if r.jump {
-			next = r.next
+		if record.Attempts < s.maxAttempts {
+			x.wake = x.now().Add(x.engine.retryInterval())
+			return false
 		}
-		x.moveTo(next)
+		record.EndTime = x.now()
+		x.fail(s, record, r.timedOut)
+		return x.ended()
 	}
+	record.Status, record.EndTime, record.Outputs = Success, x.now(), r.outputs
+	x.outputs[s.name] = r.outputs
+	x.moveTo(s.next)
 	return x.ended()
 }
+
+// Next is the index of the execution whose turn it is: of one of those that do not sleep, or, where all sleep, of one of
+// those that wake first. So sleeps pass at the same time, although each moves the clock. choose returns one of n numbers
+// from 0. There must be an execution.
+func Next(executions []*Execution, choose func(n int) int) int {
+	var awake, first []int
+	for i, x := range executions {
+		if !x.wake.After(x.now()) {
+			awake = append(awake, i)
+		}
+		if len(first) > 0 {
+			switch earliest := executions[first[0]].wake; {
+			case x.wake.After(earliest):
+				continue
+			case x.wake.Before(earliest):
+				first = nil
+			}
+		}
+		first = append(first, i)
+	}
+	if len(awake) > 0 {
+		first = awake
+	}
+	return first[choose(len(first))]
+}
+
+// Cancel makes the next Step, or the one that is under way, end the execution. It may be called at any time, by a script
+// of the execution, too.
+func (x *Execution) Cancel() { x.cancelled.Store(true) }
+
+func (x *Execution) cancel() {
+	if x.attempt != nil {
+		x.attempt.stop()
+	}
+	if x.begun {
+		record := &x.Steps[len(x.Steps)-1]
+		record.Status, record.EndTime = Cancelled, x.now()
+	}
+	x.end(Cancelled, "")
+}
+
+func (x *Execution) now() time.Time { return x.engine.Clock.Now() }
 
 func (x *Execution) ended() bool { return x.Status != Pending && x.Status != InProgress }
 
@@ -337,7 +364,7 @@ func (x *Execution) moveTo(step int) {
 }
 
 func (x *Execution) end(status Status, message string) {
-	x.EndTime, x.FailureMessage = x.engine.Clock.Now(), message
+	x.EndTime, x.FailureMessage = x.now(), message
 	x.Outputs = map[string]any{}
 	for _, ref := range x.document.outputs {
 		if outputs, ok := x.outputs[ref.step]; ok {

@@ -45,7 +45,7 @@ func parseParameter(p *problems, name string, v any) *parameter {
 	}
 	_, restricted := o.get("allowedValues")
 	for i, allowed := range o.list("allowedValues", restricted) {
-		if err := param.hasItemType(allowed); err != nil {
+		if err := param.typ.item().refuse(allowed); err != nil {
 			o.complain("allowedValues[%d] %v", i, err)
 		}
 		param.allowed = append(param.allowed, allowed)
@@ -78,46 +78,7 @@ func (p *parameter) parsePattern(o *object, v any) {
 	p.pattern, p.patternSrc = pattern, text
 }
 
-// samples are the values that the document itself names.
-func (p *parameter) samples() []any {
-	var samples []any
-	if p.fallback != nil {
-		samples = append(samples, p.fallback)
-	}
-	for _, allowed := range p.allowed {
-		if p.list() {
-			allowed = []any{allowed}
-		}
-		samples = append(samples, allowed)
-	}
-	return samples
-}
-
 func (p *parameter) list() bool { return p.typ == typeStringList || p.typ == typeMapList }
-
-// hasItemType says why v cannot be the parameter's value, or an item of it if it is a list.
-func (p *parameter) hasItemType(v any) error {
-	var ok bool
-	var want string
-	switch p.typ {
-	case typeString, typeStringList:
-		_, ok = v.(string)
-		want = "a string"
-	case typeBoolean:
-		_, ok = v.(bool)
-		want = "true or false, without quotes"
-	case typeInteger:
-		_, ok = v.(int64)
-		want = "a whole number"
-	case typeMapList:
-		_, ok = v.(map[string]any)
-		want = "a map"
-	}
-	if !ok {
-		return fmt.Errorf("must be %s, got %s", want, describe(v))
-	}
-	return nil
-}
 
 // refuse says everything for which a value is refused. Allowed values and the pattern of a list are those of its items.
 func (p *parameter) refuse(v any) []string {
@@ -138,7 +99,7 @@ func (p *parameter) refuse(v any) []string {
 }
 
 func (p *parameter) refuseItem(v any) []string {
-	if err := p.hasItemType(v); err != nil {
+	if err := p.typ.item().refuse(v); err != nil {
 		return []string{err.Error()}
 	}
 	var reasons []string

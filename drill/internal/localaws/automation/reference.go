@@ -21,6 +21,49 @@ const (
 	typeStringMap  valueType = "StringMap"
 )
 
+// refuse says why a value is not one of the type.
+func (t valueType) refuse(v any) error {
+	var ok bool
+	var want string
+	switch t {
+	case typeString:
+		_, ok = v.(string)
+		want = "a string"
+	case typeBoolean:
+		_, ok = v.(bool)
+		want = "true or false, without quotes"
+	case typeInteger:
+		_, ok = v.(int64)
+		want = "a whole number"
+	case typeStringMap:
+		_, ok = v.(map[string]any)
+		want = "a map"
+	case typeStringList, typeMapList:
+		items, isList := v.([]any)
+		for i, item := range items {
+			if err := t.item().refuse(item); err != nil {
+				return fmt.Errorf("[%d] %w", i, err)
+			}
+		}
+		ok, want = isList, "a list"
+	}
+	if !ok {
+		return fmt.Errorf("must be %s, got %s", want, describe(v))
+	}
+	return nil
+}
+
+// item is the type of a list's items; of any other type it is the type itself.
+func (t valueType) item() valueType {
+	switch t {
+	case typeStringList:
+		return typeString
+	case typeMapList:
+		return typeStringMap
+	}
+	return t
+}
+
 // reference is what stands between {{ and }}: a parameter (step is ""), an output of a step, or a variable of
 // Automation (one that holds a colon).
 type reference struct {
@@ -35,10 +78,7 @@ func (r reference) String() string {
 }
 
 // template is a string that holds references. Without a reference, part is literal text.
-type template struct {
-	parts  []part
-	broken bool // has a reference that was complained about
-}
+type template struct{ parts []part }
 
 type part struct {
 	text string
@@ -61,6 +101,7 @@ type scope struct {
 	outputs    map[string]map[string]valueType // of the steps before, by step and name
 }
 
+// typeOf is the type of what a reference names; "" if that was complained about, so that nothing need be said of its use.
 func (s *scope) typeOf(r reference) (valueType, error) {
 	if r.step != "" {
 		outputs, ok := s.outputs[r.step]
@@ -82,6 +123,9 @@ func (s *scope) typeOf(r reference) (valueType, error) {
 	p, ok := s.parameters[r.name]
 	if !ok {
 		return "", fmt.Errorf("%s: there is no parameter %q%s", r, r.name, suggestion(r.name, sortedKeys(s.parameters)))
+	}
+	if p.broken {
+		return "", nil
 	}
 	return p.typ, nil
 }
@@ -115,46 +159,61 @@ func (s *scope) compile(p *problems, where string, v any) any {
 	return v
 }
 
+// compileString is compileText for a field that must be a string.
+func (s *scope) compileString(p *problems, where, text string) any {
+	compiled := s.compileText(p, where, text)
+	if t, ok := compiled.(*template); ok && t.whole() && t.parts[0].typ != typeString {
+		p.add(where, "must be a string, and %s is a %s", t.parts[0].ref, t.parts[0].typ)
+	}
+	return compiled
+}
+
+// compileText returns the text itself if it holds no reference, or else a *template.
 func (s *scope) compileText(p *problems, where, text string) any {
 	t := &template{}
-	literal := func(s string) {
-		if strings.Contains(s, "{{") {
-			p.add(where, "%q holds {{ that does not begin a reference", text)
+	end, broken := 0, false
+	complain := func(at int, format string, args ...any) {
+		place := where
+		if strings.Contains(text, "\n") {
+			place += ": line " + strconv.Itoa(1+strings.Count(text[:at], "\n"))
 		}
-		if s != "" {
-			t.parts = append(t.parts, part{text: s})
+		p.add(place, format, args...)
+		broken = true
+	}
+	literal := func(from, to int) {
+		if i := strings.Index(text[from:to], "{{"); i >= 0 {
+			line, _, _ := strings.Cut(text[from+i:], "\n")
+			complain(from+i, "%q: {{ begins no reference, and Automation takes each {{ for one", line)
+		}
+		if from < to {
+			t.parts = append(t.parts, part{text: text[from:to]})
 		}
 	}
-	end, found := 0, false
-	for _, at := range referencePattern.FindAllStringSubmatchIndex(text, -1) {
-		found = true
-		literal(text[end:at[0]])
+	found := referencePattern.FindAllStringSubmatchIndex(text, -1)
+	for _, at := range found {
+		literal(end, at[0])
 		end = at[1]
 		target := targetPattern.FindStringSubmatch(text[at[2]:at[3]])
 		if target == nil || (target[1] != "" && strings.Contains(target[2], ":")) {
-			p.add(where, "%s is not a reference to a parameter, an output or a variable", text[at[0]:at[1]])
-			t.broken = true
+			complain(at[0], "%s is not a reference to a parameter, an output or a variable", text[at[0]:at[1]])
 			continue
 		}
 		ref := reference{step: target[1], name: target[2]}
 		typ, err := s.typeOf(ref)
 		if err != nil {
-			p.add(where, "%v", err)
-			t.broken = true
+			complain(at[0], "%v", err)
 			continue
 		}
-		if target := s.parameters[ref.name]; typ == "" || (ref.step == "" && target != nil && target.broken) {
-			t.broken = true // what it names was complained about: nothing is said about its use
-		}
+		broken = broken || typ == ""
 		t.parts = append(t.parts, part{ref: ref, typ: typ})
 	}
-	literal(text[end:])
-	if !found {
+	literal(end, len(text))
+	if len(found) == 0 || broken {
 		return text
 	}
 	if !t.whole() {
 		for _, part := range t.parts {
-			if part.typ != "" && !t.broken && part.typ != typeString && part.typ != typeInteger {
+			if part.typ != "" && part.typ != typeString && part.typ != typeInteger {
 				p.add(where, "%s is a %s inside a longer string: how AWS spells it there is not documented", part.ref, part.typ)
 			}
 		}
@@ -206,42 +265,4 @@ func resolve(v any, lookup values) (any, error) {
 		return m, nil
 	}
 	return v, nil
-}
-
-// unknown stands for a value that is known at run time only.
-type unknown struct {
-	typ     valueType // "" if any will do
-	samples []any     // the values that it is known to take: a parameter's default and allowed values
-	source  string
-}
-
-// foresee replaces the templates below v by unknowns.
-func (s *scope) foresee(v any) any {
-	switch v := v.(type) {
-	case *template:
-		if v.broken {
-			return unknown{}
-		}
-		if !v.whole() {
-			return unknown{typ: typeString, source: "a text with references in it"}
-		}
-		u := unknown{typ: v.parts[0].typ, source: v.parts[0].ref.String()}
-		if p := s.parameters[v.parts[0].ref.name]; p != nil && v.parts[0].ref.step == "" {
-			u.samples = p.samples()
-		}
-		return u
-	case []any:
-		list := make([]any, len(v))
-		for i, item := range v {
-			list[i] = s.foresee(item)
-		}
-		return list
-	case map[string]any:
-		m := make(map[string]any, len(v))
-		for key, item := range v {
-			m[key] = s.foresee(item)
-		}
-		return m
-	}
-	return v
 }

@@ -122,6 +122,31 @@ func TestAPeriodicRuleIsEvaluatedAtOnceAndThenEachPeriod(t *testing.T) {
 	}
 }
 
+func TestThePeriodIsTheFrequencyOfTheRule(t *testing.T) {
+	for frequency, period := range map[types.MaximumExecutionFrequency]time.Duration{
+		types.MaximumExecutionFrequencyOneHour: time.Hour, types.MaximumExecutionFrequencyThreeHours: 3 * time.Hour,
+		types.MaximumExecutionFrequencySixHours: 6 * time.Hour, types.MaximumExecutionFrequencyTwelveHours: 12 * time.Hour,
+		types.MaximumExecutionFrequencyTwentyFourHours: 24 * time.Hour, "": 24 * time.Hour,
+	} {
+		f := recording(t, nil)
+		rule := enabledRule()
+		rule.MaximumExecutionFrequency = frequency
+		f.must(f.putRule(rule))
+		f.tick()
+		f.set("org-trail", goodTrail())
+		for _, step := range []struct {
+			advance time.Duration
+			want    types.ComplianceType
+		}{{period - time.Second, types.ComplianceTypeNonCompliant}, {time.Second, types.ComplianceTypeCompliant}} {
+			f.clock.Advance(step.advance)
+			f.tick()
+			if got := f.compliance("enabled"); got != step.want {
+				t.Errorf("%q: %s after the last evaluation got %s, want %s", frequency, step.advance, got, step.want)
+			}
+		}
+	}
+}
+
 func TestAnEvaluationOnDemandDoesNotMoveThePeriod(t *testing.T) {
 	f := recording(t, nil)
 	f.must(f.putRule(enabledRule()))

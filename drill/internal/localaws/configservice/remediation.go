@@ -3,9 +3,11 @@ package configservice
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
@@ -108,8 +110,6 @@ func checkRemediation(config types.RemediationConfiguration) error {
 		return invalid("TargetId must have 1 to 256 characters")
 	case config.CreatedByService != nil:
 		return invalid("CreatedByService is set by AWS Config")
-	case config.TargetVersion != nil:
-		return notSimulated("a version of the document other than the default")
 	case len(config.Parameters) > 25:
 		return invalid("%d parameters are more than 25", len(config.Parameters))
 	case config.MaximumAutomaticAttempts != nil && !between(int64(*config.MaximumAutomaticAttempts), 1, 25):
@@ -248,23 +248,69 @@ func (s *Service) describeRemediationExceptions(_ context.Context, _ api.Call, i
 	if !ok {
 		return nil, invalid("rule %s does not exist", value(in.ConfigRuleName))
 	}
+	switch {
+	case in.ResourceKeys != nil && !between(int64(len(in.ResourceKeys)), 1, 100):
+		return nil, invalid("%d resource keys must be 1 to 100", len(in.ResourceKeys))
+	case !between(int64(in.Limit), 0, 100):
+		return nil, invalid("Limit %d must be 0 to 100", in.Limit)
+	}
+	after, err := resourceOf(in.NextToken)
+	if err != nil {
+		return nil, err
+	}
 	s.dropExpired(r)
 	wanted := map[resource]bool{}
 	for _, key := range in.ResourceKeys {
 		wanted[resource{value(key.ResourceType), value(key.ResourceId)}] = true
 	}
-	out := &configservice.DescribeRemediationExceptionsOutput{RemediationExceptions: []types.RemediationException{}}
-	for _, res := range sortedResources(r.exceptions) {
-		if len(wanted) == 0 || wanted[res] {
-			out.RemediationExceptions = append(out.RemediationExceptions, r.exceptions[res])
-		}
+	limit := exceptionsOnAPage
+	if in.Limit > 0 {
+		limit = min(limit, int(in.Limit))
 	}
-	return out, onePage(in.NextToken, in.Limit, len(out.RemediationExceptions))
+	out := &configservice.DescribeRemediationExceptionsOutput{RemediationExceptions: []types.RemediationException{}}
+	var last resource
+	for _, res := range sortedResources(r.exceptions) {
+		if after != nil && compareResources(res, *after) <= 0 || len(wanted) > 0 && !wanted[res] {
+			continue
+		}
+		if len(out.RemediationExceptions) == limit {
+			out.NextToken = tokenOf(last)
+			break
+		}
+		out.RemediationExceptions = append(out.RemediationExceptions, r.exceptions[res])
+		last = res
+	}
+	return out, nil
+}
+
+// exceptionsOnAPage is the default of DescribeRemediationExceptions, and the most that its answer can hold.
+const exceptionsOnAPage = 25
+
+// tokenOf is the token of the page that begins after a resource: it stays good if exceptions are deleted meanwhile.
+func tokenOf(res resource) *string {
+	token := base64.RawURLEncoding.EncodeToString([]byte(res.Type + " " + res.ID))
+	return &token
+}
+
+// resourceOf is the resource after which a page begins; nil for the first page.
+func resourceOf(token *string) (*resource, error) {
+	if token == nil {
+		return nil, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(*token)
+	kind, id, found := strings.Cut(string(text), " ")
+	if err != nil || !found {
+		return nil, api.Errorf("InvalidNextTokenException", "the next token %q was not given", *token)
+	}
+	return &resource{kind, id}, nil
 }
 
 // deleteRemediationExceptions lets resources be remediated again, from their next evaluation on.
 // https://docs.aws.amazon.com/config/latest/APIReference/API_DeleteRemediationExceptions.html
 func (s *Service) deleteRemediationExceptions(_ context.Context, _ api.Call, in *configservice.DeleteRemediationExceptionsInput) (*configservice.DeleteRemediationExceptionsOutput, error) {
+	if !between(int64(len(in.ResourceKeys)), 1, 100) {
+		return nil, api.Errorf("ValidationException", "%d resource keys must be 1 to 100", len(in.ResourceKeys))
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.rules[value(in.ConfigRuleName)]
@@ -380,7 +426,7 @@ func (s *Service) startAutomation(ctx context.Context, one start) {
 		s.mu.Unlock()
 		return
 	}
-	document, parameters := *r.remediation.TargetId, map[string][]string{}
+	document, version, parameters := *r.remediation.TargetId, value(r.remediation.TargetVersion), map[string][]string{}
 	for name, parameter := range r.remediation.Parameters {
 		if parameter.ResourceValue != nil {
 			parameters[name] = []string{one.resource.ID}
@@ -393,7 +439,7 @@ func (s *Service) startAutomation(ctx context.Context, one start) {
 	s.starting++
 	s.mu.Unlock()
 
-	executionID, err := s.options.StartAutomation(ctx, document, parameters)
+	executionID, err := s.options.StartAutomation(ctx, document, version, parameters)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -456,7 +502,9 @@ func (s *Service) finish(r *rule, res resource, success bool) {
 }
 
 func sortedResources[T any](m map[resource]T) []resource {
-	return slices.SortedFunc(maps.Keys(m), func(a, b resource) int {
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID))
-	})
+	return slices.SortedFunc(maps.Keys(m), compareResources)
+}
+
+func compareResources(a, b resource) int {
+	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID))
 }

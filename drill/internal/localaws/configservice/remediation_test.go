@@ -50,9 +50,9 @@ func (f *fixture) succeed() {
 	f.service.AutomationFinished(fmt.Sprintf("execution-%d", f.started()), true)
 }
 
-func (f *fixture) deleteExceptions() (*sdk.DeleteRemediationExceptionsOutput, error) {
+func (f *fixture) deleteExceptions(keys ...types.RemediationExceptionResourceKey) (*sdk.DeleteRemediationExceptionsOutput, error) {
 	return f.DeleteRemediationExceptions(f.t.Context(), &sdk.DeleteRemediationExceptionsInput{
-		ConfigRuleName: aws.String("enabled"), ResourceKeys: []types.RemediationExceptionResourceKey{accountKey},
+		ConfigRuleName: aws.String("enabled"), ResourceKeys: keys,
 	})
 }
 
@@ -127,6 +127,25 @@ func TestANonCompliantResourceIsRemediated(t *testing.T) {
 	}
 }
 
+func TestARemediationStartsTheVersionThatItNames(t *testing.T) {
+	f := guarded(t, nil)
+	config := remediation("enabled")
+	config.TargetVersion = aws.String("3")
+	f.must(f.putRemediation(config))
+	f.tick()
+	f.succeed()
+	f.must(f.putRemediation(remediation("enabled")))
+	f.tick()
+	if want := []string{"repair:3", "repair:"}; !reflect.DeepEqual(f.documents, want) {
+		t.Errorf("got %q, want %q", f.documents, want)
+	}
+	out, err := f.DescribeRemediationConfigurations(t.Context(), &sdk.DescribeRemediationConfigurationsInput{ConfigRuleNames: []string{"enabled"}})
+	f.must(err)
+	if version := out.RemediationConfigurations[0].TargetVersion; version != nil {
+		t.Errorf("the version is %q after it was taken back", *version)
+	}
+}
+
 func TestACompliantResourceIsNotRemediated(t *testing.T) {
 	f := guarded(t, nil)
 	f.set("org-trail", goodTrail())
@@ -196,10 +215,10 @@ func TestFailedAttemptsLeadToAnException(t *testing.T) {
 	}
 	f.wantStarted("a disarmed remediation", 3)
 
-	if _, err := f.deleteExceptions(); err != nil {
+	if _, err := f.deleteExceptions(accountKey); err != nil {
 		t.Fatal(err)
 	}
-	_, err := f.deleteExceptions()
+	_, err := f.deleteExceptions(accountKey)
 	wantCode(t, err, "NoSuchRemediationExceptionException")
 	f.tick()
 	f.wantStarted("armed again, before the next evaluation", 3)
@@ -255,7 +274,7 @@ func TestAnExecutionMayEndBeforeItsStartReturns(t *testing.T) {
 	var f *fixture
 	starts := 0
 	f = guarded(t, func(o *configservice.Options) {
-		o.StartAutomation = func(context.Context, string, map[string][]string) (string, error) {
+		o.StartAutomation = func(context.Context, string, string, map[string][]string) (string, error) {
 			starts++
 			id := fmt.Sprintf("early-%d", starts)
 			f.service.AutomationFinished(id, starts > 1)
@@ -368,4 +387,109 @@ func TestTheServiceIsSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// exempted is a fixture in which a rule has found n trails NON_COMPLIANT, each of which has an exception.
+func exempted(t *testing.T, n int) *fixture {
+	t.Helper()
+	f := recording(t, nil)
+	f.must(f.putRule(policyRule("never")))
+	var keys []types.RemediationExceptionResourceKey
+	for i := range n {
+		trail := goodTrail()
+		trail.Name, trail.ARN = fmt.Sprintf("trail-%02d", i), fmt.Sprintf("arn:aws:cloudtrail:us-east-1:123456789012:trail/trail-%02d", i)
+		f.set(trail.Name, trail)
+		keys = append(keys, types.RemediationExceptionResourceKey{ResourceType: aws.String("AWS::CloudTrail::Trail"), ResourceId: &trail.ARN})
+	}
+	f.tick()
+	out, err := f.PutRemediationExceptions(t.Context(), &sdk.PutRemediationExceptionsInput{ConfigRuleName: aws.String("declared"), ResourceKeys: keys})
+	f.must(err)
+	if len(out.FailedBatches) != 0 {
+		t.Fatalf("got %+v", out.FailedBatches)
+	}
+	return f
+}
+
+func TestExceptionsComeInPagesAndAreDeletedByTheKeysFound(t *testing.T) {
+	for _, test := range []struct {
+		limit int32
+		pages []int
+	}{{0, []int{25, 25, 10}}, {100, []int{25, 25, 10}}, {20, []int{20, 20, 20}}} {
+		f := exempted(t, 60)
+		pages := sdk.NewDescribeRemediationExceptionsPaginator(f, &sdk.DescribeRemediationExceptionsInput{
+			ConfigRuleName: aws.String("declared"), Limit: test.limit,
+		})
+		var sizes []int
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(t.Context())
+			f.must(err)
+			sizes = append(sizes, len(page.RemediationExceptions))
+			var keys []types.RemediationExceptionResourceKey
+			for _, found := range page.RemediationExceptions {
+				keys = append(keys, types.RemediationExceptionResourceKey{ResourceType: found.ResourceType, ResourceId: found.ResourceId})
+			}
+			// That a page is deleted does not keep the next from being found.
+			deleted, err := f.DeleteRemediationExceptions(t.Context(), &sdk.DeleteRemediationExceptionsInput{ConfigRuleName: aws.String("declared"), ResourceKeys: keys})
+			f.must(err)
+			if len(deleted.FailedBatches) != 0 {
+				t.Errorf("got %+v", deleted.FailedBatches)
+			}
+		}
+		if !reflect.DeepEqual(sizes, test.pages) || len(f.exceptions("declared")) != 0 {
+			t.Errorf("with limit %d the pages are %v, want %v; left are %d", test.limit, sizes, test.pages, len(f.exceptions("declared")))
+		}
+	}
+}
+
+func TestOneExceptionIsFoundAndDeletedByItsKey(t *testing.T) {
+	f := exempted(t, 3)
+	key := types.RemediationExceptionResourceKey{
+		ResourceType: aws.String("AWS::CloudTrail::Trail"), ResourceId: aws.String("arn:aws:cloudtrail:us-east-1:123456789012:trail/trail-01"),
+	}
+	found, err := f.DescribeRemediationExceptions(t.Context(), &sdk.DescribeRemediationExceptionsInput{
+		ConfigRuleName: aws.String("declared"), ResourceKeys: []types.RemediationExceptionResourceKey{key, accountKey},
+	})
+	f.must(err)
+	if len(found.RemediationExceptions) != 1 || *found.RemediationExceptions[0].ResourceId != *key.ResourceId || found.NextToken != nil {
+		t.Errorf("got %+v", found)
+	}
+	deleted, err := f.DeleteRemediationExceptions(t.Context(), &sdk.DeleteRemediationExceptionsInput{
+		ConfigRuleName: aws.String("declared"), ResourceKeys: []types.RemediationExceptionResourceKey{key, accountKey},
+	})
+	f.must(err)
+	if len(deleted.FailedBatches) != 1 || *deleted.FailedBatches[0].FailedItems[0].ResourceId != *accountKey.ResourceId || len(f.exceptions("declared")) != 2 {
+		t.Errorf("got %+v, and %d exceptions are left", deleted, len(f.exceptions("declared")))
+	}
+}
+
+func TestRequestsForExceptionsAreRefusedAsTheModelSays(t *testing.T) {
+	f := exempted(t, 1)
+	describe := func(change func(*sdk.DescribeRemediationExceptionsInput)) error {
+		in := &sdk.DescribeRemediationExceptionsInput{ConfigRuleName: aws.String("declared")}
+		change(in)
+		_, err := f.DescribeRemediationExceptions(t.Context(), in)
+		return err
+	}
+	wantCode(t, describe(func(*sdk.DescribeRemediationExceptionsInput) {}), "")
+	for what, test := range map[string]struct {
+		change func(*sdk.DescribeRemediationExceptionsInput)
+		want   string
+	}{
+		"an unknown rule": {func(in *sdk.DescribeRemediationExceptionsInput) { in.ConfigRuleName = aws.String("nothing") }, "InvalidParameterValueException"},
+		"no keys": {func(in *sdk.DescribeRemediationExceptionsInput) {
+			in.ResourceKeys = []types.RemediationExceptionResourceKey{}
+		}, "InvalidParameterValueException"},
+		"a page of 101":    {func(in *sdk.DescribeRemediationExceptionsInput) { in.Limit = 101 }, "InvalidParameterValueException"},
+		"an unknown token": {func(in *sdk.DescribeRemediationExceptionsInput) { in.NextToken = aws.String("2") }, "InvalidNextTokenException"},
+	} {
+		if got := code(describe(test.change)); got != test.want {
+			t.Errorf("%s: got %q, want %q", what, got, test.want)
+		}
+	}
+	_, err := f.DeleteRemediationExceptions(t.Context(), &sdk.DeleteRemediationExceptionsInput{
+		ConfigRuleName: aws.String("nothing"), ResourceKeys: []types.RemediationExceptionResourceKey{accountKey},
+	})
+	wantCode(t, err, "NoSuchRemediationExceptionException")
+	_, err = f.deleteExceptions([]types.RemediationExceptionResourceKey{}...)
+	wantCode(t, err, "ValidationException")
 }

@@ -55,9 +55,10 @@ type Options struct {
 	Trails func() []cloudtrail.Trail
 	// Guard evaluates a policy on a configuration item. Default: - custom policy rules are refused.
 	Guard func(ctx context.Context, policy string, item []byte) (Verdict, error)
-	// StartAutomation starts a runbook and returns the id of its execution. How it ends is told to AutomationFinished, which
-	// StartAutomation may call itself. Default: - every start fails.
-	StartAutomation func(ctx context.Context, document string, parameters map[string][]string) (executionID string, err error)
+	// StartAutomation starts a version of a runbook, the default one if version is empty, and returns the id of the
+	// execution. How it ends is told to AutomationFinished, which StartAutomation may call itself. Default: - every start
+	// fails.
+	StartAutomation func(ctx context.Context, document, version string, parameters map[string][]string) (executionID string, err error)
 	// Emit hands an event to EventBridge, in EventBridge's envelope. Default: - events go nowhere.
 	Emit func(ctx context.Context, event map[string]any) error
 	// DocumentExists tells whether there is a runbook of this name. Default: - every document exists.
@@ -92,7 +93,7 @@ type Service struct {
 // New returns a Config without rules and without a recorder.
 func New(options Options) *Service {
 	if options.StartAutomation == nil {
-		options.StartAutomation = func(context.Context, string, map[string][]string) (string, error) {
+		options.StartAutomation = func(context.Context, string, string, map[string][]string) (string, error) {
 			return "", fmt.Errorf("no automation is simulated")
 		}
 	}

@@ -30,12 +30,13 @@ type fixture struct {
 	clock   *api.Clock
 	t       *testing.T
 
-	mu      sync.Mutex
-	trails  map[string]cloudtrail.Trail // by name
-	starts  []map[string][]string       // the parameters of each automation that was started
-	refuse  error                       // what StartAutomation fails with
-	events  []map[string]any
-	guarded []string // the items that Guard was asked about
+	mu        sync.Mutex
+	trails    map[string]cloudtrail.Trail // by name
+	starts    []map[string][]string       // the parameters of each automation that was started
+	documents []string                    // their documents and versions
+	refuse    error                       // what StartAutomation fails with
+	events    []map[string]any
+	guarded   []string // the items that Guard was asked about
 }
 
 func newFixture(t *testing.T, change func(*configservice.Options)) *fixture {
@@ -70,13 +71,13 @@ func newFixture(t *testing.T, change func(*configservice.Options)) *fixture {
 			}
 			return configservice.Fail, nil
 		},
-		StartAutomation: func(_ context.Context, document string, parameters map[string][]string) (string, error) {
+		StartAutomation: func(_ context.Context, document, version string, parameters map[string][]string) (string, error) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			if f.refuse != nil {
 				return "", f.refuse
 			}
-			f.starts = append(f.starts, parameters)
+			f.starts, f.documents = append(f.starts, parameters), append(f.documents, document+":"+version)
 			return fmt.Sprintf("execution-%d", len(f.starts)), nil
 		},
 		Emit: func(_ context.Context, event map[string]any) error {

@@ -83,12 +83,15 @@ type Bus struct {
 	retries    []*invocation
 	deliveries []Delivery
 	metrics    map[string]Metrics
+	timers     map[string]timer // of the rules that are enabled and have a schedule, by name
+	fired      int              // schedules so far
 }
 
 type arrival struct {
 	event  map[string]any
 	fields map[string][]field
 	at     time.Time
+	rule   *Rule // whose schedule the event comes from, and which alone gets it; nil for every other event
 }
 
 // invocation is one target's share of one event. The rule stays as it was when it matched.
@@ -130,7 +133,7 @@ func (b *Bus) Publish(ctx context.Context, event map[string]any) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.queue = append(b.queue, arrival{event, fieldsOf(event), b.clock.Now()})
+	b.queue = append(b.queue, arrival{event: event, fields: fieldsOf(event), at: b.clock.Now()})
 	return nil
 }
 
@@ -155,6 +158,10 @@ func (b *Bus) Deliver(ctx context.Context) error {
 		}
 		if n++; n > maximumEvents {
 			return errors.Join(append(faults, fmt.Errorf("more than %d events in one delivery: a rule triggers itself", maximumEvents))...)
+		}
+		if next.rule != nil {
+			faults = append(faults, b.trigger(ctx, *next.rule, next))
+			continue
 		}
 		rules, err := b.rules.Rules(ctx)
 		if err != nil {
@@ -223,7 +230,7 @@ func (b *Bus) trigger(ctx context.Context, rule Rule, event arrival) error {
 	if err := rule.Validate(); err != nil {
 		return err
 	}
-	if !heeds(rule.State, event.event) || !rule.Pattern.With(b.options).matches(event.fields) {
+	if event.rule == nil && (!heeds(rule.State, event.event) || !rule.Pattern.With(b.options).matches(event.fields)) {
 		return nil
 	}
 	b.count(rule, func(m *Metrics) {
@@ -241,14 +248,11 @@ func (b *Bus) trigger(ctx context.Context, rule Rule, event arrival) error {
 // management events.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail-management.html
 func heeds(state types.RuleState, event map[string]any) bool {
-	switch state {
-	case types.RuleStateEnabledWithAllCloudtrailManagementEvents:
-		return true
-	case types.RuleStateEnabled:
-		detail, _ := event["detail"].(map[string]any)
-		return event["detail-type"] != "AWS API Call via CloudTrail" || detail["readOnly"] != true || detail["managementEvent"] == false
+	if state != types.RuleStateEnabled {
+		return enabled(state)
 	}
-	return false
+	detail, _ := event["detail"].(map[string]any)
+	return event["detail-type"] != "AWS API Call via CloudTrail" || detail["readOnly"] != true || detail["managementEvent"] == false
 }
 
 // attempt invokes a target once and settles what follows. Its error is a fault of the local AWS.
@@ -457,12 +461,12 @@ var targetARN = regexp.MustCompile(`\Aarn:aws[a-z-]*:(ssm|sns|sqs):` + api.Regio
 func targetOf(arn string) (targetKind, string, error) {
 	parts := targetARN.FindStringSubmatch(arn)
 	if parts == nil {
-		return 0, "", fmt.Errorf("target %s is not modelled", arn)
+		return 0, "", fmt.Errorf("target %s is %w", arn, ErrNotModelled)
 	}
 	kinds := map[string]targetKind{"ssmautomation-definition/": automation, "sns": topic, "sqs": queue}
 	kind := kinds[parts[1]+parts[2]]
 	if kind == 0 || (kind != automation && parts[4] != "") {
-		return 0, "", fmt.Errorf("target %s is not modelled", arn)
+		return 0, "", fmt.Errorf("target %s is %w", arn, ErrNotModelled)
 	}
 	return kind, parts[3], nil
 }

@@ -61,6 +61,16 @@ type fixedRules []Rule
 
 func (r fixedRules) Rules(context.Context) ([]Rule, error) { return r, nil }
 
+func (r fixedRules) Schedules(context.Context) (map[string]Schedule, error) {
+	schedules := map[string]Schedule{}
+	for _, rule := range r {
+		if rule.Schedule.period > 0 && enabled(rule.State) {
+			schedules[rule.Name] = rule.Schedule
+		}
+	}
+	return schedules, nil
+}
+
 // ruleOne matches the events of send.
 func ruleOne(t testing.TB, targets ...Target) Rule {
 	return Rule{Name: "one", ARN: ruleOneARN, State: types.RuleStateEnabled, Pattern: parse(t, `{"source":["test"]}`), Targets: targets}
@@ -354,11 +364,11 @@ func TestRulesThatAreRefusedOrNotModelledDoNotValidate(t *testing.T) {
 		{with(func(t *Target) { t.ARN = "arn:aws:ssm:eu-west-1:123456789012:automation-definition/Repair" }), "not modelled"},
 		{with(func(t *Target) { t.ARN = "arn:aws:sns:us-east-1:123456789012:automation-definition/x" }), "not modelled"},
 		{with(func(t *Target) { t.RoleARN = "" }), "needs a RoleArn"},
-		{with(func(t *Target) { t.ARN = topicARN }), "RoleArn with target"},
+		{with(func(t *Target) { t.ARN = topicARN }), "RoleArn with target " + topicARN + " is not modelled"},
 		{with(func(t *Target) { t.DeadLetterARN = topicARN }), "not a queue"},
 		{with(func(t *Target) { t.Input = "{" }), "not JSON"},
 		{with(func(t *Target) { t.InputPath = "$.detail" }), "only one of"},
-		{with(func(t *Target) { t.Input, t.InputPath = "", "$..x" }), "JSON path"},
+		{with(func(t *Target) { t.Input, t.InputPath = "", "$..x" }), "not modelled"},
 		{with(func(t *Target) { t.Input, t.Transformer = "", &Transformer{nil, `"<x>"`} }), "<x> is not"},
 		{with(func(t *Target) { t.RetryPolicy = &RetryPolicy{MaximumEventAgeSeconds: 59} }), "retry policy"},
 		{with(func(t *Target) {
@@ -368,6 +378,8 @@ func TestRulesThatAreRefusedOrNotModelledDoNotValidate(t *testing.T) {
 	for _, tt := range tests {
 		if err := ruleOne(t, tt.targets...).Validate(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: got %v, want an error with %q", tt.targets, err, tt.want)
+		} else if errors.Is(err, ErrNotModelled) != strings.Contains(tt.want, "not modelled") {
+			t.Errorf("%+v: %v confuses what EventBridge refuses with what is not modelled", tt.targets, err)
 		}
 	}
 	if err := ruleOne(t, good).Validate(); err != nil {
@@ -442,13 +454,13 @@ func TestClientRulesReadsEveryPageOnceUntilInvalidated(t *testing.T) {
 func TestClientRulesRefusesWhatIsNotModelled(t *testing.T) {
 	pattern, target := aws.String(`{"source":["test"]}`), types.Target{Id: aws.String("t"), Arn: aws.String(topicARN)}
 	for want, client := range map[string]*fakeAPI{
-		"schedule":       {rules: []types.Rule{{Name: aws.String("r"), ScheduleExpression: aws.String("rate(1 hour)")}}, targets: []types.Target{target}},
-		"unknown or not": {rules: []types.Rule{{Name: aws.String("r"), EventPattern: aws.String(`{"a":[{"cidr":"10.0.0.0/8"}]}`)}}, targets: []types.Target{target}},
-		"parameters of":  {rules: []types.Rule{{Name: aws.String("r"), EventPattern: pattern}}, targets: []types.Target{{Id: aws.String("t"), SqsParameters: &types.SqsParameters{}}}},
+		"cron is not":    {rules: []types.Rule{{Name: aws.String("r"), ScheduleExpression: aws.String("cron(0 12 * * ? *)")}}, targets: []types.Target{target}},
+		`"cidr" is not`:  {rules: []types.Rule{{Name: aws.String("r"), EventPattern: aws.String(`{"a":[{"cidr":"10.0.0.0/8"}]}`)}}, targets: []types.Target{target}},
+		"target are not": {rules: []types.Rule{{Name: aws.String("r"), EventPattern: pattern}}, targets: []types.Target{{Id: aws.String("t"), SqsParameters: &types.SqsParameters{}}}},
 		"not modelled":   {rules: []types.Rule{{Name: aws.String("r"), EventPattern: pattern}}, targets: []types.Target{{Id: aws.String("t"), Arn: aws.String("arn:aws:logs:us-east-1:123456789012:log-group:x")}}},
 	} {
 		_, err := NewClientRules(client).Rules(context.Background())
-		if err == nil || !strings.Contains(err.Error(), want) {
+		if !errors.Is(err, ErrNotModelled) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 		b := NewBus(NewClientRules(client), &fakeTargets{}, api.NewClock(time.Time{}), Options{})

@@ -1,6 +1,6 @@
-// Package events is the EventBridge of the local AWS: it matches events against the patterns of rules, shapes the input
-// of their targets and starts those targets, with EventBridge's retries, dead-letter queues and metrics, on a clock that
-// the test owns. Rules, targets and queues live elsewhere; see RuleSource and Targets.
+// Package events is the EventBridge of the local AWS: it matches events against the patterns of rules, fires their
+// schedules, shapes the input of their targets and starts those targets, with EventBridge's retries, dead-letter queues and
+// metrics, on a clock that the test owns. Rules, targets and queues live elsewhere; see RuleSource and Targets.
 package events
 
 import (
@@ -29,6 +29,10 @@ type Options struct {
 	// AnythingButMatchesAbsent lets anything-but match an event that lacks the field. The documentation is silent;
 	// AWS's own matching engine, https://github.com/aws/event-ruler, does not match, which is the default here.
 	AnythingButMatchesAbsent bool
+	// ScheduleFiresAtCreation lets a schedule also fire as soon as time has passed since the rule was created, enabled again
+	// or given another schedule. The documentation says that the rate counts from then and not when it fires first; the
+	// default is one period later.
+	ScheduleFiresAtCreation bool
 }
 
 // Pattern is a parsed event pattern; the zero Pattern matches nothing.
@@ -52,9 +56,9 @@ type test struct {
 }
 
 // ParsePattern reads an event pattern. It knows exact values, prefix, suffix, equals-ignore-case, wildcard, exists,
-// anything-but (a value, a list, or {prefix, suffix, wildcard}), numeric, and $or; any other operator, a duplicate key and
-// a field that is constrained both inside and outside an $or (EventBridge keeps the last of the two) are errors that name
-// the path.
+// anything-but (a value, a list, or {prefix, suffix, wildcard}), numeric, and $or. Any other operator of EventBridge, a
+// duplicate key and a field that is constrained both inside and outside an $or (EventBridge keeps the last of the two) are
+// errors of the kind ErrNotModelled. Errors name the path.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 func ParsePattern(text string) (Pattern, error) {
 	if n := len([]rune(text)); n > maximumPatternSize {
@@ -95,7 +99,7 @@ func compile(fields object, path string, alternatives [][]condition, insideOr bo
 			alternatives, err = compileOr(values, path, alternatives)
 		case insideOr && slices.Contains(operators, field.key):
 			// EventBridge would take the whole $or for an ordinary field.
-			err = fmt.Errorf("%q: an operator cannot be a field's name inside $or", at)
+			err = fmt.Errorf("%q: an operator as a field's name inside $or is %w", at, ErrNotModelled)
 		case isObject:
 			alternatives, err = compile(fields, at, alternatives, insideOr)
 		case isArray:
@@ -148,7 +152,7 @@ func require(alternatives [][]condition, path string, values []any) ([][]conditi
 	out := make([][]condition, len(alternatives))
 	for i, alternative := range alternatives {
 		if slices.ContainsFunc(alternative, func(c condition) bool { return c.path == path }) {
-			return nil, fmt.Errorf("%q: constrained twice, EventBridge would heed only the last", path)
+			return nil, fmt.Errorf("%q: constrained twice, of which EventBridge heeds only the last, is %w", path, ErrNotModelled)
 		}
 		out[i] = append(slices.Clip(alternative), added)
 	}
@@ -203,8 +207,12 @@ func exactly(want any) (func(any) bool, error) {
 
 func textual(operator string, operand any) (func(any) bool, error) {
 	want, ok := operand.(string)
+	if operation, isObject := operand.(object); isObject && (operator == "prefix" || operator == "suffix") &&
+		len(operation) == 1 && operation[0].key == "equals-ignore-case" {
+		return nil, fmt.Errorf("%s with equals-ignore-case is %w", operator, ErrNotModelled)
+	}
 	if !ok {
-		return nil, fmt.Errorf("%s with %v: only a string is modelled", operator, operand)
+		return nil, fmt.Errorf("%s takes a string, not %v", operator, operand)
 	}
 	var holds func(string) bool
 	switch operator {
@@ -220,8 +228,10 @@ func textual(operator string, operand any) (func(any) bool, error) {
 			return nil, err
 		}
 		holds = expression.MatchString
+	case "cidr", "exactly":
+		return nil, fmt.Errorf("operator %q is %w", operator, ErrNotModelled)
 	default:
-		return nil, fmt.Errorf("operator %q is unknown or not modelled", operator)
+		return nil, fmt.Errorf("operator %q is unknown", operator)
 	}
 	return func(value any) bool {
 		s, ok := value.(string)
@@ -256,6 +266,9 @@ func wildcard(text string) (*regexp.Regexp, error) {
 func anythingBut(operand any) (func(any) bool, error) {
 	operator := ""
 	if operation, ok := operand.(object); ok {
+		if len(operation) == 1 && operation[0].key == "equals-ignore-case" {
+			return nil, fmt.Errorf("anything-but with equals-ignore-case is %w", ErrNotModelled)
+		}
 		if len(operation) != 1 || !slices.Contains([]string{"prefix", "suffix", "wildcard"}, operation[0].key) {
 			return nil, fmt.Errorf("anything-but takes a value, a list, or one of prefix, suffix and wildcard, not %v", operand)
 		}
@@ -397,7 +410,7 @@ func decodeValue(decoder *json.Decoder) (any, error) {
 				return nil, err
 			}
 			if slices.ContainsFunc(fields, func(m member) bool { return m.key == key }) {
-				return nil, fmt.Errorf("key %q stands twice in one object", key)
+				return nil, fmt.Errorf("key %q twice in one object is %w", key, ErrNotModelled)
 			}
 			fields = append(fields, member{key.(string), value})
 		}

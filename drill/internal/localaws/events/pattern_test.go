@@ -2,6 +2,7 @@ package events
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -165,17 +166,19 @@ func TestPatternsThatAreWrongOrNotModelledAreErrorsThatNameThePath(t *testing.T)
 		{`{"a":{"b":[]}}`, `"a.b": an empty array`},
 		{`{"a":{"b":"x"}}`, `"a.b": must be an object or an array`},
 		{`{"a":[["x"]]}`, `"a"`},
-		{`{"a":["x"],"a":["y"]}`, "twice"},
-		{`{"detail":{"$or":[{"a":[1]},{"b":[1]}],"$or":[{"c":[1]},{"d":[1]}]}}`, `"$or" stands twice`},
-		{`{"detail":{"a":[2],"$or":[{"a":[1]},{"b":[1]}]}}`, `"detail.a": constrained twice`},
-		{`{"detail":{"$or":[{"a":[1]},{"b":[1]}],"a":[2]}}`, `"detail.a": constrained twice`},
+		{`{"a":["x"],"a":["y"]}`, `"a" twice in one object is not modelled`},
+		{`{"detail":{"$or":[{"a":[1]},{"b":[1]}],"$or":[{"c":[1]},{"d":[1]}]}}`, `"$or" twice in one object is not modelled`},
+		{`{"detail":{"a":[2],"$or":[{"a":[1]},{"b":[1]}]}}`, `"detail.a": constrained twice, of which EventBridge heeds only the last, is not modelled`},
+		{`{"detail":{"$or":[{"a":[1]},{"b":[1]}],"a":[2]}}`, `"detail.a": constrained twice, of which EventBridge heeds only the last, is not modelled`},
 		{`{"detail":{"$or":[{"a":[1]}]}}`, `"detail.$or"`},
 		{`{"detail":{"$or":{"a":[1]}}}`, `"detail.$or"`},
 		{`{"detail":{"$or":["a","b"]}}`, `"detail.$or"`},
-		{`{"$or":[{"prefix":[1]},{"b":[1]}]}`, `"prefix"`},
+		{`{"$or":[{"prefix":[1]},{"b":[1]}]}`, `"prefix": an operator as a field's name inside $or is not modelled`},
 		{`{"$or":` + or(101) + `,"x":{"$or":` + or(11) + `}}`, "more than 1000 combinations"},
-		{`{"a":[{"cidr":"10.0.0.0/8"}]}`, `"a": operator "cidr"`},
-		{`{"a":[{"prefix":{"equals-ignore-case":"x"}}]}`, "only a string is modelled"},
+		{`{"a":[{"cidr":"10.0.0.0/8"}]}`, `"a": operator "cidr" is not modelled`},
+		{`{"a":[{"suffixes":"x"}]}`, `"a": operator "suffixes" is unknown`},
+		{`{"a":[{"prefix":{"equals-ignore-case":"x"}}]}`, "prefix with equals-ignore-case is not modelled"},
+		{`{"a":[{"prefix":{"suffix":"x"}}]}`, "prefix takes a string"},
 		{`{"a":[{"prefix":"x","suffix":"y"}]}`, "exactly one key"},
 		{`{"a":[{}]}`, "exactly one key"},
 		{`{"a":[{"exists":"true"}]}`, "exists needs true or false"},
@@ -188,8 +191,9 @@ func TestPatternsThatAreWrongOrNotModelledAreErrorsThatNameThePath(t *testing.T)
 		{`{"a":[{"anything-but":null}]}`, "strings only or numbers only"},
 		{`{"a":[{"anything-but":[{"prefix":"x"}]}]}`, "strings only or numbers only"},
 		{`{"a":[{"anything-but":{"prefix":""}}]}`, "empty string"},
-		{`{"a":[{"anything-but":{"prefix":1}}]}`, "only a string"},
-		{`{"a":[{"anything-but":{"equals-ignore-case":"x"}}]}`, "anything-but takes"},
+		{`{"a":[{"anything-but":{"prefix":1}}]}`, "prefix takes a string"},
+		{`{"a":[{"anything-but":{"equals-ignore-case":"x"}}]}`, "anything-but with equals-ignore-case is not modelled"},
+		{`{"a":[{"anything-but":{"exists":true}}]}`, "anything-but takes"},
 		{`{"a":[{"numeric":[]}]}`, "pairs"},
 		{`{"a":[{"numeric":["!=",1]}]}`, "comparison"},
 		{`{"a":[{"numeric":["=","1"]}]}`, "comparison"},
@@ -201,6 +205,8 @@ func TestPatternsThatAreWrongOrNotModelledAreErrorsThatNameThePath(t *testing.T)
 	for _, tt := range tests {
 		if _, err := ParsePattern(tt.pattern); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%.100s: got %v, want an error with %q", tt.pattern, err, tt.want)
+		} else if errors.Is(err, ErrNotModelled) != strings.Contains(tt.want, "not modelled") {
+			t.Errorf("%.100s: %v confuses what EventBridge refuses with what is not modelled", tt.pattern, err)
 		}
 	}
 }

@@ -13,13 +13,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 )
 
-// Rule is a deployed rule of one event bus.
+// ErrNotModelled is in the errors about what EventBridge accepts and the local AWS does not model. EventBridge refuses what
+// the other errors of ParsePattern, ParseSchedule and ParseTarget are about.
+var ErrNotModelled = errors.New("not modelled")
+
+// Rule is a deployed rule of one event bus. It has a pattern, a schedule, or both.
 type Rule struct {
-	Name    string
-	ARN     string
-	Pattern Pattern
-	State   types.RuleState
-	Targets []Target // at most 5
+	Name     string
+	ARN      string
+	Pattern  Pattern
+	Schedule Schedule
+	State    types.RuleState
+	Targets  []Target // at most 5
 }
 
 // Target is what a rule starts. At most one of Input, InputPath and Transformer is set; without any, the target gets the
@@ -59,12 +64,17 @@ func (t Target) retryPolicy() RetryPolicy {
 // RuleSource knows the deployed rules.
 type RuleSource interface {
 	Rules(ctx context.Context) ([]Rule, error)
+	// Schedules are the schedules of the rules that are enabled, by the names of the rules.
+	Schedules(ctx context.Context) (map[string]Schedule, error)
 }
 
 // Validate finds what EventBridge refuses when a rule and its targets are put, and what is not modelled.
 func (r Rule) Validate() error {
 	if len(r.Targets) > 5 {
 		return fmt.Errorf("rule %s has %d targets, at most 5 are allowed", r.Name, len(r.Targets))
+	}
+	if r.Pattern.alternatives == nil && r.Schedule.period == 0 {
+		return fmt.Errorf("rule %s has neither a pattern nor a schedule", r.Name)
 	}
 	for _, target := range r.Targets {
 		if err := target.validate(); err != nil {
@@ -83,7 +93,7 @@ func (t Target) validate() error {
 		return errors.New("an automation definition needs a RoleArn")
 	}
 	if kind != automation && t.RoleARN != "" {
-		return fmt.Errorf("RoleArn with target %s is not modelled: access comes from the resource's policy", t.ARN)
+		return fmt.Errorf("RoleArn with target %s is %w: access comes from the resource's policy", t.ARN, ErrNotModelled)
 	}
 	if t.DeadLetterARN != "" {
 		if kind, _, err := targetOf(t.DeadLetterARN); err != nil || kind != queue {
@@ -162,20 +172,49 @@ func (c *ClientRules) Rules(ctx context.Context) ([]Rule, error) {
 	return rules, nil
 }
 
+// Schedules asks the API each time, for the rules alone: it is called after every change of a rule.
+func (c *ClientRules) Schedules(ctx context.Context) (map[string]Schedule, error) {
+	deployed, err := c.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	schedules := map[string]Schedule{}
+	for _, rule := range deployed {
+		name, expression := aws.ToString(rule.Name), aws.ToString(rule.ScheduleExpression)
+		if expression == "" || !enabled(rule.State) {
+			continue
+		}
+		if schedules[name], err = ParseSchedule(expression); err != nil {
+			return nil, fmt.Errorf("rule %s: %w", name, err)
+		}
+	}
+	return schedules, nil
+}
+
 func (c *ClientRules) read(ctx context.Context) ([]Rule, error) {
-	var rules []Rule
+	deployed, err := c.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rules := make([]Rule, 0, len(deployed))
+	for _, one := range deployed {
+		rule, err := c.readRule(ctx, one)
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: %w", aws.ToString(one.Name), err)
+		}
+		rules = append(rules, rule)
+	}
+	return rules, nil
+}
+
+func (c *ClientRules) list(ctx context.Context) ([]types.Rule, error) {
+	var rules []types.Rule
 	for input := (&eventbridge.ListRulesInput{}); ; {
 		page, err := c.api.ListRules(ctx, input)
 		if err != nil {
 			return nil, fmt.Errorf("list rules: %w", err)
 		}
-		for _, deployed := range page.Rules {
-			rule, err := c.readRule(ctx, deployed)
-			if err != nil {
-				return nil, fmt.Errorf("rule %s: %w", aws.ToString(deployed.Name), err)
-			}
-			rules = append(rules, rule)
-		}
+		rules = append(rules, page.Rules...)
 		if aws.ToString(page.NextToken) == "" {
 			return rules, nil
 		}
@@ -183,22 +222,25 @@ func (c *ClientRules) read(ctx context.Context) ([]Rule, error) {
 	}
 }
 
-func (c *ClientRules) readRule(ctx context.Context, deployed types.Rule) (Rule, error) {
-	if deployed.ScheduleExpression != nil && *deployed.ScheduleExpression != "" {
-		return Rule{}, fmt.Errorf("schedule %q is not modelled", *deployed.ScheduleExpression)
+func (c *ClientRules) readRule(ctx context.Context, deployed types.Rule) (_ Rule, err error) {
+	rule := Rule{Name: aws.ToString(deployed.Name), ARN: aws.ToString(deployed.Arn), State: deployed.State}
+	if text := aws.ToString(deployed.EventPattern); text != "" {
+		if rule.Pattern, err = ParsePattern(text); err != nil {
+			return Rule{}, err
+		}
 	}
-	pattern, err := ParsePattern(aws.ToString(deployed.EventPattern))
-	if err != nil {
-		return Rule{}, err
+	if expression := aws.ToString(deployed.ScheduleExpression); expression != "" {
+		if rule.Schedule, err = ParseSchedule(expression); err != nil {
+			return Rule{}, err
+		}
 	}
-	rule := Rule{Name: aws.ToString(deployed.Name), ARN: aws.ToString(deployed.Arn), Pattern: pattern, State: deployed.State}
 	for input := (&eventbridge.ListTargetsByRuleInput{Rule: deployed.Name}); ; {
 		page, err := c.api.ListTargetsByRule(ctx, input)
 		if err != nil {
 			return Rule{}, fmt.Errorf("list targets: %w", err)
 		}
 		for _, target := range page.Targets {
-			read, err := readTarget(target)
+			read, err := ParseTarget(target)
 			if err != nil {
 				return Rule{}, fmt.Errorf("target %s: %w", aws.ToString(target.Id), err)
 			}
@@ -211,11 +253,12 @@ func (c *ClientRules) readRule(ctx context.Context, deployed types.Rule) (Rule, 
 	}
 }
 
-func readTarget(deployed types.Target) (Target, error) {
+// ParseTarget reads a target as it is put or deployed.
+func ParseTarget(deployed types.Target) (Target, error) {
 	if deployed.AppSyncParameters != nil || deployed.BatchParameters != nil || deployed.EcsParameters != nil ||
 		deployed.HttpParameters != nil || deployed.KinesisParameters != nil || deployed.RedshiftDataParameters != nil ||
 		deployed.RunCommandParameters != nil || deployed.SageMakerPipelineParameters != nil || deployed.SqsParameters != nil {
-		return Target{}, errors.New("parameters of a kind of target are not modelled")
+		return Target{}, fmt.Errorf("parameters of a kind of target are %w", ErrNotModelled)
 	}
 	target := Target{
 		ID: aws.ToString(deployed.Id), ARN: aws.ToString(deployed.Arn), RoleARN: aws.ToString(deployed.RoleArn),
@@ -237,5 +280,5 @@ func readTarget(deployed types.Target) (Target, error) {
 		}
 		target.RetryPolicy = &policy
 	}
-	return target, nil
+	return target, target.validate()
 }

@@ -67,7 +67,7 @@ func (t Transformer) Validate() error {
 		problem("InputTemplate has %d characters, 1 to %d are allowed", n, maximumInput)
 	}
 	if rest := placeholder.ReplaceAllString(t.InputTemplate, ""); strings.ContainsAny(rest, "<>") {
-		problem("InputTemplate: a < or > outside of a placeholder is not modelled: %s", rest)
+		problem("InputTemplate: a < or > outside of a placeholder is %w: %s", ErrNotModelled, rest)
 	}
 	sample := t.replace(func(name string, quoted bool) string {
 		_, defined := t.InputPathsMap[name]
@@ -212,8 +212,11 @@ func placeholderKey(value any) string {
 }
 
 func checkPath(path string) error {
-	if len(path) > 256 || !jsonPath.MatchString(path) {
-		return fmt.Errorf("JSON path %q is longer than 256 characters, or not of the modelled form $.a.b[0]", path)
+	if len(path) > 256 || !strings.HasPrefix(path, "$") {
+		return fmt.Errorf("JSON path %q is longer than 256 characters, or does not start with $", path)
+	}
+	if !jsonPath.MatchString(path) {
+		return fmt.Errorf("JSON path %q is %w: $.a.b[0] is", path, ErrNotModelled)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -93,8 +94,8 @@ func TestTransformersThatEventBridgeRefusesDoNotValidate(t *testing.T) {
 		{Transformer{nil, `"<aws.events.event.json>"`}, "only be the value"},
 		{Transformer{map[string]string{"a": "$.a"}, `{"x": [{<a>: 1}]}`}, `key "<a>"`},
 		{Transformer{map[string]string{"a": "$.a"}, `{"k <a>": 1}`}, `key "k <a>"`},
-		{Transformer{map[string]string{"a": "$.detail[*]"}, `"<a>"`}, "JSON path"},
-		{Transformer{map[string]string{"a": "$['detail']"}, `"<a>"`}, "JSON path"},
+		{Transformer{map[string]string{"a": "$.detail[*]"}, `"<a>"`}, "not modelled"},
+		{Transformer{map[string]string{"a": "$['detail']"}, `"<a>"`}, "not modelled"},
 		{Transformer{map[string]string{"a": "detail"}, `"<a>"`}, "JSON path"},
 		{Transformer{map[string]string{"aws.x": "$.a"}, `"x"`}, "variable's name"},
 		{Transformer{map[string]string{"AWSx": "$.a"}, `"x"`}, "variable's name"},
@@ -103,6 +104,8 @@ func TestTransformersThatEventBridgeRefusesDoNotValidate(t *testing.T) {
 	for _, tt := range tests {
 		if err := tt.transformer.Validate(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%.60s: got %v, want an error with %q", tt.transformer.InputTemplate, err, tt.want)
+		} else if errors.Is(err, ErrNotModelled) != strings.Contains(tt.want, "not modelled") {
+			t.Errorf("%.60s: %v confuses what EventBridge refuses with what is not modelled", tt.transformer.InputTemplate, err)
 		}
 	}
 }

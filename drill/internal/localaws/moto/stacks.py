@@ -178,11 +178,12 @@ class Resources(parsing.ResourceMap):
 
     # Deployment.
 
-    def deploy(self, tell):
+    def deploy(self, tell, publish, roll_back):
         """Creates and changes resources until they are as the template says; raises Failure after undoing all of it.
 
         Resources are deployed in waves, each as early as its dependencies let it, and those that act by themselves come
-        first in a wave: so a DependsOn that is missing shows. tell is called with a resource, a status and a reason.
+        first in a wave: so a DependsOn that is missing shows. tell is called with a resource, a status and a reason,
+        publish at the end, and roll_back with the failure before anything is undone.
         """
         undo, replaced = [], []
         self.unfinished = {}
@@ -201,7 +202,9 @@ class Resources(parsing.ResourceMap):
                         del pending[name]
                 if len(pending) == before:
                     raise blocked
-        except Failure:
+            publish()
+        except Failure as e:
+            roll_back(e)
             for name, resource in self.unfinished.items():
                 if resource.physical_resource_id is not None:
                     self._discard(name, resource, tell)
@@ -407,12 +410,13 @@ class Stack(models.Stack):
         self._refuse_other_accounts()
         self.status = "CREATE_IN_PROGRESS"
         try:
-            self.resource_map.deploy(self._tell)
-            self._publish()
+            self.resource_map.deploy(
+                self._tell, self._publish, lambda e: self._become("ROLLBACK_IN_PROGRESS", str(e))
+            )
         except Failure as e:
-            self._settle("ROLLBACK_COMPLETE", str(e))
+            self._become("ROLLBACK_COMPLETE", str(e))
         else:
-            self._settle("CREATE_COMPLETE")
+            self._become("CREATE_COMPLETE")
 
     def update(self, template, role_arn=None, parameters=None, tags=None):
         before = (self.template, self.template_dict, self.parameters, self.tags, self.resource_map)
@@ -431,30 +435,31 @@ class Stack(models.Stack):
             raise
         self.description = self.template_dict.get("Description")
         self.resource_map.deployed = before[4].deployed
-        self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
-        self.status = "UPDATE_IN_PROGRESS"
+        self._become("UPDATE_IN_PROGRESS", "User Initiated")
         try:
-            replaced = self.resource_map.deploy(self._tell)
-            self._publish()
+            replaced = self.resource_map.deploy(
+                self._tell, self._publish, lambda e: self._become("UPDATE_ROLLBACK_IN_PROGRESS", str(e))
+            )
         except Failure as e:
             self.template, self.template_dict, self.parameters, self.tags, self.resource_map = before
-            self._settle("UPDATE_ROLLBACK_COMPLETE", str(e))
+            self._become("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+            self._become("UPDATE_ROLLBACK_COMPLETE", str(e))
         else:
+            self._become("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
             self.resource_map.clean_up(replaced, self._tell)
-            self._settle("UPDATE_COMPLETE")
+            self._become("UPDATE_COMPLETE")
 
     def delete(self):
-        self._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
-        self.status = "DELETE_IN_PROGRESS"
+        self._become("DELETE_IN_PROGRESS", "User Initiated")
         self.resource_map.caller = current_caller(self.region_name)
         try:
             self.resource_map.remove(list(self.resource_map), self._tell)
         except Failure as e:
-            self._settle("DELETE_FAILED", str(e))
+            self._become("DELETE_FAILED", str(e))
         else:
-            self._settle("DELETE_COMPLETE")
+            self._become("DELETE_COMPLETE")
 
-    def _settle(self, status, why=None):
+    def _become(self, status, why=None):
         self.status = status
         self.stack_status_reason = why
         self._add_stack_event(status, resource_status_reason=why)
