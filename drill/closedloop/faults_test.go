@@ -1,6 +1,7 @@
 package closedloop
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -10,29 +11,31 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/trailguard/trailguard/drill/internal/localaws"
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
 )
 
-// start is a state of the trail that a repair starts from.
-type start struct {
-	name string
-	make func(g guard)
-}
-
-var starts = []start{
+var startsOfRepairs = []start{
 	{"no trail", func(g guard) { g.deleteTrails() }},
 	{"weakened and stopped", weaken},
 }
 
-// weaken leaves a trail that never logged, and of which each part is wrong that has a step of its own.
+// weaken leaves a trail that never logged, and of which each part is wrong that is written by itself.
 func weaken(g guard) {
-	g.deleteTrails()
-	g.createTrail(cloudtrail.CreateTrailInput{Name: &g.trail, S3BucketName: &g.bucket})
+	if slices.Contains(g.trailARNs(), g.TrailARN) {
+		g.delete(g.TrailARN)
+	}
+	g.createTrail(cloudtrail.CreateTrailInput{
+		Name: &g.TrailName, S3BucketName: &g.LogBucketName, S3KeyPrefix: aws.String(g.declaredText("S3KeyPrefix")), SnsTopicName: aws.String(g.elsewhere().topic),
+	})
 	g.putAdvancedSelector(field("eventCategory", "Management"), field("readOnly", "true"))
+	g.Clock.Advance(time.Second)
 }
 
 // failCalls fails the calls of the automation role from the nth (the first is 0), as many as times says.
@@ -70,23 +73,37 @@ func refusals(code string, executions ...*automation.Execution) int {
 	return n
 }
 
-// wasMade tells whether a call changed something.
-func wasMade(call automation.CallRecord) bool { return call.Mutating() && call.ErrorCode == "" }
+// isTrailCall tells whether a call is one of those that look at the trail and change it.
+func isTrailCall(call automation.CallRecord) bool {
+	return call.Service == "cloudtrail" && call.API != "DescribeTrails"
+}
 
-// TestARepairSurvivesErrorsThatPass injects an error twice at each call of a repair in turn.
+// isChange tells whether a call changed a trail.
+func isChange(call automation.CallRecord) bool {
+	return isTrailCall(call) && call.Mutating() && call.ErrorCode == ""
+}
+
+// attempts is how often botocore makes a call that is throttled: once, and five times again.
+const attempts = 6
+
+// TestARepairSurvivesErrorsThatPass injects errors at each call of a repair in turn.
 func TestARepairSurvivesErrorsThatPass(t *testing.T) {
 	faults := []struct {
 		name, code string
+		times      int
 		at         func(call automation.CallRecord) bool
 		after      bool // the change is made, and the caller is not told
 	}{
-		{name: "throttled", code: "ThrottlingException", at: func(automation.CallRecord) bool { return true }},
-		{name: "in conflict", code: "ConflictException", at: automation.CallRecord.Mutating},
-		{name: "unanswered", code: "ServiceUnavailableException", at: wasMade, after: true},
+		{name: "throttled", code: "ThrottlingException", times: attempts - 1, at: func(automation.CallRecord) bool { return true }},
+		{name: "throttled for long", code: "ThrottlingException", times: 2 * attempts, at: isTrailCall},
+		{name: "in conflict", code: "ConflictException", times: 2, at: func(call automation.CallRecord) bool {
+			return isTrailCall(call) && call.Mutating()
+		}},
+		{name: "unanswered", code: "ServiceUnavailableException", times: 2, at: isChange, after: true},
 	}
-	inEach(t, 2, func(t *testing.T, a *account) {
+	inOne(t, unlimited, "default", func(t *testing.T, a *account) {
 		g := share(t, a, "default")
-		for _, start := range starts {
+		for _, start := range startsOfRepairs {
 			start.make(g)
 			undisturbed := g.repair()
 			g.wantSuccess(undisturbed)
@@ -95,9 +112,9 @@ func TestARepairSurvivesErrorsThatPass(t *testing.T) {
 					if !fault.at(call) {
 						continue
 					}
-					g.step(fmt.Sprintf("%s: %s of call %d %s in step %s", start.name, call.API, n, fault.name, call.Step), func(g guard) {
+					g.step(fmt.Sprintf("%s: call %d, %s, %s", start.name, n, call.API, fault.name), func(g guard) {
 						start.make(g)
-						faults := localaws.Faults{Before: g.failCalls(n, 2, fault.code)}
+						faults := localaws.Faults{Before: g.failCalls(n, fault.times, fault.code)}
 						if fault.after {
 							faults = localaws.Faults{After: faults.Before}
 						}
@@ -107,6 +124,10 @@ func TestARepairSurvivesErrorsThatPass(t *testing.T) {
 							g.t.Error("no error was injected")
 						}
 						g.wantRepaired()
+						g.wantOneTrail()
+						if len(told(x)) != 1 {
+							g.t.Errorf("people were told %v", told(x))
+						}
 					})
 				}
 			}
@@ -114,157 +135,374 @@ func TestARepairSurvivesErrorsThatPass(t *testing.T) {
 	})
 }
 
-// denial is what comes of a repair whose role lacks one permission.
-type denial struct {
-	// denied is the step whose record tells of the denied action; ends is the step that ended the execution, empty where
-	// the denial does no harm.
-	denied, ends string
-	// logging and repaired are what the trail is all the same.
-	logging, repaired bool
-}
-
-var harmless = denial{logging: true, repaired: true}
-
-// denials are by start and action. What is not told to harm must not.
-var denials = map[string]map[string]denial{
-	"no trail": {
-		"cloudtrail:GetTrail":                {"FindTrail", "VerifyS3BucketName", true, true},
-		"cloudtrail:CreateTrail":             {"CreateTrail", "StartLogging", false, false},
-		"cloudtrail:StartLogging":            {"StartLogging", "StartLogging", false, false},
-		"cloudtrail:UpdateTrail":             {"RestoreSettings", "RestoreSettings", true, true},
-		"cloudtrail:PutEventSelectors":       {"RestoreEventSelectors", "RestoreEventSelectors", true, true},
-		"cloudtrail:PutInsightSelectors":     {"RestoreInsightSelectors", "VerifyInsightSelectors", true, false},
-		"cloudtrail:GetTrailStatus":          {"VerifyLogging", "VerifyLogging", true, true},
-		"cloudtrail:GetEventSelectors":       {"VerifyManagementEvents", "VerifyManagementEvents", true, true},
-		"cloudtrail:GetInsightSelectors":     {"VerifyInsightSelectors", "VerifyInsightSelectors", true, true},
-		"config:DeleteRemediationExceptions": harmless,
-	},
-	"weakened and stopped": {
-		"cloudtrail:GetTrail":                {"FindTrail", "VerifyS3BucketName", true, true},
-		"cloudtrail:CreateTrail":             harmless,
-		"cloudtrail:StartLogging":            {"StartLogging", "StartLogging", false, false},
-		"cloudtrail:UpdateTrail":             {"RestoreSettings", "VerifyKmsKeyId", true, false},
-		"cloudtrail:PutEventSelectors":       {"RestoreEventSelectors", "VerifyManagementEvents", true, false},
-		"cloudtrail:PutInsightSelectors":     {"RestoreInsightSelectors", "VerifyInsightSelectors", true, false},
-		"cloudtrail:GetTrailStatus":          {"VerifyLogging", "VerifyLogging", true, true},
-		"cloudtrail:GetEventSelectors":       {"VerifyManagementEvents", "VerifyManagementEvents", true, true},
-		"cloudtrail:GetInsightSelectors":     {"VerifyInsightSelectors", "VerifyInsightSelectors", true, true},
-		"config:DeleteRemediationExceptions": harmless,
-	},
-}
-
-func TestADeniedCallFailsTheRepairAndIsNamed(t *testing.T) {
-	inEach(t, 2, func(t *testing.T, a *account) {
-		g := share(t, a, "default")
-		for _, start := range starts {
-			for _, action := range readTemplate(t, "default").trailActions() {
-				if _, known := denials[start.name][action]; !known {
-					t.Errorf("%s: nothing is said of %s", start.name, action)
+// TestThrottlesAreWaitedOutOnTheLocalClock: botocore makes a throttled call again by itself, six times in all, and the
+// script looks again after that.
+func TestThrottlesAreWaitedOutOnTheLocalClock(t *testing.T) {
+	onShared(t, "default", func(g guard) {
+		for _, test := range []struct{ times, looks int }{{1, 2}, {attempts - 1, 2}, {attempts, 3}, {3 * attempts, 5}} {
+			g.step(fmt.Sprint(test.times, " times"), func(g guard) {
+				g.healthy()
+				g.stop()
+				g.Clock.Advance(time.Second)
+				x := g.withFaults(localaws.Faults{Before: localaws.FailNext("cloudtrail:StartLogging", test.times, "ThrottlingException")})
+				g.wantSuccess(x)
+				g.wantRepaired()
+				made := map[string]int{}
+				for _, call := range calls(x) {
+					made[call]++
 				}
-			}
-			for _, action := range slices.Sorted(maps.Keys(denials[start.name])) {
-				want := denials[start.name][action]
-				g.step(start.name+": "+action, func(g guard) {
-					start.make(g)
-					x := g.withFaults(localaws.Faults{Before: func(call api.Call) error {
-						if !g.isAutomation(call.Principal) || call.Action() != action {
-							return nil
-						}
-						return api.Errorf("AccessDeniedException", "not authorized to perform %s", action)
-					}})
-					if want == harmless {
-						g.wantSuccess(x)
-						g.wantRepaired()
-						return
-					}
-					if x.Status == automation.Success || !strings.Contains(x.FailureMessage, "step "+want.ends+":") {
-						g.t.Errorf("the execution is %s: %s, want it to end at %s", x.Status, x.FailureMessage, want.ends)
-					}
-					_, operation, _ := strings.Cut(action, ":")
-					if failure := stepFailure(x, want.denied); !strings.Contains(failure, operation+": AccessDeniedException") {
-						g.t.Errorf("step %s tells %q, want the denial", want.denied, failure)
-					}
-					if got := g.isLogging(); got != want.logging {
-						g.t.Errorf("logging is %v, want %v", got, want.logging)
-					}
-					if differences := g.differences(); (len(differences) == 0) != want.repaired {
-						g.t.Errorf("the differences are %v, want repaired %v", differences, want.repaired)
-					}
-				})
-			}
+				if got := made["cloudtrail.StartLogging ThrottlingException"]; got != test.times {
+					g.t.Errorf("StartLogging was throttled %d times, want %d", got, test.times)
+				}
+				if got := made["cloudtrail.GetTrailStatus"]; got != test.looks {
+					g.t.Errorf("the script looked %d times, want %d", got, test.looks)
+				}
+			})
 		}
 	})
 }
 
+// TestARunEndsInTime: it gives up after five minutes, and says so, long before Automation would end it after ten.
+func TestARunEndsInTime(t *testing.T) {
+	throttled := func(services ...string) func(api.Call) error {
+		return func(call api.Call) error {
+			if !slices.Contains(services, call.Service) {
+				return nil
+			}
+			return api.Errorf("ThrottlingException", "Rate exceeded")
+		}
+	}
+	onShared(t, "default", func(g guard) {
+		for _, test := range []struct {
+			name  string
+			fault func(api.Call) error
+			most  time.Duration
+			told  string // empty where people cannot be told
+		}{
+			{"all of CloudTrail is throttled", throttled("cloudtrail"), 8 * time.Minute, "LEFT: logging: An error occurred (ThrottlingException) when calling the GetTrailStatus operation"},
+			{"everything is throttled", throttled("cloudtrail", "config", "sns"), 10 * time.Minute, ""},
+			{"the changes are in conflict", func(call api.Call) error {
+				if call.Operation != "StartLogging" && call.Operation != "UpdateTrail" {
+					return nil
+				}
+				return api.Errorf("ConflictException", "try again")
+			}, 8 * time.Minute, "LEFT: logging: An error occurred (ConflictException) when calling the StartLogging operation"},
+		} {
+			g.step(test.name, func(g guard) {
+				g.healthy()
+				g.update(cloudtrail.UpdateTrailInput{KmsKeyId: empty})
+				g.stop()
+				began, wall := g.Clock.Now(), time.Now()
+				x := g.withFaults(localaws.Faults{Before: func(call api.Call) error {
+					if !g.isAutomation(call.Principal) {
+						return nil
+					}
+					return test.fault(call)
+				}})
+				if took := g.Clock.Now().Sub(began); took < 5*time.Minute || took > test.most {
+					g.t.Errorf("the run ended after %s, want 5 minutes to %s", took, test.most)
+				}
+				if took := time.Since(wall); took > time.Minute {
+					g.t.Errorf("botocore waited on another clock: the test took %s", took)
+				}
+				g.wantFailed(x, "RuntimeError")
+				if test.told != "" {
+					g.wantFailed(x, "NOT REPAIRED: CloudTrail trail trailguard", test.told)
+				}
+				if told := told(x); (len(told) > 0) != (test.told != "") {
+					g.t.Errorf("people were told %v", told)
+				}
+				g.wantSuccess(g.repair())
+				g.wantRepaired()
+			})
+		}
+	})
+}
+
+// denial is what comes of a repair whose role lacks one permission.
+type denial struct {
+	// left is the part that people are told is left; empty where all is repaired.
+	left string
+	// notTold is why nobody could be told, lost what the message does not say.
+	notTold, lost string
+	// logging and repaired are what the trail is all the same.
+	logging, repaired bool
+}
+
+// denials are by action, for every permission of the role. Each is needed.
+var denials = map[string]denial{
+	"cloudtrail:GetTrail":                  {left: "settings", logging: true},
+	"cloudtrail:StartLogging":              {left: "logging"},
+	"cloudtrail:UpdateTrail":               {left: "key", logging: true},
+	"cloudtrail:PutEventSelectors":         {left: "event selectors", logging: true},
+	"cloudtrail:PutInsightSelectors":       {left: "Insights", logging: true},
+	"cloudtrail:GetTrailStatus":            {left: "logging"},
+	"cloudtrail:GetEventSelectors":         {left: "event selectors", logging: true},
+	"cloudtrail:GetInsightSelectors":       {left: "Insights", logging: true},
+	"cloudtrail:AddTags":                   {left: "tags", logging: true},
+	"cloudtrail:ListTags":                  {left: "tags", logging: true},
+	"cloudtrail:DescribeTrails":            {lost: "Trail other writes to elsewhere", logging: true, repaired: true},
+	"config:DescribeRemediationExceptions": {left: "<rule>", logging: true, repaired: true},
+	"config:DeleteRemediationExceptions":   {left: "<rule>", logging: true, repaired: true},
+	"sns:Publish":                          {notTold: "calling the Publish operation", logging: true, repaired: true},
+	"kms:Decrypt":                          {notTold: "KMSAccessDenied", logging: true, repaired: true},
+	"kms:GenerateDataKey":                  {notTold: "KMSAccessDenied", logging: true, repaired: true},
+	"iam:PassRole":                         {left: "CloudWatch Logs", logging: true},
+}
+
+// notAsked are permissions for which the local AWS does not ask: see
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-an-organizational-trail-prepare.html
+var notAsked = []string{
+	"organizations:DescribeOrganization", "organizations:ListAWSServiceAccessForOrganization", "organizations:ListAccounts", "iam:GetRole",
+}
+
+// withEdited does something while a role's policies have another text in place of one.
+func (g guard) withEdited(roleARN, old, new string, do func()) {
+	g.t.Helper()
+	roles, name := iam.NewFromConfig(g.admin), roleName(roleARN)
+	listed, err := roles.ListRolePolicies(g.t.Context(), &iam.ListRolePoliciesInput{RoleName: name})
+	g.must(err)
+	put := func(documents []string) {
+		for i, policy := range listed.PolicyNames {
+			_, err := roles.PutRolePolicy(g.t.Context(), &iam.PutRolePolicyInput{RoleName: name, PolicyName: &policy, PolicyDocument: &documents[i]})
+			g.must(err)
+		}
+	}
+	before := g.readRole(roleARN).identity
+	var after []string
+	for _, document := range before {
+		after = append(after, strings.ReplaceAll(document, old, new))
+	}
+	if slices.Equal(before, after) {
+		g.t.Fatalf("the role has no %s", old)
+	}
+	put(after)
+	defer put(before)
+	do()
+}
+
+// withoutPermission does something while the automation role lacks an action.
+func (g guard) withoutPermission(action string, do func()) {
+	g.t.Helper()
+	g.withEdited(g.AutomationRoleARN, `"`+action+`"`, `"cloudtrail:LookupEvents"`, do)
+}
+
+// TestEachPermissionIsNeeded: without any of them a repair fails and names the call, or people are told less.
+func TestEachPermissionIsNeeded(t *testing.T) {
+	for _, action := range readTemplate(t, "everything").roleActions() {
+		if _, known := denials[action]; !known && !slices.Contains(notAsked, action) && action != "cloudtrail:CreateTrail" {
+			t.Errorf("nothing is said of %s", action)
+		}
+	}
+	onShared(t, "everything", func(g guard) {
+		for _, action := range slices.Sorted(maps.Keys(denials)) {
+			want := denials[action]
+			g.step(action, func(g guard) {
+				g.deleteTrails()
+				g.createTrail(cloudtrail.CreateTrailInput{Name: aws.String("other"), S3BucketName: aws.String(g.elsewhere().bucket)})
+				weaken(g)
+				if action == "config:DeleteRemediationExceptions" {
+					g.exempt()
+				}
+				g.Clock.Advance(time.Second)
+				var x *automation.Execution
+				g.withoutPermission(action, func() { x = g.repair() })
+				_, operation, _ := strings.Cut(action, ":")
+				if want.left != "" {
+					left := strings.Replace(want.left, "<rule>", g.ConfigRuleNames[0], 1)
+					g.wantFailed(x, "NOT REPAIRED: ", "LEFT: "+left+": ", "AccessDenied")
+					if action != "iam:PassRole" {
+						g.wantFailed(x, "(AccessDeniedException) when calling the "+operation+" operation")
+					}
+				} else {
+					g.wantSuccess(x)
+					r := g.reportOf(x)
+					if !strings.Contains(r.NotTold, want.notTold) || (r.NotTold == "") != (want.notTold == "") {
+						g.t.Errorf("it is reported that nobody was told: %q, want %q", r.NotTold, want.notTold)
+					}
+					if want.lost != "" && strings.Contains(r.Message, want.lost) {
+						g.t.Errorf("the message says %q all the same", want.lost)
+					}
+				}
+				if got := g.isLogging(); got != want.logging {
+					g.t.Errorf("logging is %v, want %v", got, want.logging)
+				}
+				if unmet := g.unmet(); (len(unmet) == 0) != want.repaired {
+					g.t.Errorf("unmet is %v, want repaired %v", unmet, want.repaired)
+				}
+			})
+		}
+		g.step("cloudtrail:CreateTrail", func(g guard) {
+			g.deleteTrails()
+			g.withoutPermission("cloudtrail:CreateTrail", func() {
+				g.wantFailed(g.repair(), "LEFT: trail: ", "(AccessDeniedException) when calling the CreateTrail operation")
+			})
+			if arns := g.trailARNs(); len(arns) > 0 {
+				g.t.Errorf("the trails are %v", arns)
+			}
+		})
+		g.step("with all of them", func(g guard) {
+			g.deleteTrails()
+			g.createTrail(cloudtrail.CreateTrailInput{Name: aws.String("other"), S3BucketName: aws.String(g.elsewhere().bucket)})
+			weaken(g)
+			x := g.repair()
+			g.wantSuccess(x)
+			g.wantRepaired()
+			if r := g.reportOf(x); r.NotTold != "" || !strings.Contains(r.Message, denials["cloudtrail:DescribeTrails"].lost) {
+				g.t.Errorf("the report is %+v", r)
+			}
+		})
+	})
+}
+
 func TestTwoRepairsAtOnceDoNotHinderEachOther(t *testing.T) {
-	inEach(t, 2, func(t *testing.T, a *account) {
-		g := share(t, a, "default")
-		for _, start := range append(starts, start{"healthy", func(g guard) { g.healthy() }}) {
+	onEachShared(t, accounts[1:], "default", func(g guard) {
+		for _, start := range append(startsOfRepairs, start{"healthy", func(g guard) { g.healthy() }}) {
 			for seed := range uint64(6) {
 				g.step(fmt.Sprintf("%s, order %d", start.name, seed), func(g guard) {
 					start.make(g)
 					g.order.Seed(seed, 7)
 					g.wantSuccess(g.repairAtOnce(2)...)
-					g.repairedByTwo()
+					g.wantRepaired()
+					g.wantOneTrail()
 				})
 			}
 		}
 	})
 }
 
-func (g guard) repairedByTwo() {
-	g.t.Helper()
-	g.wantRepaired()
-	if arns := g.trailARNs(); len(arns) != 1 {
-		g.t.Errorf("the trails are %v, want one", arns)
-	}
-}
-
-// TestARepairSurvivesARateOfOneChangeASecond runs the runbook at ten calls a second, alone and twice at once, where
-// CloudTrail takes one change a second. An attempt that is refused waits a second, as a step's next attempt does.
+// TestARepairSurvivesARateOfOneChangeASecond runs the runbook at ten calls a second, alone and three times at once, where
+// CloudTrail takes one change a second.
 func TestARepairSurvivesARateOfOneChangeASecond(t *testing.T) {
-	t.Parallel()
-	i := slices.IndexFunc(accounts, func(a *account) bool { return a.options.RateLimited })
-	accounts[i].using.Lock()
-	accounts[i].test(t, repairAtOneChangeASecond)
-}
-
-func repairAtOneChangeASecond(t *testing.T, a *account) {
-	g := share(t, a, "default")
-	runbook, err := automation.Parse([]byte(g.document.Content))
-	g.must(err)
-	engine := &automation.Engine{
-		Config: g.Config(g.automationRole()), Clock: g.Clock, UnmatchedSelector: a.options.UnmatchedSelector,
-		StepDuration: 100 * time.Millisecond, RetryInterval: time.Second,
-	}
 	throttled := 0
-	for _, start := range starts {
-		for _, together := range []int{1, 2} {
-			for seed := range uint64(4) {
-				g.step(fmt.Sprintf("%s, %d at once, order %d", start.name, together, seed), func(g guard) {
-					start.make(g)
-					g.Clock.Advance(time.Second)
-					order := rand.New(rand.NewPCG(seed, 11))
-					var all, running []*automation.Execution
-					for range together {
-						x, err := engine.Start(runbook, nil, automation.Options{})
-						g.must(err)
-						all, running = append(all, x), append(running, x)
-					}
-					for len(running) > 0 {
-						i := order.IntN(len(running))
-						if running[i].Step(g.t.Context()) {
-							running = slices.Delete(running, i, i+1)
+	onEachShared(t, limited, "default", func(g guard) {
+		document, err := g.clients.SSM.GetDocument(g.t.Context(), &ssm.GetDocumentInput{Name: &g.RunbookName})
+		g.must(err)
+		runbook, err := automation.Parse([]byte(*document.Content))
+		g.must(err)
+		engine := g.Engine(api.Principal{Type: api.AssumedRole, ARN: g.AutomationRoleARN, SessionName: "Automation"})
+		engine.CallDuration = 100 * time.Millisecond
+		for _, start := range startsOfRepairs {
+			for _, together := range []int{1, 3} {
+				for seed := range uint64(4) {
+					g.step(fmt.Sprintf("%s, %d at once, order %d", start.name, together, seed), func(g guard) {
+						start.make(g)
+						order := rand.New(rand.NewPCG(seed, 11))
+						var all, running []*automation.Execution
+						for range together {
+							x, err := engine.Start(runbook, nil, automation.Options{})
+							g.must(err)
+							all, running = append(all, x), append(running, x)
 						}
-					}
-					g.wantSuccess(all...)
-					g.repairedByTwo()
-					throttled += refusals("ThrottlingException", all...)
-				})
+						for len(running) > 0 {
+							i := automation.Next(running, order.IntN)
+							if running[i].Step(g.t.Context()) {
+								running = slices.Delete(running, i, i+1)
+							}
+						}
+						g.wantSuccess(all...)
+						g.wantRepaired()
+						g.wantOneTrail()
+						throttled += refusals("ThrottlingException", all...)
+					})
+				}
 			}
 		}
+		if throttled == 0 {
+			g.t.Error("nothing was throttled: the test proves nothing")
+		}
+	})
+}
+
+// at returns a fault that does something at the nth call of an action (the first is 0) by the automation role, and lets the
+// call be.
+func (g guard) at(action string, n int, do func()) func(api.Call) error {
+	var made atomic.Int64
+	return func(call api.Call) error {
+		if g.isAutomation(call.Principal) && call.Action() == action && int(made.Add(1))-1 == n {
+			do()
+		}
+		return nil
 	}
-	if throttled == 0 {
-		t.Error("nothing was throttled: the test proves nothing")
-	}
+}
+
+// TestALookThatIsLateChangesNothing: CloudTrail shows for once what was before. Then the run writes again what it wrote, and
+// looks again.
+func TestALookThatIsLateChangesNothing(t *testing.T) {
+	onEachShared(t, unlimited, "default", func(g guard) {
+		for _, test := range []struct {
+			name, read    string
+			before, after func(g guard)
+			writes        []string
+		}{
+			{"logging", "cloudtrail:GetTrailStatus", func(g guard) { g.stop() }, func(g guard) { g.start() }, []string{"StartLogging", "StartLogging"}},
+			{"settings", "cloudtrail:GetTrail", func(g guard) { g.update(cloudtrail.UpdateTrailInput{KmsKeyId: empty}) },
+				func(g guard) { g.update(cloudtrail.UpdateTrailInput{KmsKeyId: &g.LogKeyARN}) }, []string{"UpdateTrail", "UpdateTrail"}},
+		} {
+			g.step(test.name, func(g guard) {
+				g.healthy()
+				test.before(g)
+				x := g.withFaults(localaws.Faults{
+					Before: g.at(test.read, 1, func() { test.before(g) }), After: g.at(test.read, 1, func() { test.after(g) }),
+				})
+				g.wantSuccess(x)
+				g.wantRepaired()
+				if made := writes(x); !slices.Equal(made, test.writes) {
+					g.t.Errorf("the writes are %v, want %v", made, test.writes)
+				}
+			})
+		}
+		for _, test := range []struct{ name, read string }{
+			{"a trail that is there cannot be found", "cloudtrail:GetTrailStatus"}, {"a trail that was made cannot be found", "cloudtrail:GetTrail"},
+		} {
+			g.step(test.name, func(g guard) {
+				if g.healthy(); test.read == "cloudtrail:GetTrail" {
+					g.deleteTrails()
+				}
+				x := g.withFaults(localaws.Faults{Before: localaws.FailNext(test.read, 1, "TrailNotFoundException")})
+				g.wantSuccess(x)
+				g.wantRepaired()
+				g.wantOneTrail()
+			})
+		}
+	})
+}
+
+// TestWhatIsDoneDuringARepairIsRepaired: while the trail does not log, no event tells of what is done to it. So whoever does it
+// before a run looks for the last time is too early.
+func TestWhatIsDoneDuringARepairIsRepaired(t *testing.T) {
+	onEachShared(t, unlimited, "default", func(g guard) {
+		for n := range 9 {
+			g.step(fmt.Sprintf("at call %d", n), func(g guard) {
+				g.healthy()
+				g.stop()
+				var made int
+				x := g.withFaults(localaws.Faults{Before: func(call api.Call) error {
+					if !g.isAutomation(call.Principal) {
+						return nil
+					}
+					if made++; made-1 == n {
+						g.putAdvancedSelector(field("eventCategory", "Management"), field("readOnly", "true"))
+						g.update(cloudtrail.UpdateTrailInput{S3BucketName: aws.String(g.elsewhere().bucket), EnableLogFileValidation: no})
+						g.stop()
+					}
+					return nil
+				}})
+				g.wantSuccess(x)
+				if n < 8 {
+					g.wantRepaired()
+				} else if len(g.unmet()) == 0 {
+					g.t.Error("negative control: what was done after the last look was seen")
+				}
+			})
+		}
+	})
+}
+
+func (g guard) start() {
+	g.t.Helper()
+	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
+		_, err := client.StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: &g.TrailName})
+		return err
+	})
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,12 +14,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
-	cloudtrailtypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
-	"github.com/aws/aws-sdk-go-v2/service/configservice"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
-	"gopkg.in/yaml.v3"
 
+	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/internal/localaws"
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
@@ -30,28 +28,18 @@ import (
 // guard is a deployed stack of TrailGuard in an account that holds nothing else.
 type guard struct {
 	*account
+	drill.Guard
 	t        *testing.T
 	template string // see share
-	// What the stack's outputs say.
-	trail, trailARN, bucket, key, role, runbook string
-	rules                                       []string
-	// document is the runbook as it is deployed.
-	document document
 	// foreign is what an attacker would use, once it was asked for.
 	foreign *foreign
+	// rules are the names of the rules that start the runbook, by path, once they were asked for.
+	rules map[string][]string
 }
 
-// document is what the tests read in a runbook.
-type document struct {
-	Content    string `yaml:"-"`
-	Parameters map[string]struct{ Default any }
-	MainSteps  []struct {
-		Name, Action string
-		Inputs       map[string]any
-	} `yaml:"mainSteps"`
-}
+const stackName = "guard"
 
-// deploy empties the account and deploys a template to it.
+// deploy empties the account and deploys a template to it. What the end of the deployment starts has not run yet.
 func deploy(t *testing.T, a *account, tpl template) guard {
 	t.Helper()
 	g := prepare(t, a, tpl)
@@ -59,31 +47,79 @@ func deploy(t *testing.T, a *account, tpl template) guard {
 	return g.discover()
 }
 
-// share is deploy for a template as it is, and for tests that change nothing but trails: they may find the stack of the test
-// before, without its trails.
+// guarded deploys a template, and lets the end of the deployment do its work: there is a trail, as declared.
+func guarded(t *testing.T, a *account, tpl template) guard {
+	t.Helper()
+	g := deploy(t, a, tpl)
+	g.settle()
+	g.wantRepaired()
+	g.wantSuccess(g.Executions()...)
+	if t.Failed() {
+		t.FailNow()
+	}
+	return g
+}
+
+// share is deploy for tests that leave the stack as it is: they may find that of the test before, without its trails. Nothing
+// but the test itself starts its runbook: see only.
 func share(t *testing.T, a *account, template string) guard {
 	t.Helper()
 	if a.shared == nil || a.shared.template != template {
-		g := deploy(t, a, readTemplate(t, template))
+		g := deploy(t, a, readTemplate(t, template).mutate(t, withoutRules))
 		g.template = template
 		a.shared = &g
 	}
 	g := *a.shared
 	g.t = t
 	a.order.Seed(0, 0)
+	g.only()
 	g.deleteTrails()
 	return g
+}
+
+var triggers = []string{drill.EventPath, drill.SchedulePath, drill.ConfigPath}
+
+// only lets these triggers start the runbook, and no others. The rules are switched as somebody with the permission can.
+func (g guard) only(paths ...string) {
+	g.t.Helper()
+	g.HoldConfig(!slices.Contains(paths, drill.ConfigPath))
+	if len(g.rules) == 0 && len(paths) == 0 && g.template != "" {
+		return // the rules are off from the start
+	}
+	if len(g.rules) == 0 {
+		resources, err := drill.ReadResources(g.t.Context(), g.clients, g.Guard)
+		g.must(err)
+		rules, err := drill.ReadEventRules(g.t.Context(), g.clients, g.Guard, resources)
+		g.must(err)
+		for _, rule := range rules {
+			if rule.Starts {
+				g.rules[rule.Path] = append(g.rules[rule.Path], rule.Name)
+			}
+		}
+	}
+	for path, names := range g.rules {
+		for _, name := range names {
+			var err error
+			if slices.Contains(paths, path) {
+				_, err = g.clients.Events.EnableRule(g.t.Context(), &eventbridge.EnableRuleInput{Name: &name})
+			} else {
+				_, err = g.clients.Events.DisableRule(g.t.Context(), &eventbridge.DisableRuleInput{Name: &name})
+			}
+			g.must(err)
+		}
+	}
 }
 
 // prepare empties the account. It gets a configuration recorder of its own unless the template brings one.
 func prepare(t *testing.T, a *account, tpl template) guard {
 	t.Helper()
-	g := guard{account: a, t: t, foreign: &foreign{}}
+	g := guard{account: a, t: t, foreign: &foreign{}, rules: map[string][]string{}}
 	a.shared = nil
 	g.must(a.Err())
 	g.must(a.Reset(t.Context()))
 	a.order.Seed(0, 0)
-	if len(tpl.resources("AWS::Config::ConfigurationRecorder")) == 0 {
+	rules, recorders := tpl.resources("AWS::Config::ConfigRule"), tpl.resources("AWS::Config::ConfigurationRecorder")
+	if len(rules) > 0 && len(recorders) == 0 {
 		g.must(localaws.PutRecorder(t.Context(), g.admin))
 	}
 	return g
@@ -94,49 +130,45 @@ func (g guard) createStack(tpl template) {
 	g.must(g.tryCreateStack(tpl))
 }
 
+var mayMakeRoles = []cloudformationtypes.Capability{cloudformationtypes.CapabilityCapabilityIam}
+
 func (g guard) tryCreateStack(tpl template) error {
 	g.t.Helper()
-	_, err := cloudformation.NewFromConfig(g.admin).CreateStack(g.t.Context(), &cloudformation.CreateStackInput{
-		StackName: aws.String("guard"), TemplateBody: aws.String(tpl.json(g.t)),
-		Capabilities: []cloudformationtypes.Capability{cloudformationtypes.CapabilityCapabilityIam},
+	_, err := g.clients.CloudFormation.CreateStack(g.t.Context(), &cloudformation.CreateStackInput{
+		StackName: aws.String(stackName), TemplateBody: aws.String(tpl.json(g.t)), Capabilities: mayMakeRoles,
 	})
 	return err
 }
 
-// discover reads the stack's outputs and the deployed runbook.
-func (g guard) discover() guard {
+// updateStack deploys another template over the one that is deployed.
+func (g guard) updateStack(tpl template) guard {
 	g.t.Helper()
-	stacks, err := cloudformation.NewFromConfig(g.admin).DescribeStacks(g.t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("guard")})
-	g.must(err)
-	stack := stacks.Stacks[0]
-	if stack.StackStatus != cloudformationtypes.StackStatusCreateComplete {
-		g.t.Fatalf("the stack is %s: %s", stack.StackStatus, aws.ToString(stack.StackStatusReason))
-	}
-	outputs := map[string]string{}
-	for _, output := range stack.Outputs {
-		outputs[*output.OutputKey] = *output.OutputValue
-	}
-	g.rules = strings.Split(outputs["ConfigRuleNames"], ",")
-	for name, field := range map[string]*string{
-		"TrailName": &g.trail, "TrailArn": &g.trailARN, "LogBucketName": &g.bucket, "LogKeyArn": &g.key, "AutomationRoleArn": &g.role, "RunbookName": &g.runbook,
-	} {
-		if *field = outputs[name]; *field == "" {
-			g.t.Fatalf("the stack has no output %s", name)
-		}
-	}
-	got, err := ssm.NewFromConfig(g.admin).GetDocument(g.t.Context(), &ssm.GetDocumentInput{Name: &g.runbook})
-	g.must(err)
-	g.document = parseDocument(g.t, *got.Content)
-	return g
+	g.must(g.tryUpdateStack(tpl))
+	clear(g.rules)
+	return g.discover()
 }
 
-func parseDocument(t *testing.T, content string) document {
-	t.Helper()
-	d := document{Content: content}
-	if err := yaml.Unmarshal([]byte(content), &d); err != nil {
-		t.Fatal(err)
+// tryUpdateStack returns once the stack is updated, or rolled back.
+func (g guard) tryUpdateStack(tpl template) error {
+	g.t.Helper()
+	_, err := g.clients.CloudFormation.UpdateStack(g.t.Context(), &cloudformation.UpdateStackInput{
+		StackName: aws.String(stackName), TemplateBody: aws.String(tpl.json(g.t)), Capabilities: mayMakeRoles,
+	})
+	return err
+}
+
+// discover reads what the stack and its runbook say about the guard.
+func (g guard) discover() guard {
+	g.t.Helper()
+	stacks, err := g.clients.CloudFormation.DescribeStacks(g.t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(stackName)})
+	g.must(err)
+	complete := []cloudformationtypes.StackStatus{cloudformationtypes.StackStatusCreateComplete, cloudformationtypes.StackStatusUpdateComplete}
+	if stack := stacks.Stacks[0]; !slices.Contains(complete, stack.StackStatus) {
+		g.t.Fatalf("the stack is %s: %s", stack.StackStatus, aws.ToString(stack.StackStatusReason))
 	}
-	return d
+	g.Guard, err = drill.ReadGuard(g.t.Context(), g.clients, stackName)
+	g.must(err)
+	return g
 }
 
 func (g guard) must(err error) {
@@ -155,14 +187,15 @@ func (g guard) step(name string, part func(g guard)) {
 	})
 }
 
-func (g guard) config() *configservice.Client  { return configservice.NewFromConfig(g.admin) }
-func (g guard) cloudTrail() *cloudtrail.Client { return cloudtrail.NewFromConfig(g.admin) }
-func (g guard) automationRole() api.Principal {
-	return api.Principal{Type: api.AssumedRole, ARN: g.role, SessionName: "Automation"}
-}
-func (g guard) isAutomation(p api.Principal) bool { return p.ARN == g.role }
+func (g guard) isAutomation(p api.Principal) bool { return p.ARN == g.AutomationRoleARN }
 
-// tick moves the clock and lets Config do what is due.
+// settle delivers events and runs what they start until nothing is left to do. No time passes but that of the executions.
+func (g guard) settle() {
+	g.t.Helper()
+	g.must(g.RunToQuiescence(g.t.Context()))
+}
+
+// tick moves the clock, and lets Config and the schedules do what is due.
 func (g guard) tick(d time.Duration) {
 	g.t.Helper()
 	g.must(g.Advance(g.t.Context(), d))
@@ -170,7 +203,7 @@ func (g guard) tick(d time.Duration) {
 
 // begin starts a runbook by hand.
 func (g guard) begin(runbook string, parameters map[string][]string) error {
-	_, err := ssm.NewFromConfig(g.admin).StartAutomationExecution(g.t.Context(), &ssm.StartAutomationExecutionInput{
+	_, err := g.clients.SSM.StartAutomationExecution(g.t.Context(), &ssm.StartAutomationExecutionInput{
 		DocumentName: &runbook, Parameters: parameters,
 	})
 	return err
@@ -182,14 +215,14 @@ func (g guard) repair() *automation.Execution {
 	return g.repairAtOnce(1)[0]
 }
 
-// repairAtOnce runs the deployed runbook several times, one attempt of a step of any of them at a time.
+// repairAtOnce runs the deployed runbook several times, one call of any of them at a time.
 func (g guard) repairAtOnce(n int) []*automation.Execution {
 	g.t.Helper()
 	before := len(g.Executions())
 	for range n {
-		g.must(g.begin(g.runbook, nil))
+		g.must(g.begin(g.RunbookName, nil))
 	}
-	g.must(g.RunToQuiescence(g.t.Context()))
+	g.settle()
 	all := g.Executions()
 	if len(all) != before+n {
 		g.t.Fatalf("%d executions ran, want %d", len(all)-before, n)
@@ -197,7 +230,85 @@ func (g guard) repairAtOnce(n int) []*automation.Execution {
 	return all[before:]
 }
 
-// wantSuccess reports an execution that has not ended well.
+// deployedRunbook is the content of the deployed runbook.
+func (g guard) deployedRunbook() map[string]any {
+	g.t.Helper()
+	document, err := g.clients.SSM.GetDocument(g.t.Context(), &ssm.GetDocumentInput{Name: &g.RunbookName, DocumentFormat: ssmtypes.DocumentFormatJson})
+	g.must(err)
+	var content map[string]any
+	g.must(json.Unmarshal([]byte(*document.Content), &content))
+	return content
+}
+
+// inputsOf are the inputs of a runbook's one step.
+func inputsOf(content map[string]any) map[string]any {
+	return content["mainSteps"].([]any)[0].(map[string]any)["inputs"].(map[string]any)
+}
+
+// repairWith runs a runbook that differs from the deployed one, for the negative controls. It fails the test if it does not.
+func (g guard) repairWith(parameters map[string][]string, change func(content map[string]any)) *automation.Execution {
+	g.t.Helper()
+	content := g.deployedRunbook()
+	before := g.encode(content)
+	if change(content); g.encode(content) == before {
+		g.t.Fatal("the runbook is as it was")
+	}
+	return g.repairBy(g.encode(content), ssmtypes.DocumentFormatJson, parameters)
+}
+
+// repairBy runs a runbook that is deployed for that only.
+func (g guard) repairBy(content string, format ssmtypes.DocumentFormat, parameters map[string][]string) *automation.Execution {
+	g.t.Helper()
+	defer g.createRunbook(byHand, content, format)()
+	before := len(g.Executions())
+	g.must(g.begin(byHand, parameters))
+	g.settle()
+	if n := len(g.since(before)); n != 1 {
+		g.t.Fatalf("%d executions ran, want 1", n)
+	}
+	return g.since(before)[0]
+}
+
+// byHand is the name of a runbook that a test makes beside the deployed one.
+const byHand = "by-hand"
+
+func (g guard) createRunbook(name, content string, format ssmtypes.DocumentFormat) (remove func()) {
+	g.t.Helper()
+	_, err := g.clients.SSM.CreateDocument(g.t.Context(), &ssm.CreateDocumentInput{
+		Name: &name, Content: &content, DocumentType: ssmtypes.DocumentTypeAutomation, DocumentFormat: format,
+	})
+	g.must(err)
+	return func() {
+		_, err := g.clients.SSM.DeleteDocument(g.t.Context(), &ssm.DeleteDocumentInput{Name: &name})
+		g.must(err)
+	}
+}
+
+// since are the executions that started after the first n.
+func (g guard) since(n int) []*automation.Execution { return g.Executions()[n:] }
+
+// startedBy is the word that a trigger passes to the runbook.
+func startedBy(x *automation.Execution) string {
+	if word := x.Parameters["StartedBy"]; len(word) == 1 {
+		return word[0]
+	}
+	return "hand"
+}
+
+// wantStartedBy reports executions that another trigger has started, and that there are none.
+func (g guard) wantStartedBy(word string, executions []*automation.Execution) {
+	g.t.Helper()
+	if len(executions) == 0 {
+		g.t.Error("nothing was executed")
+	}
+	for _, x := range executions {
+		if got := startedBy(x); got != word {
+			g.t.Errorf("an execution was started by %s, as %s: want %s", got, x.ExecutedBy, word)
+		}
+	}
+}
+
+// wantSuccess reports executions that have not ended well.
 func (g guard) wantSuccess(executions ...*automation.Execution) {
 	g.t.Helper()
 	for _, x := range executions {
@@ -207,20 +318,47 @@ func (g guard) wantSuccess(executions ...*automation.Execution) {
 	}
 }
 
+// wantFailed reports an execution that has not failed, and what neither its failure nor its message says.
+func (g guard) wantFailed(x *automation.Execution, texts ...string) {
+	g.t.Helper()
+	if x.Status != automation.Failed {
+		g.t.Errorf("the execution is %s: %s, want it to fail", x.Status, x.FailureMessage)
+	}
+	said := x.FailureMessage + "\n" + strings.Join(told(x), "\n")
+	for _, text := range texts {
+		if !strings.Contains(said, text) {
+			g.t.Errorf("the execution does not say %q, but\n%s", text, said)
+		}
+	}
+}
+
+// unmet are the settings of the trail that are not as declared.
+func (g guard) unmet() []string {
+	g.t.Helper()
+	state, err := drill.ReadState(g.t.Context(), g.clients.CloudTrail, g.TrailARN)
+	g.must(err)
+	return g.Declared.Unmet(state)
+}
+
 // wantRepaired reports what the trail is not as declared.
 func (g guard) wantRepaired() {
 	g.t.Helper()
-	for _, difference := range g.differences() {
-		g.t.Error(difference)
+	for _, unmet := range g.unmet() {
+		g.t.Error(unmet)
 	}
-	if trails := g.trailARNs(); !slices.Contains(trails, g.trailARN) {
-		g.t.Errorf("the trails are %v, want %s among them", trails, g.trailARN)
+}
+
+// wantOneTrail reports that there is not exactly one trail.
+func (g guard) wantOneTrail() {
+	g.t.Helper()
+	if arns := g.trailARNs(); len(arns) != 1 {
+		g.t.Errorf("the trails are %v, want one", arns)
 	}
 }
 
 func (g guard) trailARNs() []string {
 	g.t.Helper()
-	got, err := g.cloudTrail().ListTrails(g.t.Context(), &cloudtrail.ListTrailsInput{})
+	got, err := g.clients.CloudTrail.ListTrails(g.t.Context(), &cloudtrail.ListTrailsInput{})
 	g.must(err)
 	var arns []string
 	for _, trail := range got.Trails {
@@ -231,7 +369,7 @@ func (g guard) trailARNs() []string {
 
 func (g guard) isLogging() bool {
 	g.t.Helper()
-	status, err := g.cloudTrail().GetTrailStatus(g.t.Context(), &cloudtrail.GetTrailStatusInput{Name: &g.trail})
+	status, err := g.clients.CloudTrail.GetTrailStatus(g.t.Context(), &cloudtrail.GetTrailStatusInput{Name: &g.TrailName})
 	if hasCode(err, "TrailNotFoundException") {
 		return false
 	}
@@ -244,115 +382,84 @@ func hasCode(err error, code string) bool {
 	return errors.As(err, &refused) && refused.ErrorCode() == code
 }
 
-// state is what there is to know of a trail, by the names of CloudTrail's answers.
-type state map[string]any
-
-// differences are what the trail is not as declared; empty once it is repaired.
-func (g guard) differences() []string {
-	g.t.Helper()
-	declared, actual := g.declared(), g.actual()
-	if actual == nil {
-		return []string{"there is no trail " + g.trail}
-	}
-	var differences []string
-	for _, name := range slices.Sorted(maps.Keys(declared)) {
-		if !reflect.DeepEqual(actual[name], declared[name]) {
-			differences = append(differences, fmt.Sprintf("%s is %v, want %v", name, actual[name], declared[name]))
-		}
-	}
-	return differences
-}
-
-// declared is the state that the deployed runbook restores.
-func (g guard) declared() state {
-	g.t.Helper()
-	declared := state{"IsLogging": true, "AdvancedEventSelectors": []any{}, "IsOrganizationTrail": g.document.Parameters["IsOrganizationTrail"].Default}
-	for _, step := range g.document.MainSteps {
-		inputs := map[string]any{}
-		for name, value := range step.Inputs {
-			inputs[name] = g.document.resolve(value)
-		}
-		switch inputs["Api"] {
-		case "UpdateTrail":
-			for input, name := range map[string]string{
-				"S3BucketName": "S3BucketName", "S3KeyPrefix": "S3KeyPrefix", "KmsKeyId": "KmsKeyId", "SnsTopicName": "SnsTopicARN",
-				"CloudWatchLogsLogGroupArn": "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn": "CloudWatchLogsRoleArn",
-				"IsMultiRegionTrail": "IsMultiRegionTrail", "IncludeGlobalServiceEvents": "IncludeGlobalServiceEvents",
-				"EnableLogFileValidation": "LogFileValidationEnabled", "IsOrganizationTrail": "IsOrganizationTrail",
-			} {
-				if value, given := inputs[input]; given {
-					declared[name] = value
-				}
-			}
-		case "PutEventSelectors":
-			declared["EventSelectors"] = inputs["EventSelectors"]
-		case "PutInsightSelectors":
-			declared["InsightSelectors"] = inputs["InsightSelectors"]
-		}
-	}
-	if len(declared) != 14 {
-		g.t.Fatalf("the runbook declares only %v", slices.Sorted(maps.Keys(declared)))
-	}
-	return plain(g.t, declared)
-}
-
 var reference = regexp.MustCompile(`^\{\{ *(\w+) *\}\}$`)
 
-// resolve gives a reference the parameter's default.
-func (d document) resolve(value any) any {
-	text, _ := value.(string)
-	if name := reference.FindStringSubmatch(text); name != nil {
-		return d.Parameters[name[1]].Default
-	}
-	return value
-}
-
-// actual is the trail's state as CloudTrail's API tells it; nil if there is no trail.
-func (g guard) actual() state {
+// payload is what the deployed runbook hands to its script, with the defaults of the parameters.
+func (g guard) payload() map[string]any {
 	g.t.Helper()
-	ctx, client := g.t.Context(), g.cloudTrail()
-	got, err := client.GetTrail(ctx, &cloudtrail.GetTrailInput{Name: &g.trail})
-	if hasCode(err, "TrailNotFoundException") {
-		return nil
+	payload := map[string]any{}
+	for name, value := range g.Runbook.Steps[0].Inputs["InputPayload"].(map[string]any) {
+		if text, ok := value.(string); ok {
+			if match := reference.FindStringSubmatch(text); match != nil {
+				value = g.Runbook.Parameters[match[1]].Default
+			}
+		}
+		payload[name] = value
 	}
-	g.must(err)
-	status, err := client.GetTrailStatus(ctx, &cloudtrail.GetTrailStatusInput{Name: &g.trail})
-	g.must(err)
-	selectors, err := client.GetEventSelectors(ctx, &cloudtrail.GetEventSelectorsInput{TrailName: &g.trail})
-	g.must(err)
-	insights, err := client.GetInsightSelectors(ctx, &cloudtrail.GetInsightSelectorsInput{TrailName: &g.trail})
-	if hasCode(err, "InsightNotEnabledException") {
-		insights, err = &cloudtrail.GetInsightSelectorsOutput{}, nil
-	}
-	g.must(err)
-	types := []any{}
-	for _, selector := range insights.InsightSelectors {
-		types = append(types, map[string]any{"InsightType": selector.InsightType})
-	}
-	if selectors.AdvancedEventSelectors == nil {
-		selectors.AdvancedEventSelectors = []cloudtrailtypes.AdvancedEventSelector{}
-	}
-	t := got.Trail
-	return plain(g.t, state{
-		"IsLogging": status.IsLogging, "S3BucketName": aws.ToString(t.S3BucketName), "S3KeyPrefix": aws.ToString(t.S3KeyPrefix),
-		"KmsKeyId": aws.ToString(t.KmsKeyId), "SnsTopicARN": aws.ToString(t.SnsTopicARN),
-		"CloudWatchLogsLogGroupArn": aws.ToString(t.CloudWatchLogsLogGroupArn), "CloudWatchLogsRoleArn": aws.ToString(t.CloudWatchLogsRoleArn),
-		"IsMultiRegionTrail": t.IsMultiRegionTrail, "IsOrganizationTrail": t.IsOrganizationTrail,
-		"IncludeGlobalServiceEvents": t.IncludeGlobalServiceEvents, "LogFileValidationEnabled": t.LogFileValidationEnabled,
-		"EventSelectors": selectors.EventSelectors, "AdvancedEventSelectors": selectors.AdvancedEventSelectors, "InsightSelectors": types,
-	})
+	return payload
 }
 
-// plain turns a state into what encoding/json reads, so that states compare.
-func plain(t *testing.T, s state) state {
-	t.Helper()
-	content, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
+// declaredText is a declared setting that is a text.
+func (g guard) declaredText(name string) string {
+	g.t.Helper()
+	return g.payload()[name].(string)
+}
+
+// calls are the calls of a service that executions made, in order, as Service.API; refused ones with their code.
+func calls(executions ...*automation.Execution) []string {
+	var all []string
+	for _, x := range executions {
+		for _, call := range x.Calls {
+			all = append(all, strings.TrimSpace(call.Service+"."+call.API+" "+call.ErrorCode))
+		}
 	}
-	var read state
-	if err := json.Unmarshal(content, &read); err != nil {
-		t.Fatal(err)
+	return all
+}
+
+// writes are the changes of CloudTrail that executions made, in order.
+func writes(executions ...*automation.Execution) []string {
+	names := []string{}
+	for _, x := range executions {
+		for _, call := range x.Calls {
+			if call.Mutating() && call.Service == "cloudtrail" && call.ErrorCode == "" {
+				names = append(names, call.API)
+			}
+		}
 	}
-	return read
+	return names
+}
+
+// told are the messages that executions sent to people. Those that SNS refused are none.
+func told(executions ...*automation.Execution) []string {
+	var messages []string
+	for _, x := range executions {
+		for _, call := range x.Calls {
+			if call.Service == "sns" && call.ErrorCode == "" {
+				messages = append(messages, fmt.Sprint(call.Input["Message"]))
+			}
+		}
+	}
+	return messages
+}
+
+// report is what a run says of itself.
+type report struct {
+	Changed map[string]struct{ Found, Declared any }
+	Wrong   map[string]string
+	Armed   []string
+	Writes  []string
+	Dark    struct{ Since, Until string }
+
+	StartedBy, Message, NotTold string
+}
+
+// reportOf reads the report of an execution that has succeeded.
+func (g guard) reportOf(x *automation.Execution) report {
+	g.t.Helper()
+	text, _ := x.Outputs["Reconcile.Report"].(string)
+	var r report
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		g.t.Fatalf("the output of an execution that is %s (%s) is no report: %v: %q", x.Status, x.FailureMessage, err, text)
+	}
+	return r
 }

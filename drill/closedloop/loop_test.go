@@ -2,7 +2,6 @@ package closedloop
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -13,183 +12,303 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
+	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/internal/localaws"
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
+	"github.com/trailguard/trailguard/drill/internal/localaws/events"
 )
 
-// TestConfigCreatesTheTrailAndKeepsItSo deploys, and does nothing then but to tamper and to let time pass.
-func TestConfigCreatesTheTrailAndKeepsItSo(t *testing.T) {
-	inEach(t, 3, func(t *testing.T, a *account) {
-		for _, test := range []struct {
-			template string
-			period   time.Duration
-			in       []*account
-		}{
-			{"default", time.Hour, accounts},
-			{"everything", 24 * time.Hour, accounts[1:2]},
-		} {
-			if !slices.Contains(test.in, a) {
-				continue
-			}
-			g := deploy(t, a, readTemplate(t, test.template))
-			g.step(test.template+": the first evaluation creates the trail", func(g guard) {
-				g.tick(0)
-				g.wantRepaired()
-				if len(g.Executions()) == 0 {
-					g.t.Error("nothing was executed")
-				}
-				for _, x := range g.Executions() {
-					if !strings.Contains(x.ExecutedBy, "AWSServiceRoleForConfigRemediation") {
-						g.t.Errorf("an execution was started by %s", x.ExecutedBy)
-					}
-				}
-				g.wantSuccess(g.Executions()...)
-			})
-			g.step(test.template+": a trail that is as declared is left alone", func(g guard) {
-				// What the first executions changed is evaluated once more.
-				g.tick(test.period)
-				before := len(g.Executions())
-				for range 3 {
-					g.tick(test.period)
-				}
-				if after := len(g.Executions()); after != before {
-					g.t.Errorf("there were %d executions", after-before)
-				}
-			})
-			g.step(test.template+": a stop is repaired with the period", func(g guard) {
-				g.stop()
-				g.tick(time.Minute)
-				if g.isLogging() {
-					g.t.Error("the stop was repaired before its time, so this test does not see the rule's period")
-				}
-				g.tick(test.period)
-				g.wantRepaired()
-			})
-			for _, tampering := range []tampering{
-				{name: "another prefix", do: changePrefix},
-				{name: "no Insights", do: func(g guard) { g.putInsights() }},
-			} {
-				g.step(test.template+": "+tampering.name+" is repaired with the change", func(g guard) {
-					tampering.do(g)
-					if len(g.differences()) == 0 {
-						g.t.Fatal("the tampering changed nothing")
-					}
-					g.tick(time.Minute)
-					g.wantRepaired()
-				})
-			}
-			g.step(test.template+": nothing has failed", func(g guard) { g.wantSuccess(g.Executions()...) })
-		}
-	})
-}
+// The periods of the default template.
+const (
+	configPeriod   = 24 * time.Hour
+	schedulePeriod = time.Hour
+)
 
-func TestTheWholeTemplateRepairsWithoutConfig(t *testing.T) {
-	inAny(t, func(t *testing.T, a *account) {
-		g := deploy(t, a, readWholeTemplate(t, "default"))
-		g.tick(0)
-		g.wantRepaired()
-		g.stop()
-		g.must(g.RunToQuiescence(t.Context()))
-		g.wantRepaired()
-	})
-}
-
-// problems lets Config create the trail and repair a stop, and returns what went wrong.
-func (g guard) problems() []string {
+// wantLeftAloneFor lets time pass, and reports that somebody changed the trail, or told people anything.
+func (g guard) wantLeftAloneFor(d time.Duration) {
 	g.t.Helper()
-	g.tick(0)
-	problems := g.differences()
-	if g.actual() != nil {
-		g.stop()
-		g.tick(time.Hour)
-		if !g.isLogging() {
-			problems = append(problems, "the stop was not repaired")
-		}
+	before := len(g.Executions())
+	g.tick(d)
+	x := g.since(before)
+	g.wantSuccess(x...)
+	if made := writes(x...); len(made) > 0 {
+		g.t.Errorf("a healthy trail was changed: %v", made)
 	}
-	for _, x := range g.Executions() {
-		if x.Status != automation.Success {
-			problems = append(problems, fmt.Sprintf("an execution is %s: %s", x.Status, x.FailureMessage))
-		}
+	if told := told(x...); len(told) > 0 {
+		g.t.Errorf("people were told of a healthy trail: %v", told)
 	}
-	return problems
 }
 
-// TestNothingIsRepairedWithoutTheRemediation is a negative control of TestConfigCreatesTheTrailAndKeepsItSo.
-func TestNothingIsRepairedWithoutTheRemediation(t *testing.T) {
-	inAny(t, func(t *testing.T, a *account) {
-		g := deploy(t, a, readTemplate(t, "default").mutate(t, withoutResources("AWS::Config::RemediationConfiguration")))
-		if problems := g.problems(); len(problems) == 0 || len(g.Executions()) > 0 {
-			t.Errorf("negative control: without the remediation the problems are %v, with %d executions", problems, len(g.Executions()))
-		}
-	})
-}
-
-// TestEachPermissionOnTheTrailIsNeeded is a negative control: without any one of them, a repair fails and says so.
-func TestEachPermissionOnTheTrailIsNeeded(t *testing.T) {
-	actions := readTemplate(t, "default").trailActions()
-	if len(actions) != 9 {
-		t.Fatalf("the role may %v", actions)
+// wantKept tampers with a trail that is as declared, lets something happen, and reports that the trail was not restored by
+// executions that one trigger has started.
+func (g guard) wantKept(trigger string, tamper func(g guard), happen func()) {
+	g.t.Helper()
+	before := len(g.Executions())
+	tamper(g)
+	if len(g.unmet()) == 0 {
+		g.t.Fatal("the tampering changed nothing")
 	}
-	inEach(t, len(accounts), func(t *testing.T, a *account) {
-		for i, action := range actions {
-			if accounts[i%len(accounts)] != a {
-				continue
-			}
-			t.Run(action, func(t *testing.T) {
-				g := deploy(t, a, readTemplate(t, "default").mutate(t, withoutAction(action)))
-				if problems := g.problems(); len(problems) == 0 {
-					t.Error("nothing went wrong")
-				}
-				_, operation, _ := strings.Cut(action, ":")
-				if !g.failedWith(operation + ": AccessDeniedException") {
-					t.Error("no step tells that the action was denied")
-				}
-			})
-		}
-	})
-}
-
-// failedWith tells whether a step of any execution has failed with a message that has this text.
-func (g guard) failedWith(text string) bool {
-	for _, x := range g.Executions() {
-		for _, step := range x.Steps {
-			if strings.Contains(step.FailureMessage, text) {
-				return true
-			}
-		}
+	happen()
+	g.wantRepaired()
+	g.wantStartedBy(trigger, g.since(before))
+	g.wantSuccess(g.since(before)...)
+	if told := strings.Join(told(g.since(before)...), "\n"); !strings.Contains(told, "started by "+trigger+": ") {
+		g.t.Errorf("people were told\n%s", told)
 	}
-	return false
 }
 
-func TestASecondTrailDoesNotHideAStop(t *testing.T) {
+// TestConfigAloneCreatesAndKeepsTheTrail deploys, and does nothing then but to tamper and to let time pass.
+func TestConfigAloneCreatesAndKeepsTheTrail(t *testing.T) {
 	for _, test := range []struct {
-		name      string
-		mutations []mutation
-		noticed   bool
+		template string
+		period   time.Duration
+		among    []*account
+		deploy   func(*testing.T, *account, template) guard
 	}{
-		{"with the bucket in the rule", nil, true},
-		{"negative control: without it", []mutation{withoutBucketPin}, false},
+		{"default", configPeriod, accounts, deploy},
+		{"everything", time.Hour, accounts[1:2], deployWhileConfigActs},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			inAny(t, func(t *testing.T, a *account) {
-				g := deploy(t, a, readTemplate(t, "default").mutate(t, test.mutations...))
-				g.healthy()
-				other := aws.String("other")
-				g.createTrail(cloudtrail.CreateTrailInput{Name: other, S3BucketName: aws.String(g.elsewhere().bucket), IsMultiRegionTrail: yes})
-				g.change(func(ctx context.Context, client *cloudtrail.Client) error {
-					_, err := client.StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: other})
-					return err
+		t.Run(test.template, func(t *testing.T) {
+			inEach(t, test.among, "", func(t *testing.T, a *account) {
+				g := test.deploy(t, a, readTemplate(t, test.template).mutate(t, withoutRules))
+				g.step("the first evaluation creates the trail", func(g guard) {
+					g.tick(0)
+					g.wantRepaired()
+					g.wantStartedBy("Config", g.Executions())
+					g.wantSuccess(g.Executions()...)
+					for _, x := range g.Executions() {
+						if !strings.Contains(x.ExecutedBy, "AWSServiceRoleForConfigRemediation") {
+							g.t.Errorf("an execution was started by %s", x.ExecutedBy)
+						}
+					}
 				})
-				g.tick(0)
-				g.stop()
-				g.tick(time.Hour)
-				if logging := g.isLogging(); logging != test.noticed {
-					t.Errorf("logging is %v, want %v", logging, test.noticed)
+				g.step("a trail that is as declared is left alone", func(g guard) {
+					// What the first executions changed is evaluated once more.
+					g.tick(test.period)
+					before := len(g.Executions())
+					for range 3 {
+						g.wantLeftAloneFor(test.period)
+					}
+					if after := len(g.Executions()); after != before {
+						g.t.Errorf("there were %d executions", after-before)
+					}
+				})
+				g.step("a stop is repaired with the period", func(g guard) {
+					g.wantKept("Config", guard.stop, func() {
+						g.tick(time.Minute)
+						if g.isLogging() {
+							g.t.Error("the stop was repaired before its time, so this test does not see the rule's period")
+						}
+						g.tick(test.period)
+					})
+				})
+				for name, tamper := range map[string]func(g guard){
+					"another prefix": changePrefix, "no Insights": func(g guard) { g.putInsights() },
+				} {
+					g.step(name+" is repaired with the change", func(g guard) {
+						g.wantKept("Config", tamper, func() { g.tick(time.Minute) })
+					})
 				}
+				g.step("negative control: without the remediations nothing is repaired", func(g guard) {
+					for _, rule := range g.ConfigRuleNames {
+						_, err := g.clients.Config.DeleteRemediationConfiguration(g.t.Context(), &configservice.DeleteRemediationConfigurationInput{ConfigRuleName: &rule})
+						g.must(err)
+					}
+					before := len(g.Executions())
+					g.stop()
+					g.tick(2 * test.period)
+					if n := len(g.since(before)); n > 0 || g.isLogging() {
+						g.t.Errorf("there were %d executions, and logging is %v", n, g.isLogging())
+					}
+				})
 			})
 		})
 	}
+}
+
+// TestTheScheduleAloneCreatesAndKeepsTheTrail: without an event of the trail, and without Config. What the end of a deployment
+// does, TestADeploymentAppliesWhatItDeclaresAnew tests.
+func TestTheScheduleAloneCreatesAndKeepsTheTrail(t *testing.T) {
+	onEachShared(t, accounts, "default", func(g guard) {
+		g.only(drill.SchedulePath)
+		g.step("the trail is created with the period", func(g guard) {
+			before := len(g.Executions())
+			g.tick(schedulePeriod)
+			g.wantRepaired()
+			g.wantStartedBy("schedule", g.since(before))
+		})
+		g.step("a trail that is as declared is left alone", func(g guard) {
+			before := len(g.Executions())
+			for range 3 {
+				g.wantLeftAloneFor(schedulePeriod)
+			}
+			if n := len(g.Executions()) - before; n < 3 {
+				g.t.Errorf("there were %d executions: the test proves nothing", n)
+			}
+		})
+		for name, tamper := range map[string]func(g guard){"a stop": guard.stop, "everything at once": ruin, "a deletion": guard.deleteTrails} {
+			g.step(name+" is repaired with the period", func(g guard) {
+				g.wantKept("schedule", tamper, func() {
+					g.tick(schedulePeriod / 2)
+					if len(g.unmet()) == 0 {
+						g.t.Error("it was repaired before its time, so this test does not see the period")
+					}
+					g.tick(schedulePeriod / 2)
+				})
+			})
+		}
+	})
+}
+
+// TestEventsAloneKeepTheTrail: its calls tell of the tampering, and GuardDuty's finding where nothing else can, as there is no
+// trail.
+func TestEventsAloneKeepTheTrail(t *testing.T) {
+	finding := map[string]any{
+		"version": "0", "id": "00000000-0000-4000-8009-000000000001", "source": "aws.guardduty", "detail-type": "GuardDuty Finding",
+		"account": api.Account, "region": api.Region, "resources": []any{},
+		"detail": map[string]any{"type": "Stealth:IAMUser/CloudTrailLoggingDisabled", "severity": 2.0},
+	}
+	onEachShared(t, accounts, "default", func(g guard) {
+		g.only(drill.EventPath)
+		find := func() {
+			g.must(g.Bus().Publish(t.Context(), finding))
+			g.settle()
+		}
+		before := len(g.Executions())
+		find()
+		g.wantRepaired()
+		g.wantStartedBy("event", g.since(before))
+		for name, tamper := range map[string]func(g guard){"a stop": guard.stop, "everything at once": ruin} {
+			g.step(name, func(g guard) { g.wantKept("event", tamper, g.settle) })
+		}
+		g.step("a deletion", func(g guard) {
+			g.wantKept("event", guard.deleteTrails, func() {
+				if g.settle(); g.options.DropDeletionOfLastTrail {
+					find()
+				}
+			})
+		})
+		g.wantLeftAloneFor(0)
+	})
+}
+
+// TestAGuardWithoutEventsCreatesAndKeepsTheTrail: the deployment's end creates it, and Config keeps it.
+func TestAGuardWithoutEventsCreatesAndKeepsTheTrail(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		g := guarded(t, a, readTemplate(t, "config-only"))
+		g.wantStartedBy("schedule", g.Executions())
+		g.wantLeftAloneFor(configPeriod)
+		g.wantKept("Config", guard.stop, func() {
+			g.tick(2 * schedulePeriod)
+			if g.isLogging() {
+				t.Error("the trail is looked at each hour, although it should not be")
+			}
+			g.tick(configPeriod)
+		})
+	})
+}
+
+// TestAGuardWithoutConfigCreatesAndKeepsTheTrail, in an account without a configuration recorder.
+func TestAGuardWithoutConfigCreatesAndKeepsTheTrail(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		g := guarded(t, a, readTemplate(t, "without-config"))
+		g.wantKept("event", guard.stop, g.settle)
+		g.wantKept("event", ruin, g.settle)
+		g.wantLeftAloneFor(3 * schedulePeriod)
+		g.only(drill.SchedulePath)
+		g.wantKept("schedule", ruin, func() { g.tick(schedulePeriod) })
+		for _, call := range g.Gateway.Calls() {
+			if call.Service == "config" {
+				t.Errorf("a guard without Config calls %s", call.Action())
+			}
+		}
+	})
+}
+
+// TestALostRecorderStopsNoRepair: Config sees nothing any more, and the schedule does.
+func TestALostRecorderStopsNoRepair(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		g := guarded(t, a, readTemplate(t, "default").mutate(t, withoutEvents))
+		g.tick(0)
+		recorders, err := g.clients.Config.DescribeConfigurationRecorders(t.Context(), &configservice.DescribeConfigurationRecordersInput{})
+		g.must(err)
+		for _, recorder := range recorders.ConfigurationRecorders {
+			_, err := g.clients.Config.DeleteConfigurationRecorder(t.Context(), &configservice.DeleteConfigurationRecorderInput{ConfigurationRecorderName: recorder.Name})
+			g.must(err)
+		}
+		g.wantKept("schedule", ruin, func() { g.tick(schedulePeriod + time.Minute) })
+	})
+}
+
+// TestTheWholeGuardComesToRest: what its own repair starts finds nothing to do.
+func TestTheWholeGuardComesToRest(t *testing.T) {
+	onEachShared(t, accounts, "default", func(g guard) {
+		g.healthy()
+		g.only(triggers...)
+		g.tick(0)
+		for _, test := range []struct {
+			name   string
+			tamper func(g guard)
+			want   int // executions: those that tampering starts, and those that their writes start
+		}{
+			{"StartLogging starts none", guard.stop, 1},
+			{"UpdateTrail starts one", func(g guard) { g.update(cloudtrail.UpdateTrailInput{KmsKeyId: empty}) }, 2},
+		} {
+			g.step(test.name, func(g guard) {
+				before := len(g.Executions())
+				test.tamper(g)
+				g.settle()
+				g.wantRepaired()
+				x := g.since(before)
+				g.wantSuccess(x...)
+				if len(x) != test.want || len(writes(x...)) != 1 || len(told(x...)) != 1 {
+					g.t.Errorf("%d executions wrote %v and told people %v: want %d that write once in all", len(x), writes(x...), told(x...), test.want)
+				}
+			})
+		}
+		g.wantLeftAloneFor(configPeriod)
+	})
+}
+
+// failedWith tells whether any execution has failed, and says this text.
+func (g guard) failedWith(text string) bool {
+	return slices.ContainsFunc(g.Executions(), func(x *automation.Execution) bool {
+		return x.Status == automation.Failed && strings.Contains(x.FailureMessage+strings.Join(told(x), "\n"), text)
+	})
+}
+
+// TestASecondTrailDoesNotHideAStop from Config, which has the schedule beside it for what it does not see.
+func TestASecondTrailDoesNotHideAStop(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		g := deploy(t, a, readTemplate(t, "default").mutate(t, withoutRules))
+		g.healthy()
+		other := aws.String("other")
+		g.createTrail(cloudtrail.CreateTrailInput{Name: other, S3BucketName: aws.String(g.elsewhere().bucket), IsMultiRegionTrail: yes})
+		g.change(func(ctx context.Context, client *cloudtrail.Client) error {
+			_, err := client.StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: other})
+			return err
+		})
+		g.tick(0)
+		g.wantKept("Config", guard.stop, func() { g.tick(configPeriod) })
+		g.step("negative control: a rule that does not name the bucket", func(g guard) {
+			rules, err := g.clients.Config.DescribeConfigRules(g.t.Context(), &configservice.DescribeConfigRulesInput{ConfigRuleNames: g.ConfigRuleNames})
+			g.must(err)
+			for _, rule := range rules.ConfigRules {
+				if aws.ToString(rule.Source.SourceIdentifier) == "CLOUD_TRAIL_ENABLED" {
+					rule.InputParameters = nil
+					_, err := g.clients.Config.PutConfigRule(g.t.Context(), &configservice.PutConfigRuleInput{ConfigRule: &rule})
+					g.must(err)
+				}
+			}
+			g.tick(configPeriod)
+			g.stop()
+			g.tick(2 * configPeriod)
+			if g.isLogging() {
+				g.t.Error("the stop was seen")
+			}
+		})
+	})
 }
 
 // deployWhileConfigActs deploys a template, and lets Config evaluate and remediate as soon as a remediation exists: before
@@ -209,115 +328,253 @@ func deployWhileConfigActs(t *testing.T, a *account, tpl template) guard {
 }
 
 func TestConfigMayActWhileTheStackIsBeingDeployed(t *testing.T) {
-	inAny(t, func(t *testing.T, a *account) {
-		for _, template := range []string{"default", "organization", "everything"} {
-			g := deployWhileConfigActs(t, a, readTemplate(t, template))
-			if len(g.Executions()) == 0 {
-				t.Errorf("%s: nothing was executed before the stack was there: the test proves nothing", template)
-			}
-			g.wantSuccess(g.Executions()...)
-			g.wantRepaired()
-		}
-	})
+	for _, template := range []string{"default", "organization"} {
+		t.Run(template, func(t *testing.T) {
+			inAny(t, func(t *testing.T, a *account) {
+				g := deployWhileConfigActs(t, a, readTemplate(t, template).mutate(t, withoutRules))
+				g.wantStartedBy("Config", g.Executions())
+				g.wantSuccess(g.Executions()...)
+				g.wantRepaired()
+			})
+		})
+	}
 }
 
 func TestTheRulesWaitForAllThatARepairNeeds(t *testing.T) {
-	needs := []struct {
-		template, kind, text string
-		failure              string // of a repair that comes before
-	}{
-		{"default", "AWS::IAM::Policy", "cloudtrail:StartLogging", "AccessDeniedException"},
-		{"default", "AWS::S3::BucketPolicy", "cloudtrail.amazonaws.com", "InsufficientS3BucketPolicyException"},
-		{"everything", "AWS::SNS::TopicPolicy", "cloudtrail.amazonaws.com", "InsufficientSnsTopicPolicyException"},
-		{"everything", "AWS::IAM::Policy", "logs:PutLogEvents", "InvalidCloudWatchLogsRoleArnException"},
+	type need struct {
+		kind, text string
+		failure    string // of a repair that comes before
 	}
-	inAny(t, func(t *testing.T, a *account) {
-		for _, need := range needs {
-			t.Run(need.template+" "+need.kind+" "+need.text, func(t *testing.T) {
-				tpl := readTemplate(t, need.template).mutate(t, late(need.kind, need.text))
-				g := prepare(t, a, tpl)
-				if err := g.tryCreateStack(tpl); err == nil || !strings.Contains(strings.ToLower(err.Error()), "circular") {
-					t.Errorf("CloudFormation may create it after the remediations: %v", err)
+	for _, test := range []struct {
+		template string
+		needs    []need
+	}{
+		{"default", []need{{"AWS::IAM::Policy", "cloudtrail:StartLogging", "AccessDeniedException"}}},
+		{"default", []need{{"AWS::S3::BucketPolicy", "cloudtrail.amazonaws.com", "InsufficientS3BucketPolicyException"}}},
+		{"everything", []need{
+			{"AWS::SNS::TopicPolicy", "cloudtrail.amazonaws.com", "InsufficientSnsTopicPolicyException"},
+			{"AWS::IAM::Policy", "logs:PutLogEvents", "InvalidCloudWatchLogsRoleArnException"},
+		}},
+	} {
+		t.Run(test.template+" "+test.needs[0].kind, func(t *testing.T) {
+			inAny(t, func(t *testing.T, a *account) {
+				without := readTemplate(t, test.template).mutate(t, withoutRules, withoutOrder)
+				for _, need := range test.needs {
+					tpl := readTemplate(t, test.template).mutate(t, withoutRules, late(need.kind, need.text))
+					g := prepare(t, a, tpl)
+					if err := g.tryCreateStack(tpl); err == nil || !strings.Contains(strings.ToLower(err.Error()), "circular") {
+						t.Errorf("CloudFormation may create the %s after the remediations: %v", need.kind, err)
+					}
+					without.mutate(t, late(need.kind, need.text))
 				}
-				g = deployWhileConfigActs(t, a, tpl.mutate(t, withoutOrder))
-				if !g.failedWith(need.failure) {
-					t.Errorf("negative control: without the order no remediation met %s", need.failure)
+				g := deployWhileConfigActs(t, a, without)
+				for _, need := range test.needs {
+					if !g.failedWith(need.failure) {
+						t.Errorf("negative control: without the order no remediation met %s", need.failure)
+					}
 				}
 			})
-		}
-	})
+		})
+	}
 }
 
 // exceptions are the remediation exceptions of all rules.
 func (g guard) exceptions() []configtypes.RemediationException {
 	g.t.Helper()
 	var all []configtypes.RemediationException
-	for _, rule := range g.rules {
-		got, err := g.config().DescribeRemediationExceptions(g.t.Context(), &configservice.DescribeRemediationExceptionsInput{ConfigRuleName: &rule})
+	for _, rule := range g.ConfigRuleNames {
+		got, err := g.clients.Config.DescribeRemediationExceptions(g.t.Context(), &configservice.DescribeRemediationExceptionsInput{ConfigRuleName: &rule})
 		g.must(err)
 		all = append(all, got.RemediationExceptions...)
 	}
 	return all
 }
 
-// disarm puts exceptions for all that the rules find wrong.
-func (g guard) disarm() {
+// exempt has Config find the trail not as declared, keeps it from remediating that, and puts exceptions for all of it.
+func (g guard) exempt() []configtypes.RemediationException {
 	g.t.Helper()
-	for _, rule := range g.rules {
-		found, err := g.config().GetComplianceDetailsByConfigRule(g.t.Context(), &configservice.GetComplianceDetailsByConfigRuleInput{
+	g.only(drill.ConfigPath)
+	defer g.only()
+	g.Gateway.SetFaults(outage)
+	g.evaluate()
+	g.tick(0)
+	for _, rule := range g.ConfigRuleNames {
+		found, err := g.clients.Config.GetComplianceDetailsByConfigRule(g.t.Context(), &configservice.GetComplianceDetailsByConfigRuleInput{
 			ConfigRuleName: &rule, ComplianceTypes: []configtypes.ComplianceType{configtypes.ComplianceTypeNonCompliant},
 		})
 		g.must(err)
 		for _, result := range found.EvaluationResults {
 			resource := result.EvaluationResultIdentifier.EvaluationResultQualifier
-			_, err := g.config().PutRemediationExceptions(g.t.Context(), &configservice.PutRemediationExceptionsInput{
+			_, err := g.clients.Config.PutRemediationExceptions(g.t.Context(), &configservice.PutRemediationExceptionsInput{
 				ConfigRuleName: &rule,
 				ResourceKeys:   []configtypes.RemediationExceptionResourceKey{{ResourceType: resource.ResourceType, ResourceId: resource.ResourceId}},
 			})
 			g.must(err)
 		}
 	}
+	g.Gateway.SetFaults(localaws.Faults{})
+	exceptions := g.exceptions()
+	if len(exceptions) == 0 {
+		g.t.Fatal("Config finds the trail as declared, so that there is nothing to exempt")
+	}
+	return exceptions
 }
 
-func TestARepairArmsConfigAgain(t *testing.T) {
-	for _, test := range []struct {
-		name      string
-		mutations []mutation
-		readings  int
-		left      int
-	}{
-		{"with the permission", nil, 2, 0},
-		{"negative control: without it", []mutation{withoutAction("config:DeleteRemediationExceptions")}, 1, 3},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			inEach(t, test.readings, func(t *testing.T, a *account) {
-				g := deploy(t, a, readTemplate(t, "default").mutate(t, test.mutations...))
-				g.healthy()
-				// All three rules find something, and no remediation can be started.
-				g.update(cloudtrail.UpdateTrailInput{EnableLogFileValidation: no})
-				g.stop()
-				g.Gateway.SetFaults(localaws.Faults{Before: localaws.FailNext("ssm:StartAutomationExecution", 3, "ThrottlingException")})
-				g.tick(0)
-				g.Gateway.SetFaults(localaws.Faults{})
-				g.disarm()
-				if n := len(g.exceptions()); n != 3 {
-					t.Fatalf("there are %d exceptions, want one a rule", n)
-				}
-				g.tick(time.Hour)
-				if g.isLogging() {
-					t.Fatal("Config remediates in spite of the exceptions")
-				}
-				g.wantSuccess(g.repair())
-				g.wantRepaired()
-				if n := len(g.exceptions()); n != test.left {
-					t.Errorf("%d exceptions are left, want %d", n, test.left)
-				}
-				g.stop()
-				g.tick(time.Hour)
-				if logging := g.isLogging(); logging != (test.left == 0) {
-					t.Errorf("after the next stop logging is %v", logging)
-				}
-			})
-		})
+// outage refuses every start of an automation.
+var outage = localaws.Faults{Before: func(call api.Call) error {
+	if call.Action() != "ssm:StartAutomationExecution" {
+		return nil
 	}
+	return api.Errorf("ThrottlingException", "injected")
+}}
+
+// disarm has Config use its attempts up: it writes exceptions by itself, and remediates no more.
+func (g guard) disarm() {
+	g.t.Helper()
+	g.Gateway.SetFaults(outage)
+	defer g.Gateway.SetFaults(localaws.Faults{})
+	g.update(cloudtrail.UpdateTrailInput{EnableLogFileValidation: no})
+	g.stop()
+	g.tick(configPeriod)
+	for range 60 {
+		if len(g.exceptions()) == len(g.ConfigRuleNames) {
+			return
+		}
+		g.tick(10 * time.Second)
+	}
+	g.t.Fatalf("Config has written only %v", g.exceptions())
+}
+
+// configStarts counts the executions that Config has started.
+func configStarts(executions []*automation.Execution) int {
+	n := 0
+	for _, x := range executions {
+		if startedBy(x) == "Config" {
+			n++
+		}
+	}
+	return n
+}
+
+// TestTheScheduleArmsConfigAgain: after a throttle of Automation, Config is disarmed for good, and no event tells so.
+func TestTheScheduleArmsConfigAgain(t *testing.T) {
+	inEach(t, unlimited, "", func(t *testing.T, a *account) {
+		g := guarded(t, a, readTemplate(t, "default").mutate(t, withoutEvents))
+		g.disarm()
+		g.step("negative control: without the permission", func(g guard) {
+			before := len(g.Executions())
+			g.withoutPermission("config:DeleteRemediationExceptions", func() { g.tick(schedulePeriod) })
+			g.wantRepaired()
+			g.wantStartedBy("schedule", g.since(before))
+			for _, x := range g.since(before) {
+				g.wantFailed(x, "LEFT: "+g.ConfigRuleNames[0]+": ", "(AccessDeniedException) when calling the DeleteRemediationExceptions operation")
+			}
+			if n := len(g.exceptions()); n != len(g.ConfigRuleNames) {
+				g.t.Errorf("%d exceptions are left", n)
+			}
+			g.only(drill.ConfigPath)
+			g.stop()
+			g.tick(configPeriod)
+			if configStarts(g.since(before)) > 0 || g.isLogging() {
+				g.t.Error("Config remediates all the same: the exceptions are no obstacle")
+			}
+		})
+		g.step("with the permission", func(g guard) {
+			g.only(drill.ConfigPath, drill.SchedulePath)
+			g.wantKept("schedule", func(guard) {}, func() { g.tick(schedulePeriod) })
+			if left := g.exceptions(); len(left) > 0 {
+				g.t.Errorf("exceptions are left: %v", left)
+			}
+			g.only(drill.ConfigPath)
+			g.wantKept("Config", guard.stop, func() { g.tick(configPeriod) })
+		})
+	})
+}
+
+// withoutRemediationInRegion is the template for Regions where Config has no remediation, moved here.
+func withoutRemediationInRegion(t *testing.T) template {
+	t.Helper()
+	return readTemplate(t, "govcloud").mutate(t, replaced("us-gov-west-1", api.Region))
+}
+
+func (g guard) evaluate() {
+	g.t.Helper()
+	_, err := g.clients.Config.StartConfigRulesEvaluation(g.t.Context(), &configservice.StartConfigRulesEvaluationInput{ConfigRuleNames: g.ConfigRuleNames})
+	g.must(err)
+}
+
+// TestAVerdictWhoseEventGotLostIsNotTheLastWord: where Config has no remediation, it tells of a verdict once.
+func TestAVerdictWhoseEventGotLostIsNotTheLastWord(t *testing.T) {
+	lose := func(g guard) {
+		g.t.Helper()
+		g.stop()
+		g.Gateway.SetFaults(localaws.Faults{Before: localaws.FailNext("ssm:StartAutomationExecution", 10, "AccessDeniedException")})
+		g.evaluate()
+		g.tick(time.Minute)
+		g.Gateway.SetFaults(localaws.Faults{})
+		if g.isLogging() {
+			g.t.Fatal("the event was not lost")
+		}
+	}
+	inAny(t, func(t *testing.T, a *account) {
+		g := guarded(t, a, withoutRemediationInRegion(t))
+		g.tick(0)
+		g.step("a verdict starts the runbook", func(g guard) {
+			g.only(drill.ConfigPath)
+			g.wantKept("Config", guard.stop, func() {
+				g.evaluate()
+				g.tick(time.Minute)
+			})
+			g.tick(configPeriod)
+		})
+		g.step("the schedule tries again", func(g guard) {
+			g.only(drill.ConfigPath, drill.SchedulePath)
+			g.tick(schedulePeriod)
+			g.wantKept("schedule", lose, func() { g.tick(schedulePeriod) })
+			g.tick(configPeriod)
+		})
+		g.step("negative control: without the schedule", func(g guard) {
+			g.only(drill.ConfigPath)
+			lose(g)
+			for range 3 {
+				g.tick(configPeriod)
+			}
+			if g.isLogging() {
+				g.t.Error("Config tells of a verdict again")
+			}
+		})
+	})
+}
+
+// TestEachPermissionOfTheStartRoleIsNeeded: without any of them the event starts nothing, and is kept.
+func TestEachPermissionOfTheStartRoleIsNeeded(t *testing.T) {
+	onShared(t, "default", func(g guard) {
+		g.healthy()
+		g.only(drill.EventPath)
+		for _, needed := range []string{
+			"ssm:StartAutomationExecution", "iam:PassRole", ":document/" + g.RunbookName, ":automation-definition/" + g.RunbookName + ":1",
+			":automation-execution/*", g.AutomationRoleARN,
+		} {
+			g.step(needed, func(g guard) {
+				other := needed + "-of-another"
+				if service, _, isAction := strings.Cut(needed, ":"); isAction && service != "" && service != "arn" {
+					other = service + ":ListTags"
+				}
+				g.withEdited(g.startRole(), needed, other, func() {
+					g.stop()
+					g.settle()
+				})
+				if g.isLogging() {
+					g.t.Error("the trail was restored")
+				}
+				deliveries := g.Bus().Deliveries()
+				if last := deliveries[len(deliveries)-1]; last.Outcome != events.Failed || !last.DeadLettered {
+					g.t.Errorf("the last delivery is %+v", last)
+				}
+				// What is done to a trail that does not log starts nothing.
+				g.start()
+				g.wantKept("event", guard.stop, g.settle)
+			})
+		}
+	})
 }

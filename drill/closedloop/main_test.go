@@ -8,15 +8,17 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
 	"github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
 	"github.com/trailguard/trailguard/drill/internal/localaws/configservice"
+	"github.com/trailguard/trailguard/drill/internal/localaws/events"
 	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
@@ -30,30 +32,40 @@ type account struct {
 	*localaws.AWS
 	name    string
 	options localaws.Options
-	admin   aws.Config // of an administrator; one access key for all, as moto keeps clients for each
-	order   *rand.PCG  // decides which of the running automations makes its next attempt
-	using   sync.Mutex
+	// admin is that of an administrator; there is one access key for all, as moto keeps clients for each.
+	admin   aws.Config
+	clients drill.Clients // of the administrator
+	order   *rand.PCG     // decides which of the running automations makes its next call
+	lent    bool
+	holding string // the template of the stack that the test which has it shares
 	shared  *guard // see share
 }
 
 // accounts are started once for all tests. Each reading that TrailGuard must survive holds in at least one of them.
 var accounts = []*account{
 	{name: "first reading", options: localaws.Options{
-		UnmatchedSelector: automation.FailStep, UnsetFields: configservice.UnsetIsNull, TrailResourceID: configservice.ResourceIDIsARN,
-		AttemptCount: configservice.AttemptsInARow,
+		UnsetFields: configservice.UnsetIsNull, TrailResourceID: configservice.ResourceIDIsARN, AttemptCount: configservice.AttemptsInARow,
 	}},
 	{name: "second reading", options: localaws.Options{
-		UnmatchedSelector: automation.EmptyOutput, UnsetFields: configservice.UnsetIsAbsent, TrailResourceID: configservice.ResourceIDIsName,
-		AttemptCount: configservice.AttemptsInWindow, RateLimited: true, DefaultSelectorsAreCustom: true,
+		UnsetFields: configservice.UnsetIsAbsent, TrailResourceID: configservice.ResourceIDIsName, AttemptCount: configservice.AttemptsInWindow,
+		DefaultSelectorsAreCustom: true, Events: events.Options{ScheduleFiresAtCreation: true},
 	}},
 	{name: "third reading", options: localaws.Options{
-		UnmatchedSelector: automation.EmptyOutput, UnsetFields: configservice.UnsetIsEmpty, TrailResourceID: configservice.ResourceIDIsARN,
-		AttemptCount: configservice.AttemptsInARow, DefaultSelectorsAreCustom: true,
+		UnsetFields: configservice.UnsetIsEmpty, TrailResourceID: configservice.ResourceIDIsARN, AttemptCount: configservice.AttemptsInARow,
+		DefaultSelectorsAreCustom: true, RateLimited: true, DropDeletionOfLastTrail: true,
+		Events: events.Options{AnythingButMatchesAbsent: true},
 	}},
 }
 
+// Only the last account takes no more than one change of a trail a second.
+var unlimited, limited = accounts[:2], accounts[2:]
+
 func TestMain(m *testing.M) {
 	flag.Parse()
+	// As many tests at once as there are accounts: most of the work is that of other processes.
+	if err := flag.Set("test.parallel", strconv.Itoa(len(accounts))); err != nil {
+		panic(err)
+	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -92,38 +104,96 @@ func (a *account) start() (err error) {
 		return err
 	}
 	a.admin = a.Config(localaws.Administrator)
+	a.clients = drill.NewClients(a.admin)
 	return nil
 }
 
-// inEach runs a test in each of the first n accounts, at the same time as other tests in other accounts.
-func inEach(t *testing.T, n int, test func(t *testing.T, a *account)) {
+// lending guards which accounts are in use; freed is told of each that no longer is.
+var (
+	lending sync.Mutex
+	freed   = sync.NewCond(&lending)
+)
+
+// borrow waits until one of the accounts is free: rather one that has the template's shared stack, or none. Where two others are
+// busy anyway, it waits for the one that has it.
+func borrow(wanted []*account, template string) *account {
+	lending.Lock()
+	defer lending.Unlock()
+	holds := func(a *account) bool { return a.shared != nil && a.shared.template == template }
+	for {
+		var free []*account
+		busy, held := 0, false
+		for _, a := range accounts {
+			switch {
+			case a.lent:
+				busy++
+				held = held || a.holding == template && slices.Contains(wanted, a)
+			case slices.Contains(wanted, a):
+				free = append(free, a)
+			}
+		}
+		i := slices.IndexFunc(free, holds)
+		if i < 0 && template != "" && held && busy >= 2 {
+			free = nil
+		} else if i < 0 {
+			i = max(0, slices.IndexFunc(free, func(a *account) bool { return a.shared == nil }))
+		}
+		if len(free) > 0 {
+			free[i].lent, free[i].holding = true, template
+			return free[i]
+		}
+		freed.Wait()
+	}
+}
+
+func (a *account) giveBack() {
+	lending.Lock()
+	defer lending.Unlock()
+	a.lent = false
+	freed.Broadcast()
+}
+
+// inEach runs a test in each of the accounts, at the same time as other tests in other accounts. shared is the template of the
+// stack that it shares, empty if it deploys its own.
+func inEach(t *testing.T, among []*account, shared string, test func(t *testing.T, a *account)) {
 	t.Helper()
 	t.Parallel()
-	for _, a := range accounts[:n] {
-		t.Run(a.name, func(t *testing.T) {
-			t.Parallel()
-			a.using.Lock()
-			a.test(t, test)
-		})
+	for left := slices.Clone(among); len(left) > 0; {
+		a := borrow(left, shared)
+		left = slices.DeleteFunc(left, func(one *account) bool { return one == a })
+		t.Run(a.name, func(t *testing.T) { a.test(t, test) })
 	}
 }
 
 // inAny runs a test in whatever account is free: it holds under each reading, and one is enough.
 func inAny(t *testing.T, test func(t *testing.T, a *account)) {
 	t.Helper()
-	t.Parallel()
-	i := slices.IndexFunc(accounts, func(a *account) bool { return a.using.TryLock() })
-	if i < 0 {
-		i = 0
-		accounts[i].using.Lock()
-	}
-	accounts[i].test(t, test)
+	inOne(t, accounts, "", test)
 }
 
-// test runs a test in an account that is in use for it, and frees the account. What the simulation itself could not do
+// inOne runs a test in one of the accounts.
+func inOne(t *testing.T, among []*account, shared string, test func(t *testing.T, a *account)) {
+	t.Helper()
+	t.Parallel()
+	borrow(among, shared).test(t, test)
+}
+
+// onShared runs a test on the shared guard of a template, in whatever account is free.
+func onShared(t *testing.T, template string, test func(g guard)) {
+	t.Helper()
+	inOne(t, accounts, template, func(t *testing.T, a *account) { test(share(t, a, template)) })
+}
+
+// onEachShared runs a test on the shared guards of a template in each of the accounts.
+func onEachShared(t *testing.T, among []*account, template string, test func(g guard)) {
+	t.Helper()
+	inEach(t, among, template, func(t *testing.T, a *account) { test(share(t, a, template)) })
+}
+
+// test runs a test in an account that is lent for it, and gives the account back. What the simulation itself could not do
 // fails the test.
 func (a *account) test(t *testing.T, test func(t *testing.T, a *account)) {
-	defer a.using.Unlock()
+	defer a.giveBack()
 	defer func() {
 		err := a.Err()
 		if err != nil {

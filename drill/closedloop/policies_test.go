@@ -13,12 +13,16 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/internal/localaws"
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 	"github.com/trailguard/trailguard/drill/internal/localaws/authorize"
@@ -27,37 +31,86 @@ import (
 
 // policies are the documents that decide about the trail, as the services hold them.
 type policies struct {
-	bucket, key, trust string
-	role               []string
+	bucket, key, alertKey string
+	automation, start     role
+}
+
+// role is a role's trust policy, and its other policies.
+type role struct {
+	arn, trust string
+	identity   []string
 }
 
 func (g guard) policies() policies {
 	g.t.Helper()
-	ctx := g.t.Context()
-	p := policies{bucket: g.bucketPolicy()}
-	key, err := kms.NewFromConfig(g.admin).GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &g.key})
+	return policies{
+		bucket: g.bucketPolicy(), key: g.keyPolicy(g.LogKeyARN), alertKey: g.keyPolicy(g.alertKey()),
+		automation: g.readRole(g.AutomationRoleARN), start: g.readRole(g.startRole()),
+	}
+}
+
+func (g guard) keyPolicy(key string) string {
+	g.t.Helper()
+	got, err := g.clients.KMS.GetKeyPolicy(g.t.Context(), &kms.GetKeyPolicyInput{KeyId: &key})
 	g.must(err)
-	p.key = *key.Policy
-	roles, name := iam.NewFromConfig(g.admin), g.role[strings.LastIndexByte(g.role, '/')+1:]
-	role, err := roles.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
+	return *got.Policy
+}
+
+// alertKey is the key of the alert topic.
+func (g guard) alertKey() string {
+	g.t.Helper()
+	topic, err := sns.NewFromConfig(g.admin).GetTopicAttributes(g.t.Context(), &sns.GetTopicAttributesInput{TopicArn: &g.AlertTopicARN})
 	g.must(err)
-	p.trust, err = url.PathUnescape(*role.Role.AssumeRolePolicyDocument)
+	id := topic.Attributes["KmsMasterKeyId"]
+	key, err := g.clients.KMS.DescribeKey(g.t.Context(), &kms.DescribeKeyInput{KeyId: &id})
 	g.must(err)
-	attached, err := roles.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: &name})
+	return *key.KeyMetadata.Arn
+}
+
+// startRole is the one role of the stack that EventBridge may assume.
+func (g guard) startRole() string {
+	g.t.Helper()
+	resources, err := drill.ReadResources(g.t.Context(), g.clients, g.Guard)
+	g.must(err)
+	var found []string
+	for _, name := range resources["AWS::IAM::Role"] {
+		got, err := iam.NewFromConfig(g.admin).GetRole(g.t.Context(), &iam.GetRoleInput{RoleName: &name})
+		g.must(err)
+		if strings.Contains(*got.Role.AssumeRolePolicyDocument, "events.amazonaws.com") {
+			found = append(found, *got.Role.Arn)
+		}
+	}
+	if len(found) != 1 {
+		g.t.Fatalf("the roles that EventBridge may assume are %v, want one", found)
+	}
+	return found[0]
+}
+
+func roleName(arn string) *string { return aws.String(arn[strings.LastIndexByte(arn, '/')+1:]) }
+
+func (g guard) readRole(arn string) role {
+	g.t.Helper()
+	ctx, roles, name := g.t.Context(), iam.NewFromConfig(g.admin), roleName(arn)
+	got, err := roles.GetRole(ctx, &iam.GetRoleInput{RoleName: name})
+	g.must(err)
+	r := role{arn: arn}
+	r.trust, err = url.PathUnescape(*got.Role.AssumeRolePolicyDocument)
+	g.must(err)
+	attached, err := roles.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: name})
 	g.must(err)
 	if len(attached.AttachedPolicies) > 0 {
 		g.t.Fatalf("the role has attached policies, which this test does not read: %v", attached.AttachedPolicies)
 	}
-	inline, err := roles.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: &name})
+	inline, err := roles.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: name})
 	g.must(err)
 	for _, policy := range inline.PolicyNames {
-		got, err := roles.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &name, PolicyName: &policy})
+		got, err := roles.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: name, PolicyName: &policy})
 		g.must(err)
 		document, err := url.PathUnescape(*got.PolicyDocument)
 		g.must(err)
-		p.role = append(p.role, document)
+		r.identity = append(r.identity, document)
 	}
-	return p
+	return r
 }
 
 // keys are condition keys of a request.
@@ -92,6 +145,7 @@ const otherAccount = "999999999999"
 var (
 	trailService      = api.Principal{Type: api.AWSService, ARN: "cloudtrail.amazonaws.com"}
 	automationService = api.Principal{Type: api.AWSService, ARN: "ssm.amazonaws.com"}
+	eventService      = api.Principal{Type: api.AWSService, ARN: "events.amazonaws.com"}
 	rootUser          = api.Principal{Type: api.Root, ARN: "arn:aws:iam::" + api.Account + ":root"}
 	stranger          = api.Principal{Type: api.IAMUser, ARN: "arn:aws:iam::" + otherAccount + ":user/stranger"}
 )
@@ -100,19 +154,24 @@ func trailARNOf(region, account, name string) string {
 	return fmt.Sprintf("arn:aws:cloudtrail:%s:%s:trail/%s", region, account, name)
 }
 
+// previousTrail is the one that the template which sets everything lets in besides the guard's own.
+const previousTrail = "old-trail"
+
+func (g guard) hasPreviousTrail() bool { return g.template == "everything" }
+
 // bucketQuestions ask what CloudTrail and others may do with the log bucket.
 func (g guard) bucketQuestions(p policies) []question {
-	bucket := "arn:aws:s3:::" + g.bucket
-	declared := g.declared()
-	prefix := declared["S3KeyPrefix"].(string)
+	bucket := "arn:aws:s3:::" + g.LogBucketName
+	prefix := g.declaredText("S3KeyPrefix")
 	if prefix != "" {
 		prefix += "/"
 	}
-	organization := declared["IsOrganizationTrail"].(bool)
-	ours := keys{"aws:SourceArn": g.trailARN, "aws:SourceAccount": api.Account, "aws:SecureTransport": "true"}
+	organization := g.payload()["IsOrganizationTrail"].(bool)
+	ours := keys{"aws:SourceArn": g.TrailARN, "aws:SourceAccount": api.Account, "aws:SecureTransport": "true"}
+	before := ours.with(keys{"aws:SourceArn": trailARNOf(api.Region, api.Account, previousTrail)})
 	put := ours.with(keys{
 		"s3:x-amz-acl": "bucket-owner-full-control", "s3:x-amz-server-side-encryption": "aws:kms",
-		"s3:x-amz-server-side-encryption-aws-kms-key-id": g.key,
+		"s3:x-amz-server-side-encryption-aws-kms-key-id": g.LogKeyARN,
 	})
 	log := func(folder string) string {
 		return bucket + "/" + folder + "/CloudTrail/us-east-1/2030/01/01/file.json.gz"
@@ -127,6 +186,8 @@ func (g guard) bucketQuestions(p policies) []question {
 		ask("CloudTrail writes a digest file", "s3:PutObject", bucket+"/"+prefix+"AWSLogs/"+api.Account+"/CloudTrail-Digest/us-east-1/2030/01/01/file.json.gz", put, true),
 		ask("CloudTrail writes a digest file that S3 encrypts", "s3:PutObject", file,
 			put.with(keys{"s3:x-amz-server-side-encryption": "AES256", "s3:x-amz-server-side-encryption-aws-kms-key-id": ""}), true),
+		ask("CloudTrail reads the ACL for a previous trail", "s3:GetBucketAcl", bucket, before, g.hasPreviousTrail()),
+		ask("CloudTrail writes a log file for a previous trail", "s3:PutObject", file, put.with(keys{"aws:SourceArn": before["aws:SourceArn"]}), g.hasPreviousTrail()),
 		ask("for an organization", "s3:PutObject", log(prefix+"AWSLogs/"+organizationID+"/"+otherAccount), put, organization),
 		ask("for another organization", "s3:PutObject", log(prefix+"AWSLogs/o-zzzzzzzzzz/"+api.Account), put, false),
 		ask("not under another prefix", "s3:PutObject", log("other/AWSLogs/"+api.Account), put, false),
@@ -134,7 +195,7 @@ func (g guard) bucketQuestions(p policies) []question {
 		ask("not under another account", "s3:PutObject", log(prefix+"AWSLogs/"+otherAccount), put, false),
 		ask("not without the ACL", "s3:PutObject", file, put.with(keys{"s3:x-amz-acl": ""}), false),
 		ask("not with another ACL", "s3:PutObject", file, put.with(keys{"s3:x-amz-acl": "public-read"}), false),
-		ask("not into another bucket", "s3:PutObject", strings.Replace(file, g.bucket, "other", 1), put, false),
+		ask("not into another bucket", "s3:PutObject", strings.Replace(file, g.LogBucketName, "other", 1), put, false),
 		ask("not by plain HTTP", "s3:PutObject", file, put.with(keys{"aws:SecureTransport": "false"}), false),
 	}
 	for name, source := range foreignSources(g) {
@@ -164,11 +225,11 @@ func (g guard) bucketQuestions(p policies) []question {
 func foreignSources(g guard) map[string]keys {
 	return map[string]keys{
 		"for another trail":                   {"aws:SourceArn": trailARNOf(api.Region, api.Account, "other")},
-		"for a trail whose name begins alike": {"aws:SourceArn": g.trailARN + "2"},
+		"for a trail whose name begins alike": {"aws:SourceArn": g.TrailARN + "2"},
 		"for a trail of that name in another account": {
-			"aws:SourceArn": trailARNOf(api.Region, otherAccount, g.trail), "aws:SourceAccount": otherAccount,
+			"aws:SourceArn": trailARNOf(api.Region, otherAccount, g.TrailName), "aws:SourceAccount": otherAccount,
 		},
-		"for a trail of that name in another Region": {"aws:SourceArn": trailARNOf("eu-west-1", api.Account, g.trail)},
+		"for a trail of that name in another Region": {"aws:SourceArn": trailARNOf("eu-west-1", api.Account, g.TrailName)},
 		"for no trail": {"aws:SourceArn": ""},
 	}
 }
@@ -177,17 +238,21 @@ const encryptionContext = "kms:EncryptionContext:aws:cloudtrail:arn"
 
 // keyQuestions ask what CloudTrail and others may do with the key.
 func (g guard) keyQuestions(p policies) []question {
-	ours := keys{"aws:SourceArn": g.trailARN, "aws:SourceAccount": api.Account}
-	encrypt := ours.with(keys{encryptionContext: g.trailARN})
+	ours := keys{"aws:SourceArn": g.TrailARN, "aws:SourceAccount": api.Account}
+	encrypt := ours.with(keys{encryptionContext: g.TrailARN})
+	before := trailARNOf(api.Region, api.Account, previousTrail)
 	ask := func(name, action string, k keys, want bool) question {
-		return question{name: name, principal: trailService, action: action, resource: g.key, keys: k, attached: p.key, want: want}
+		return question{name: name, principal: trailService, action: action, resource: g.LogKeyARN, keys: k, attached: p.key, want: want}
 	}
 	all := []question{
 		ask("CloudTrail encrypts", "kms:GenerateDataKey", encrypt, true),
 		ask("CloudTrail describes the key", "kms:DescribeKey", ours, true),
+		ask("CloudTrail encrypts for a previous trail", "kms:GenerateDataKey",
+			keys{"aws:SourceArn": before, "aws:SourceAccount": api.Account, encryptionContext: before}, g.hasPreviousTrail()),
+		ask("CloudTrail describes the key for a previous trail", "kms:DescribeKey", ours.with(keys{"aws:SourceArn": before}), g.hasPreviousTrail()),
 		ask("not without a context", "kms:GenerateDataKey", ours, false),
 		ask("not in the context of another trail", "kms:GenerateDataKey", ours.with(keys{encryptionContext: trailARNOf(api.Region, api.Account, "other")}), false),
-		ask("not in the context of another account", "kms:GenerateDataKey", ours.with(keys{encryptionContext: trailARNOf(api.Region, otherAccount, g.trail)}), false),
+		ask("not in the context of another account", "kms:GenerateDataKey", ours.with(keys{encryptionContext: trailARNOf(api.Region, otherAccount, g.TrailName)}), false),
 		ask("CloudTrail may not decrypt", "kms:Decrypt", encrypt, false),
 		ask("CloudTrail may not change the policy", "kms:PutKeyPolicy", encrypt, false),
 		ask("CloudTrail may not grant", "kms:CreateGrant", encrypt, false),
@@ -200,17 +265,23 @@ func (g guard) keyQuestions(p policies) []question {
 	for _, action := range []string{"kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"} {
 		everything := []string{authorize.FullAWSAccess}
 		all = append(all,
-			question{name: "a stranger may not " + action, principal: stranger, action: action, resource: g.key, keys: encrypt, identity: everything, attached: p.key},
-			question{name: "an administrator may " + action, principal: localaws.Administrator, action: action, resource: g.key, keys: encrypt, identity: everything, attached: p.key, want: true},
-			question{name: "a user without permissions may not " + action, principal: localaws.Administrator, action: action, resource: g.key, keys: encrypt, attached: p.key})
+			question{name: "a stranger may not " + action, principal: stranger, action: action, resource: g.LogKeyARN, keys: encrypt, identity: everything, attached: p.key},
+			question{name: "an administrator may " + action, principal: localaws.Administrator, action: action, resource: g.LogKeyARN, keys: encrypt, identity: everything, attached: p.key, want: true},
+			question{name: "a user without permissions may not " + action, principal: localaws.Administrator, action: action, resource: g.LogKeyARN, keys: encrypt, attached: p.key})
 	}
 	return all
 }
 
-// roleActions are what the runbook does to the trail.
-var roleActions = []string{
-	"CreateTrail", "GetEventSelectors", "GetInsightSelectors", "GetTrail", "GetTrailStatus", "PutEventSelectors", "PutInsightSelectors",
-	"StartLogging", "UpdateTrail",
+// onTrail are the operations that the runbook makes on the trail.
+func (g guard) onTrail() []string {
+	operations := []string{
+		"CreateTrail", "GetEventSelectors", "GetInsightSelectors", "GetTrail", "GetTrailStatus", "PutEventSelectors", "PutInsightSelectors",
+		"StartLogging", "UpdateTrail",
+	}
+	if len(g.payload()["TagsList"].([]any)) > 0 {
+		operations = append(operations, "AddTags", "ListTags")
+	}
+	return operations
 }
 
 // trailOperations are all operations of CloudTrail.
@@ -227,77 +298,135 @@ func trailOperations() []string {
 
 // roleQuestions ask what the automation role may do.
 func (g guard) roleQuestions(p policies) []question {
+	automation := api.Principal{Type: api.AssumedRole, ARN: g.AutomationRoleARN, SessionName: "Automation"}
 	ask := func(name, action, resource string, k keys, want bool) question {
-		return question{name: "the role: " + name, principal: g.automationRole(), action: action, resource: resource, keys: k, identity: p.role, want: want}
+		return question{name: "the role: " + name, principal: automation, action: action, resource: resource, keys: k, identity: p.automation.identity, want: want}
 	}
 	var all []question
 	for _, operation := range trailOperations() {
 		action := "cloudtrail:" + operation
+		if operation == "DescribeTrails" { // takes no resource
+			all = append(all, ask(operation, action, "*", nil, true))
+			continue
+		}
+		needed := slices.Contains(g.onTrail(), operation)
 		all = append(all,
-			ask(operation+" on the trail", action, g.trailARN, nil, slices.Contains(roleActions, operation)),
+			ask(operation+" on the trail", action, g.TrailARN, nil, needed),
 			ask(operation+" on another trail", action, trailARNOf(api.Region, api.Account, "other"), nil, false),
-			ask(operation+" on a trail whose name begins alike", action, g.trailARN+"2", nil, false),
-			ask(operation+" on a trail of that name in another account", action, trailARNOf(api.Region, otherAccount, g.trail), nil, false),
-			ask(operation+" on a trail of that name in another Region", action, trailARNOf("eu-west-1", api.Account, g.trail), nil, false))
-		if !slices.Contains(roleActions, operation) {
+			ask(operation+" on a previous trail", action, trailARNOf(api.Region, api.Account, previousTrail), nil, false),
+			ask(operation+" on a trail whose name begins alike", action, g.TrailARN+"2", nil, false),
+			ask(operation+" on a trail of that name in another account", action, trailARNOf(api.Region, otherAccount, g.TrailName), nil, false),
+			ask(operation+" on a trail of that name in another Region", action, trailARNOf("eu-west-1", api.Account, g.TrailName), nil, false))
+		if !needed {
 			all = append(all, ask(operation+" on everything", action, "*", nil, false))
 		}
 	}
-	bucket := "arn:aws:s3:::" + g.bucket
+	bucket := "arn:aws:s3:::" + g.LogBucketName
 	for action, resource := range map[string]string{
 		"s3:PutBucketPolicy": bucket, "s3:GetObject": bucket + "/file", "s3:DeleteObject": bucket + "/file", "s3:PutObject": bucket + "/file",
-		"iam:PutRolePolicy": g.role, "iam:PassRole": g.role, "iam:CreateUser": "arn:aws:iam::" + api.Account + ":user/new",
-		"ssm:StartAutomationExecution": fmt.Sprintf("arn:aws:ssm:%s:%s:automation-definition/%s", api.Region, api.Account, g.runbook),
+		"iam:PutRolePolicy": g.AutomationRoleARN, "iam:PassRole": g.AutomationRoleARN, "iam:CreateUser": "arn:aws:iam::" + api.Account + ":user/new",
+		"ssm:StartAutomationExecution": fmt.Sprintf("arn:aws:ssm:%s:%s:automation-definition/%s", api.Region, api.Account, g.RunbookName),
 		"config:DeleteConfigRule":      "*", "config:PutRemediationExceptions": "*", "config:StopConfigurationRecorder": "*",
 		"events:DisableRule": fmt.Sprintf("arn:aws:events:%s:%s:rule/rule", api.Region, api.Account),
+		"sns:Subscribe":      g.AlertTopicARN, "sns:Publish": g.AlertTopicARN + "2", "sns:DeleteTopic": g.AlertTopicARN,
 	} {
 		all = append(all, ask("not "+action, action, resource, nil, false))
 	}
 	for _, action := range []string{"kms:Decrypt", "kms:GenerateDataKey", "kms:ScheduleKeyDeletion", "kms:PutKeyPolicy"} {
-		q := ask("not "+action, action, g.key, nil, false)
+		q := ask("not "+action, action, g.LogKeyARN, nil, false)
 		q.attached = p.key
 		all = append(all, q)
+		encrypts := action == "kms:Decrypt" || action == "kms:GenerateDataKey"
+		q = ask(action+" for the alert topic", action, g.alertKey(), nil, encrypts)
+		q.attached = p.alertKey
+		all = append(all, q)
 	}
-	all = append(all, ask("arms Config again", "config:DeleteRemediationExceptions", "*", nil, true))
-	if logRole := g.declared()["CloudWatchLogsRoleArn"].(string); logRole != "" {
+	all = append(all, ask("tells people", "sns:Publish", g.AlertTopicARN, nil, true))
+	hasRules := len(g.ConfigRuleNames) > 0
+	all = append(all,
+		ask("reads exceptions", "config:DescribeRemediationExceptions", "*", nil, hasRules),
+		ask("arms Config again", "config:DeleteRemediationExceptions", "*", nil, hasRules))
+	if logRole := g.declaredText("CloudWatchLogsRoleArn"); logRole != "" {
 		all = append(all,
 			ask("passes the role for CloudWatch Logs to CloudTrail", "iam:PassRole", logRole, keys{"iam:PassedToService": "cloudtrail.amazonaws.com"}, true),
 			ask("passes it to no other service", "iam:PassRole", logRole, keys{"iam:PassedToService": "lambda.amazonaws.com"}, false),
-			ask("passes no other role", "iam:PassRole", g.role, keys{"iam:PassedToService": "cloudtrail.amazonaws.com"}, false))
+			ask("passes no other role", "iam:PassRole", g.AutomationRoleARN, keys{"iam:PassedToService": "cloudtrail.amazonaws.com"}, false))
 	}
 	return all
 }
 
-// trustQuestions ask who may assume the automation role.
+// startQuestions ask what EventBridge may do as the start role: start version 1 of this runbook, as the automation role.
+// StartAutomationExecution takes the document, its version and the execution.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+func (g guard) startQuestions(p policies) []question {
+	start := api.Principal{Type: api.AssumedRole, ARN: p.start.arn, SessionName: "events"}
+	ask := func(name, action, resource string, k keys, want bool) question {
+		return question{name: "the start role: " + name, principal: start, action: action, resource: resource, keys: k, identity: p.start.identity, want: want}
+	}
+	arn := func(resource string) string {
+		return fmt.Sprintf("arn:aws:ssm:%s:%s:%s", api.Region, api.Account, resource)
+	}
+	const run, pass = "ssm:StartAutomationExecution", "iam:PassRole"
+	automation := keys{"iam:PassedToService": "ssm.amazonaws.com"}
+	return []question{
+		ask("starts the document", run, arn("document/"+g.RunbookName), nil, true),
+		ask("starts version 1", run, arn("automation-definition/"+g.RunbookName+":1"), nil, true),
+		ask("starts an execution", run, arn("automation-execution/00000000-0000-4000-8000-000000000000"), nil, true),
+		ask("not version 2", run, arn("automation-definition/"+g.RunbookName+":2"), nil, false),
+		ask("not the default version", run, arn("automation-definition/"+g.RunbookName+":$DEFAULT"), nil, false),
+		ask("not another document", run, arn("document/AWS-RunShellScript"), nil, false),
+		ask("not another runbook", run, arn("automation-definition/other:1"), nil, false),
+		ask("not stop an execution", "ssm:StopAutomationExecution", arn("automation-execution/00000000-0000-4000-8000-000000000000"), nil, false),
+		ask("passes the automation role to Automation", pass, g.AutomationRoleARN, automation, true),
+		ask("passes it to no other service", pass, g.AutomationRoleARN, keys{"iam:PassedToService": "lambda.amazonaws.com"}, false),
+		ask("passes no other role", pass, "arn:aws:iam::"+api.Account+":role/other", automation, false),
+		ask("not touch the trail", "cloudtrail:UpdateTrail", g.TrailARN, nil, false),
+	}
+}
+
+// trustQuestions ask who may assume the two roles.
 func (g guard) trustQuestions(p policies) []question {
 	execution := func(account, kind string) string {
 		return fmt.Sprintf("arn:aws:ssm:%s:%s:%s/00000000-0000-4000-8000-000000000000", api.Region, account, kind)
 	}
-	ours := keys{"aws:SourceAccount": api.Account, "aws:SourceArn": execution(api.Account, "automation-execution")}
-	ask := func(name string, principal api.Principal, k keys, want bool) question {
-		q := question{name: "the trust: " + name, principal: principal, action: "sts:AssumeRole", resource: g.role, keys: k, trust: p.trust, want: want}
-		if principal.Type != api.AWSService {
-			q.identity = []string{authorize.FullAWSAccess}
+	rule := func(account string) string { return fmt.Sprintf("arn:aws:events:%s:%s:rule/rule", api.Region, account) }
+	var all []question
+	for _, one := range []struct {
+		name          string
+		role          role
+		service       api.Principal
+		source, other string // the same of another account
+		kind          string // another kind of source
+	}{
+		{"the trust", p.automation, automationService, execution(api.Account, "automation-execution"), execution(otherAccount, "automation-execution"),
+			execution(api.Account, "maintenancewindow")},
+		{"the start role's trust", p.start, eventService, rule(api.Account), rule(otherAccount),
+			fmt.Sprintf("arn:aws:events:%s:%s:api-destination/rule", api.Region, api.Account)},
+	} {
+		ours := keys{"aws:SourceAccount": api.Account, "aws:SourceArn": one.source}
+		ask := func(name string, principal api.Principal, k keys, want bool) {
+			q := question{name: one.name + ": " + name, principal: principal, action: "sts:AssumeRole", resource: one.role.arn, keys: k, trust: one.role.trust, want: want}
+			if principal.Type != api.AWSService {
+				q.identity = []string{authorize.FullAWSAccess}
+			}
+			all = append(all, q)
 		}
-		return q
+		ask("this account", one.service, ours, true)
+		ask("not another account", one.service, keys{"aws:SourceAccount": otherAccount, "aws:SourceArn": one.other}, false)
+		ask("not with the ARN of another account", one.service, ours.with(keys{"aws:SourceArn": one.other}), false)
+		ask("not for another kind of source", one.service, ours.with(keys{"aws:SourceArn": one.kind}), false)
+		ask("not without the account", one.service, ours.with(keys{"aws:SourceAccount": ""}), false)
+		ask("not without the source", one.service, ours.with(keys{"aws:SourceArn": ""}), false)
+		ask("not another service", api.Principal{Type: api.AWSService, ARN: "lambda.amazonaws.com"}, ours, false)
+		ask("not CloudTrail", trailService, ours, false)
+		ask("not an administrator", localaws.Administrator, nil, false)
+		ask("not a stranger", stranger, nil, false)
 	}
-	return []question{
-		ask("an execution of this account", automationService, ours, true),
-		ask("not an execution of another account", automationService,
-			keys{"aws:SourceAccount": otherAccount, "aws:SourceArn": execution(otherAccount, "automation-execution")}, false),
-		ask("not with the ARN of another account", automationService, ours.with(keys{"aws:SourceArn": execution(otherAccount, "automation-execution")}), false),
-		ask("not for a maintenance window", automationService, ours.with(keys{"aws:SourceArn": execution(api.Account, "maintenancewindow")}), false),
-		ask("not without the account", automationService, ours.with(keys{"aws:SourceAccount": ""}), false),
-		ask("not without the execution", automationService, ours.with(keys{"aws:SourceArn": ""}), false),
-		ask("not another service", api.Principal{Type: api.AWSService, ARN: "lambda.amazonaws.com"}, ours, false),
-		ask("not CloudTrail", trailService, ours, false),
-		ask("not an administrator", localaws.Administrator, nil, false),
-		ask("not a stranger", stranger, nil, false),
-	}
+	return all
 }
 
 func (g guard) questions(p policies) []question {
-	return slices.Concat(g.bucketQuestions(p), g.keyQuestions(p), g.roleQuestions(p), g.trustQuestions(p))
+	return slices.Concat(g.bucketQuestions(p), g.keyQuestions(p), g.roleQuestions(p), g.startQuestions(p), g.trustQuestions(p))
 }
 
 // wrongAnswers are the names of the questions that the policies answer otherwise than they should.
@@ -342,23 +471,36 @@ func parsePolicy(t *testing.T, kind authorize.Kind, document string) authorize.P
 }
 
 func TestThePoliciesAllowWhatIsNeededAndNothingElse(t *testing.T) {
-	inAny(t, func(t *testing.T, a *account) {
-		for _, template := range []string{"everything", "organization", "default"} {
-			g := share(t, a, template)
-			questions := g.questions(g.policies())
-			for _, name := range wrongAnswers(t, questions) {
-				t.Errorf("%s: wrong answer: %s", template, name)
-			}
-			simulateQuestions(t, template, questions)
+	t.Parallel()
+	var asking sync.Mutex
+	var all []question
+	t.Run("by the local AWS", func(t *testing.T) {
+		for _, template := range []string{"everything", "organization", "default", "without-config"} {
+			t.Run(template, func(t *testing.T) {
+				onShared(t, template, func(g guard) {
+					questions := g.questions(g.policies())
+					for _, name := range wrongAnswers(t, questions) {
+						t.Errorf("wrong answer: %s", name)
+					}
+					asking.Lock()
+					defer asking.Unlock()
+					for _, q := range questions {
+						q.name = template + ": " + q.name
+						all = append(all, q)
+					}
+				})
+			})
 		}
 	})
+	t.Run("by iam-simulate", func(t *testing.T) { simulateQuestions(t, all) })
 }
 
 // TestAKeyThatIsOpenToEveryoneIsSeen is a negative control of the questions about the key.
 func TestAKeyThatIsOpenToEveryoneIsSeen(t *testing.T) {
-	inAny(t, func(t *testing.T, a *account) {
-		g := deploy(t, a, readTemplate(t, "default").mutate(t, withOpenKey))
-		wrong := wrongAnswers(t, g.keyQuestions(g.policies()))
+	onShared(t, "default", func(g guard) {
+		p := g.policies()
+		p.key = edit(t, p.key, `"Statement":[`, `"Statement":[{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"},`)
+		wrong := wrongAnswers(t, g.keyQuestions(p))
 		for _, name := range []string{"a stranger may not kms:Decrypt", "CloudTrail may not decrypt", "not encrypt for another trail"} {
 			if !slices.Contains(wrong, name) {
 				t.Errorf("the question %q does not see it", name)
@@ -369,9 +511,8 @@ func TestAKeyThatIsOpenToEveryoneIsSeen(t *testing.T) {
 
 // TestLoosenedPoliciesAreSeen is the negative control of the other questions: each condition, taken away, is missed by one.
 func TestLoosenedPoliciesAreSeen(t *testing.T) {
-	inAny(t, func(t *testing.T, a *account) {
-		g := share(t, a, "default")
-		sourceArn := `"aws:SourceArn":"` + g.trailARN + `"`
+	onShared(t, "default", func(g guard) {
+		sourceArn := `"aws:SourceArn":"` + g.TrailARN + `"`
 		for _, test := range []struct {
 			name   string
 			loosen func(p *policies)
@@ -380,7 +521,7 @@ func TestLoosenedPoliciesAreSeen(t *testing.T) {
 			{"a bucket for every trail", func(p *policies) { p.bucket = edit(t, p.bucket, sourceArn, `"aws:SourceAccount":"`+api.Account+`"`) },
 				"not write for another trail"},
 			{"a bucket for every path", func(p *policies) {
-				p.bucket = edit(t, p.bucket, g.bucket+"/AWSLogs/"+api.Account+"/*", g.bucket+"/*")
+				p.bucket = edit(t, p.bucket, g.LogBucketName+"/AWSLogs/"+api.Account+"/*", g.LogBucketName+"/*")
 			}, "not under another account"},
 			{"a bucket for every ACL", func(p *policies) { p.bucket = edit(t, p.bucket, `,"s3:x-amz-acl":"bucket-owner-full-control"`, "") },
 				"not with another ACL"},
@@ -391,20 +532,39 @@ func TestLoosenedPoliciesAreSeen(t *testing.T) {
 			{"a key for every trail", func(p *policies) { p.key = edit(t, p.key, sourceArn, `"aws:SourceAccount":"`+api.Account+`"`) },
 				"not encrypt for another trail"},
 			{"a key for every context", func(p *policies) {
-				p.key = edit(t, p.key, `"arn:aws:cloudtrail:*:`+api.Account+`:trail/`+g.trail+`"`, `"*"`)
+				p.key = edit(t, p.key, `"arn:aws:cloudtrail:*:`+api.Account+`:trail/`+g.TrailName+`"`, `"*"`)
 			}, "not in the context of another trail"},
-			{"a role for every trail", func(p *policies) { p.role[0] = edit(t, p.role[0], `"`+g.trailARN+`"`, `"*"`) },
+			{"a role for every trail", func(p *policies) {
+				p.automation.identity[0] = edit(t, p.automation.identity[0], `"`+g.TrailARN+`"`, `"*"`)
+			},
 				"the role: UpdateTrail on another trail"},
 			{"a role that may stop", func(p *policies) {
-				p.role[0] = edit(t, p.role[0], `"cloudtrail:StartLogging"`, `"cloudtrail:StartLogging","cloudtrail:StopLogging"`)
+				p.automation.identity[0] = edit(t, p.automation.identity[0], `"cloudtrail:StartLogging"`, `"cloudtrail:StartLogging","cloudtrail:StopLogging"`)
 			}, "the role: StopLogging on the trail"},
-			{"a role that may not start", func(p *policies) { p.role[0] = edit(t, p.role[0], `"cloudtrail:StartLogging",`, "") },
+			{"a role that may not start", func(p *policies) {
+				p.automation.identity[0] = edit(t, p.automation.identity[0], `"cloudtrail:StartLogging",`, "")
+			},
 				"the role: StartLogging on the trail"},
 			{"a trust in every account", func(p *policies) {
-				p.trust = edit(t, strings.ReplaceAll(p.trust, api.Account, "*"), "StringEquals", "StringLike")
-			}, "the trust: not an execution of another account"},
-			{"a trust in every use of Systems Manager", func(p *policies) { p.trust = edit(t, p.trust, "automation-execution/*", "*") },
-				"the trust: not for a maintenance window"},
+				p.automation.trust = edit(t, strings.ReplaceAll(p.automation.trust, api.Account, "*"), "StringEquals", "StringLike")
+			}, "the trust: not another account"},
+			{"a trust in every use of Systems Manager", func(p *policies) { p.automation.trust = edit(t, p.automation.trust, "automation-execution/*", "*") },
+				"the trust: not for another kind of source"},
+			{"a start role for every version", func(p *policies) {
+				p.start.identity[0] = edit(t, p.start.identity[0], g.RunbookName+`:1"`, g.RunbookName+`:*"`)
+			},
+				"the start role: not version 2"},
+			{"a start role that passes any role", func(p *policies) {
+				p.start.identity[0] = edit(t, p.start.identity[0], `"`+g.AutomationRoleARN+`"`, `"*"`)
+			}, "the start role: passes no other role"},
+			{"a start role without the execution", func(p *policies) {
+				p.start.identity[0] = edit(t, p.start.identity[0], "automation-execution/*", "automation-execution/none")
+			}, "the start role: starts an execution"},
+			{"a start role for any event bus", func(p *policies) { p.start.trust = edit(t, p.start.trust, ":rule/*", ":*") },
+				"the start role's trust: not for another kind of source"},
+			{"a role that tells anyone", func(p *policies) {
+				p.automation.identity[0] = edit(t, p.automation.identity[0], `"`+g.AlertTopicARN+`"`, `"*"`)
+			}, "the role: not sns:Publish"},
 		} {
 			loosened := g.policies()
 			test.loosen(&loosened)
@@ -437,7 +597,7 @@ var noSuchRequest = regexp.MustCompile(`"(invalid\.action|no\.resource\.types|mu
 
 // simulateQuestions puts the questions to iam-simulate, which is by other people, too. It leaves out the root user and
 // drops the keys of encryption contexts, so those questions are not put to it.
-func simulateQuestions(t *testing.T, template string, questions []question) {
+func simulateQuestions(t *testing.T, questions []question) {
 	t.Helper()
 	type named struct {
 		Name   string          `json:"name"`
@@ -492,10 +652,10 @@ func simulateQuestions(t *testing.T, template string, questions []question) {
 		}
 		answered++
 		if answer.Error != "" || (answer.Result == "Allowed") != asked[i].want {
-			t.Errorf("%s: %s: iam-simulate says %s%s, want allowed %v", template, asked[i].name, answer.Result, answer.Error, asked[i].want)
+			t.Errorf("%s: iam-simulate says %s%s, want allowed %v", asked[i].name, answer.Result, answer.Error, asked[i].want)
 		}
 	}
-	if answered < 100 {
-		t.Errorf("%s: iam-simulate answered only %d questions", template, answered)
+	if answered < 400 {
+		t.Errorf("iam-simulate answered only %d questions", answered)
 	}
 }

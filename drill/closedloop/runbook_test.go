@@ -4,112 +4,297 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
 	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
-// maxChanges is how many changes of CloudTrail one repair may make, and maxChangesBeforeLogging how many of them before
-// a trail that exists is logging again. CloudTrail takes one a second.
-// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
-const (
-	maxChanges              = 6
-	maxChangesBeforeLogging = 1
+// TestTheRunbookRepairsEveryTampering also compares, for three states, each call with its body and its outcome, and the
+// message to people, with a golden file.
+func TestTheRunbookRepairsEveryTampering(t *testing.T) {
+	for _, template := range []string{"default", "everything"} {
+		t.Run(template, func(t *testing.T) {
+			onEachShared(t, map[string][]*account{"default": accounts, "everything": unlimited}[template], template, func(g guard) {
+				for _, start := range []start{
+					{"no trail", func(g guard) { g.deleteTrails() }},
+					{"stopped", func(g guard) { g.healthy(); g.stop() }},
+					{"healthy", func(g guard) { g.healthy() }},
+				} {
+					g.step("exact calls from "+start.name, func(g guard) {
+						start.make(g)
+						g.Clock.Advance(time.Second)
+						x := g.repair()
+						g.wantSuccess(x)
+						g.wantRepaired()
+						if !g.options.RateLimited {
+							g.compareGolden(template+"-"+strings.ReplaceAll(start.name, " ", "-"), g.describe(x))
+						}
+					})
+				}
+				for _, tampering := range tamperingsOf(template) {
+					g.step(tampering.name, func(g guard) {
+						g.healthy()
+						tampering.do(g)
+						if len(g.unmet()) == 0 {
+							g.t.Fatal("the tampering changed nothing")
+						}
+						existed, logged := len(g.trailARNs()) > 0, g.isLogging()
+						g.Clock.Advance(time.Second)
+						x := g.repair()
+						g.wantSuccess(x)
+						g.wantRepaired()
+						g.wantOneTrail()
+						if made := slices.Compact(writes(x)); !slices.Equal(made, tampering.writes) {
+							g.t.Errorf("the writes are %v, want %v", made, tampering.writes)
+						}
+						if !logged {
+							g.wantLoggingFirst(x, existed)
+						}
+					})
+				}
+			})
+		})
+	}
+}
+
+// wantLoggingFirst reports anything but one question before logging is back.
+func (g guard) wantLoggingFirst(x *automation.Execution, existed bool) {
+	g.t.Helper()
+	want := []string{"cloudtrail.GetTrailStatus", "cloudtrail.StartLogging"}
+	if !existed {
+		want = []string{"cloudtrail.GetTrailStatus TrailNotFoundException", "cloudtrail.CreateTrail", "cloudtrail.StartLogging"}
+	}
+	made := slices.DeleteFunc(calls(x), func(call string) bool { return strings.HasSuffix(call, " ThrottlingException") })
+	if !slices.Equal(made[:len(want)], want) {
+		g.t.Errorf("the calls are %v, want first %v", made, want)
+	}
+}
+
+// start is a state of the trail that a repair starts from.
+type start struct {
+	name string
+	make func(g guard)
+}
+
+func (g guard) compareGolden(name, got string) {
+	g.t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if g.account == accounts[0] {
+			g.must(os.WriteFile(path, []byte(got), 0o644))
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	g.must(err)
+	if got != string(want) {
+		g.t.Errorf("the execution is not that of %s (go test -update rewrites it):\n%s", path, got)
+	}
+}
+
+var (
+	generatedNames = regexp.MustCompile(`guard-[A-Za-z0-9]+-[A-Za-z0-9]{12}\b`)
+	times          = regexp.MustCompile(`20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}`)
 )
 
-// changes are the changes of CloudTrail that an execution asked for, in order.
-func changes(x *automation.Execution) []string {
-	var names []string
+// describe is an execution as the golden files hold it: each call with its body, then what people were told.
+func (g guard) describe(x *automation.Execution) string {
+	g.t.Helper()
+	names := []string{
+		g.TrailARN, "<trail ARN>", g.LogBucketName, "<log bucket>", g.LogKeyARN, "<log key>", g.AlertTopicARN, "<alert topic>", x.ID, "<execution>",
+	}
+	for i, rule := range g.ConfigRuleNames {
+		names = append(names, rule, fmt.Sprintf("<rule %d>", i+1))
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s, steps: %d, changes of CloudTrail: %d\n", x.Status, len(x.Steps), len(writes(x)))
 	for _, call := range x.Calls {
-		if call.Mutating() && call.Service == "cloudtrail" {
-			names = append(names, call.API)
+		input := maps.Clone(call.Input)
+		delete(input, "Message")
+		fmt.Fprintf(&text, "%s %s %s\n", call.Service, call.API, g.encode(input))
+		if call.ErrorCode != "" {
+			fmt.Fprintf(&text, "    refused: %s\n", call.ErrorCode)
 		}
 	}
-	return names
+	for _, message := range told(x) {
+		fmt.Fprintf(&text, "\n%s\n", message)
+	}
+	return times.ReplaceAllString(generatedNames.ReplaceAllString(strings.NewReplacer(names...).Replace(text.String()), "<generated name>"), "<time>")
+}
+
+// encode writes JSON on one line, as it is read.
+func (g guard) encode(v any) string {
+	g.t.Helper()
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	g.must(encoder.Encode(v))
+	return strings.TrimSuffix(text.String(), "\n")
+}
+
+// bestPractice is what the default template declares.
+func (g guard) bestPractice() drill.Declared {
+	return drill.Declared{
+		drill.IsLogging: "true", drill.S3BucketName: strconv.Quote(g.LogBucketName), drill.S3KeyPrefix: `""`,
+		drill.KMSKeyID: strconv.Quote(g.LogKeyARN), drill.SNSTopicARN: `""`, drill.CloudWatchLogsLogGroupARN: `""`,
+		drill.CloudWatchLogsRoleARN: `""`, drill.IsMultiRegionTrail: "true", drill.IncludeGlobalServiceEvents: "true",
+		drill.LogFileValidationEnabled: "true", drill.EventSelectors: `["eventCategory = Management"]`,
+		drill.InsightSelectors: `["ApiCallRateInsight","ApiErrorRateInsight"]`,
+	}
 }
 
 func TestTheDeployedRunbookDeclaresAllThatATrailShouldBe(t *testing.T) {
-	inAny(t, func(t *testing.T, a *account) {
-		g := share(t, a, "default")
-		want := plain(t, state{
-			"IsLogging": true, "S3BucketName": g.bucket, "S3KeyPrefix": "", "KmsKeyId": g.key, "SnsTopicARN": "",
-			"CloudWatchLogsLogGroupArn": "", "CloudWatchLogsRoleArn": "", "IsMultiRegionTrail": true, "IsOrganizationTrail": false,
-			"IncludeGlobalServiceEvents": true, "LogFileValidationEnabled": true, "AdvancedEventSelectors": []any{},
-			"EventSelectors": []any{map[string]any{
-				"ReadWriteType": "All", "IncludeManagementEvents": true, "ExcludeManagementEventSources": []any{}, "DataResources": []any{},
-			}},
-			"InsightSelectors": []any{
-				map[string]any{"InsightType": "ApiCallRateInsight"}, map[string]any{"InsightType": "ApiErrorRateInsight"},
-			},
-		})
-		for name, value := range g.declared() {
-			if fmt.Sprint(value) != fmt.Sprint(want[name]) {
-				t.Errorf("%s is declared as %v, want %v", name, value, want[name])
+	t.Run("default", func(t *testing.T) {
+		onShared(t, "default", func(g guard) {
+			if want := g.bestPractice(); !maps.Equal(g.Declared, want) {
+				t.Errorf("declared is\n%v\nwant\n%v", g.Declared, want)
 			}
+		})
+	})
+	t.Run("everything", func(t *testing.T) {
+		onShared(t, "everything", func(g guard) {
+			want := g.bestPractice()
+			maps.Copy(want, drill.Declared{
+				drill.S3KeyPrefix: `"audit/trails"`, drill.IsOrganizationTrail: "true",
+				drill.EventSelectors: `["eventCategory = Data and resources.ARN starts with arn:aws:s3:::payroll/ and ` +
+					`resources.type = AWS::S3::Object","eventCategory = Management"]`,
+				drill.InsightSelectors: `["ApiErrorRateInsight"]`, drill.Tags: `{"cost-center":"4711","owner":"security"}`,
+			})
+			for setting, input := range map[drill.Setting]string{
+				drill.SNSTopicARN: "SnsTopicName", drill.CloudWatchLogsLogGroupARN: "CloudWatchLogsLogGroupArn",
+				drill.CloudWatchLogsRoleARN: "CloudWatchLogsRoleArn",
+			} {
+				if want[setting] = strconv.Quote(g.declaredText(input)); want[setting] == `""` {
+					t.Errorf("%s is empty", input)
+				}
+			}
+			if !maps.Equal(g.Declared, want) {
+				t.Errorf("declared is\n%v\nwant\n%v", g.Declared, want)
+			}
+		})
+	})
+}
+
+// wantLeftAlone runs the runbook and reports that it did more than to read.
+func (g guard) wantLeftAlone() {
+	g.t.Helper()
+	x := g.repair()
+	g.wantSuccess(x)
+	if n := x.MutatingCalls(); n > 0 {
+		g.t.Errorf("the run made %d changes, or messages: %v", n, calls(x))
+	}
+	if r := g.reportOf(x); len(r.Changed)+len(r.Wrong)+len(r.Armed)+len(r.Writes) > 0 || r.Message != "" {
+		g.t.Errorf("the run reports %+v", r)
+	}
+}
+
+func TestAHealthyTrailIsOnlyRead(t *testing.T) {
+	for _, template := range []string{"default", "everything"} {
+		t.Run(template, func(t *testing.T) {
+			onShared(t, template, func(g guard) {
+				g.healthy()
+				before := g.encode(g.CloudTrail().Trails())
+				for range 3 {
+					g.wantLeftAlone()
+				}
+				if after := g.encode(g.CloudTrail().Trails()); after != before {
+					t.Errorf("the trail is %s, and was %s", after, before)
+				}
+			})
+		})
+	}
+}
+
+// withScript is a runbook whose script has another text in place of one.
+func withScript(old, new string) func(content map[string]any) {
+	return func(content map[string]any) {
+		inputs := inputsOf(content)
+		inputs["Script"] = strings.ReplaceAll(inputs["Script"].(string), old, new)
+	}
+}
+
+// TestAScriptThatWritesBlindlyIsSeen is a negative control of TestAHealthyTrailIsOnlyRead.
+func TestAScriptThatWritesBlindlyIsSeen(t *testing.T) {
+	onShared(t, "default", func(g guard) {
+		g.healthy()
+		if x := g.repairWith(nil, withScript("if not answer['IsLogging']:", "if not dark:")); x.MutatingCalls() == 0 {
+			t.Errorf("the calls are %v", calls(x))
 		}
 	})
 }
 
-// TestTheRunbookRepairsEveryTampering also compares, for three states, each step, its status and the body of each request
-// with a golden file.
-func TestTheRunbookRepairsEveryTampering(t *testing.T) {
-	inEach(t, 2, func(t *testing.T, a *account) {
-		for _, template := range []string{"everything", "default"} {
-			g := share(t, a, template)
-			for _, start := range []start{
-				{"no trail", func(g guard) { g.deleteTrails() }},
-				{"stopped", func(g guard) { g.healthy(); g.stop() }},
-				{"healthy", func(g guard) { g.healthy() }},
-			} {
-				g.step(template+": exact steps from "+start.name, func(g guard) {
-					start.make(g)
-					x := g.repair()
-					g.wantSuccess(x)
-					g.wantRepaired()
-					g.compareGolden(template+"-"+strings.ReplaceAll(start.name, " ", "-"), g.describe(x))
-				})
-			}
-			for _, tampering := range tamperingsOf(template) {
-				g.step(template+": "+tampering.name, func(g guard) {
-					g.healthy()
-					tampering.do(g)
-					if len(g.differences()) == 0 {
-						g.t.Fatal("the tampering changed nothing")
-					}
-					existed, logged := len(g.trailARNs()) > 0, g.isLogging()
-					x := g.repair()
-					g.wantSuccess(x)
-					g.wantRepaired()
-					made := changes(x)
-					if len(made) > maxChanges {
-						g.t.Errorf("the changes are %v, want at most %d", made, maxChanges)
-					}
-					if i := slices.Index(made, "StartLogging"); existed && !logged && (i < 0 || i >= maxChangesBeforeLogging) {
-						g.t.Errorf("the changes are %v, want logging back with the first", made)
-					}
-				})
-			}
-		}
-	})
+// payroll are the declared data events of the template that sets everything, in the ways to write them.
+var (
+	payroll         = []types.DataResource{{Type: aws.String("AWS::S3::Object"), Values: []string{"arn:aws:s3:::payroll/"}}}
+	payrollAdvanced = []types.AdvancedEventSelector{
+		{Name: aws.String("objects"), FieldSelectors: []types.AdvancedFieldSelector{
+			{Field: aws.String("resources.ARN"), StartsWith: payroll[0].Values},
+			field("resources.type", "AWS::S3::Object"), field("eventCategory", "Data"),
+		}},
+		{FieldSelectors: []types.AdvancedFieldSelector{field("eventCategory", "Management")}},
+	}
+)
+
+// TestWhatMeansTheSameIsLeftAlone: selectors are compared by what they mean, not by how they are written.
+func TestWhatMeansTheSameIsLeftAlone(t *testing.T) {
+	type form struct {
+		name string
+		do   func(g guard)
+	}
+	for template, forms := range map[string][]form{
+		"default": {
+			{"advanced selectors in place of basic ones", func(g guard) { g.putAdvancedSelector(field("eventCategory", "Management")) }},
+			{"two selectors of all management events", func(g guard) { g.putSelectors(types.EventSelector{}, types.EventSelector{}) }},
+			{"Insights in another order", func(g guard) {
+				g.putInsights(types.InsightTypeApiErrorRateInsight, types.InsightTypeApiCallRateInsight)
+			}},
+		},
+		"everything": {
+			{"advanced selectors, named, in another order", func(g guard) { g.putAdvanced(payrollAdvanced...) }},
+			{"data events in a selector of their own", func(g guard) {
+				g.putSelectors(types.EventSelector{IncludeManagementEvents: no, DataResources: payroll}, types.EventSelector{})
+			}},
+			{"a tag more", func(g guard) { g.tag("more", "of it") }},
+		},
+	} {
+		t.Run(template, func(t *testing.T) {
+			onShared(t, template, func(g guard) {
+				for _, form := range forms {
+					g.step(form.name, func(g guard) {
+						g.healthy()
+						before := g.encode(g.CloudTrail().Trails())
+						form.do(g)
+						if g.encode(g.CloudTrail().Trails()) == before {
+							g.t.Error("nothing was changed: the test proves nothing")
+						}
+						g.wantLeftAlone()
+						g.wantRepaired()
+					})
+				}
+			})
+		})
+	}
 }
 
 func TestCloudTrailRefusesAnEmptyListOfSelectors(t *testing.T) {
-	inAny(t, func(t *testing.T, a *account) {
-		g := share(t, a, "default")
+	onShared(t, "default", func(g guard) {
 		g.healthy()
-		_, err := g.cloudTrail().PutEventSelectors(t.Context(), &cloudtrail.PutEventSelectorsInput{TrailName: &g.trail})
+		_, err := g.clients.CloudTrail.PutEventSelectors(t.Context(), &cloudtrail.PutEventSelectorsInput{TrailName: &g.TrailName})
 		if !hasCode(err, "InvalidEventSelectorsException") {
 			t.Errorf("the error is %v", err)
 		}
@@ -117,96 +302,25 @@ func TestCloudTrailRefusesAnEmptyListOfSelectors(t *testing.T) {
 	})
 }
 
-func (g guard) compareGolden(name, got string) {
-	g.t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	first := g.account == accounts[0]
-	if *update {
-		if first {
-			g.must(os.WriteFile(path, []byte(got), 0o644))
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	g.must(err)
-	if !first {
-		// Where there is no delivery error to read, the one reading fails the step, and the other gives it an empty output.
-		want = bytes.ReplaceAll(want, []byte("ReadDelivery Failed"), []byte("ReadDelivery Success"))
-	}
-	if got != string(want) {
-		g.t.Errorf("the execution is not that of %s (go test -update rewrites it):\n%s", path, got)
-	}
-}
-
-var generatedNames = regexp.MustCompile(`guard-[A-Za-z0-9]+-[A-Za-z0-9]{12}\b`)
-
-// describe is an execution as the golden files hold it: each step with the calls that it made.
-func (g guard) describe(x *automation.Execution) string {
-	g.t.Helper()
-	names := []string{g.trailARN, "<trail ARN>", g.bucket, "<log bucket>", g.key, "<log key>", g.role, "<automation role>"}
-	for i, rule := range g.rules {
-		names = append(names, rule, fmt.Sprintf("<rule %d>", i+1))
-	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "%s, changes of CloudTrail: %d\n", x.Status, len(changes(x)))
-	for _, step := range x.Steps {
-		fmt.Fprintf(&text, "%s %s\n", step.Name, step.Status)
-		for _, call := range x.Calls {
-			if call.Step != step.Name {
-				continue
-			}
-			var body bytes.Buffer
-			encoder := json.NewEncoder(&body)
-			encoder.SetEscapeHTML(false)
-			g.must(encoder.Encode(call.Input))
-			fmt.Fprintf(&text, "    %s %s %s", call.Service, call.API, body.String())
-			if call.ErrorCode != "" {
-				fmt.Fprintf(&text, "        refused: %s\n", call.ErrorCode)
-			}
-		}
-	}
-	return generatedNames.ReplaceAllString(strings.NewReplacer(names...).Replace(text.String()), "<generated name>")
-}
-
-func TestASecondRunFindsNothingToDo(t *testing.T) {
-	inEach(t, 2, func(t *testing.T, a *account) {
-		g := share(t, a, "default")
-		g.healthy()
-		before := g.actual()
-		for range 2 {
-			g.wantSuccess(g.repair())
-			g.wantRepaired()
-		}
-		if after := g.actual(); fmt.Sprint(after) != fmt.Sprint(before) {
-			t.Errorf("the trail is %v, and was %v", after, before)
-		}
-	})
-}
-
 func TestAnExistingTrailOfThatNameIsAdopted(t *testing.T) {
-	inEach(t, 2, func(t *testing.T, a *account) {
-		g := share(t, a, "default")
+	onShared(t, "default", func(g guard) {
 		e := g.elsewhere()
-		g.createTrail(cloudtrail.CreateTrailInput{Name: &g.trail, S3BucketName: &e.bucket, S3KeyPrefix: aws.String("other"), SnsTopicName: &e.topic})
-		g.repairedOnce()
+		g.createTrail(cloudtrail.CreateTrailInput{Name: &g.TrailName, S3BucketName: &e.bucket, S3KeyPrefix: aws.String("other"), SnsTopicName: &e.topic})
+		x := g.repair()
+		g.wantSuccess(x)
+		g.wantRepaired()
+		g.wantOneTrail()
+		if slices.Contains(writes(x), "CreateTrail") {
+			t.Errorf("the writes are %v, want no second trail", writes(x))
+		}
 	})
-}
-
-// repairedOnce repairs the one trail that there is and wants no second one.
-func (g guard) repairedOnce() {
-	g.t.Helper()
-	g.wantSuccess(g.repair())
-	g.wantRepaired()
-	if arns := g.trailARNs(); len(arns) != 1 {
-		g.t.Errorf("the trails are %v, want one", arns)
-	}
 }
 
 // createOrganizationTrail makes, as an administrator, an organization trail with the guard's name.
 func (g guard) createOrganizationTrail() {
 	g.t.Helper()
 	g.createTrail(cloudtrail.CreateTrailInput{
-		Name: &g.trail, S3BucketName: aws.String(g.elsewhere().bucket), IsOrganizationTrail: yes, IsMultiRegionTrail: yes,
+		Name: &g.TrailName, S3BucketName: aws.String(g.elsewhere().bucket), IsOrganizationTrail: yes, IsMultiRegionTrail: yes,
 	})
 }
 
@@ -223,45 +337,66 @@ func (g guard) demotions() int {
 }
 
 func TestAnOrganizationTrailIsNeverDemoted(t *testing.T) {
-	for _, test := range []struct {
-		name      string
-		mutations []mutation
-		open      bool // the bucket's policy has the folder of the organization
-		success   bool
-		demoted   bool
-	}{
-		{"a log bucket without the organization's folder", nil, false, false, false},
-		{"a log bucket with the organization's folder", nil, true, true, false},
-		{"negative control: a runbook that says false",
-			[]mutation{withInput("UpdateTrail", "IsOrganizationTrail", false)}, false, true, true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			inAny(t, func(t *testing.T, a *account) {
-				g := share(t, a, "default")
-				if len(test.mutations) > 0 {
-					g = deploy(t, a, readTemplate(t, "default").mutate(t, test.mutations...))
-				}
-				g.createOrganizationTrail()
-				repair := func() {
-					x := g.repair()
-					if success := x.Status == automation.Success; success != test.success {
-						t.Errorf("the execution is %s: %s, want success %v", x.Status, x.FailureMessage, test.success)
-					}
-				}
-				if test.open {
-					g.withOpenBucket(repair)
-				} else {
-					repair()
-				}
-				if !g.isLogging() {
-					t.Error("the trail is not logging")
-				}
-				if demoted := g.demotions() > 0; demoted != test.demoted {
-					t.Errorf("demoted is %v, want %v", demoted, test.demoted)
-				}
-			})
+	onShared(t, "default", func(g guard) {
+		repair := func(g guard, run func() *automation.Execution) *automation.Execution {
+			g.t.Helper()
+			g.deleteTrails()
+			g.createOrganizationTrail()
+			g.Clock.Advance(time.Second)
+			x := run()
+			if !g.isLogging() {
+				g.t.Error("the trail is not logging")
+			}
+			return x
+		}
+		g.step("a log bucket without the organization's folder", func(g guard) {
+			x := repair(g, g.repair)
+			g.wantFailed(x, "LEFT: bucket: ", "InsufficientS3BucketPolicyException", "Restore the bucket and its policy.")
+			if g.demotions() > 0 {
+				g.t.Error("the trail was demoted")
+			}
 		})
+		g.step("a log bucket with the organization's folder", func(g guard) {
+			g.withOpenBucket(func() { g.wantSuccess(repair(g, g.repair)) })
+			g.wantRepaired()
+			if g.demotions() > 0 {
+				g.t.Error("the trail was demoted")
+			}
+		})
+		g.step("negative control: a script that writes all that differs", func(g guard) {
+			repair(g, func() *automation.Execution {
+				return g.repairWith(nil, withScript("(part != 'organization' or want[key])", "True"))
+			})
+			if g.demotions() == 0 {
+				g.t.Error("the trail was not demoted")
+			}
+		})
+	})
+}
+
+// requiredParameters are the parameters with which a person runs the asset, to the state that the deployed runbook declares.
+func (g guard) requiredParameters() map[string][]string {
+	return map[string][]string{
+		"CloudTrailName": {g.TrailName}, "CloudTrailS3BucketName": {g.LogBucketName}, "CloudTrailKmsKeyId": {g.LogKeyARN},
+		"AutomationAssumeRole": {g.AutomationRoleARN},
 	}
+}
+
+// optional are the parameters that the asset does without. A MapList takes one JSON object a value.
+func (g guard) optional() map[string][]string {
+	parameters := map[string][]string{
+		"ConfigRuleNames": g.ConfigRuleNames, "AlertTopicArn": {g.AlertTopicARN}, "StartedBy": {"schedule"},
+		"IsMultiRegionTrail": {"true"}, "IsOrganizationTrail": {"true"}, "IncludeGlobalServiceEvents": {"true"}, "EnableLogFileValidation": {"true"},
+	}
+	for _, name := range []string{"S3KeyPrefix", "SnsTopicName", "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn"} {
+		parameters[name] = []string{g.declaredText(name)}
+	}
+	for _, name := range []string{"EventSelectors", "InsightSelectors", "TagsList"} {
+		for _, one := range g.payload()[name].([]any) {
+			parameters[name] = append(parameters[name], g.encode(one))
+		}
+	}
+	return parameters
 }
 
 func TestTheRunbookCanBeRunByHand(t *testing.T) {
@@ -269,69 +404,74 @@ func TestTheRunbookCanBeRunByHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inEach(t, 2, func(t *testing.T, a *account) {
-		for _, test := range []struct {
-			name, template string
-			parameters     func(g guard) map[string][]string
-		}{
-			{"with the required parameters", "default", func(guard) map[string][]string {
-				return map[string][]string{"IsOrganizationTrail": {"false"}}
-			}},
-			{"with the optional parameters", "everything", func(g guard) map[string][]string {
-				declared := g.declared()
-				parameters := map[string][]string{
-					"SnsTopicName":     {declared["SnsTopicARN"].(string)},
-					"TrailEnabledRule": {g.rules[0]}, "SecurityTrailEnabledRule": {g.rules[1]}, "TrailSettingsRule": {g.rules[2]},
-				}
-				for _, name := range []string{"S3KeyPrefix", "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn"} {
-					parameters[name] = []string{declared[name].(string)}
-				}
-				// A MapList takes one JSON object a value.
-				for _, name := range []string{"EventSelectors", "InsightSelectors"} {
-					for _, selector := range declared[name].([]any) {
-						object, err := json.Marshal(selector)
-						g.must(err)
-						parameters[name] = append(parameters[name], string(object))
-					}
-				}
-				return parameters
-			}},
-		} {
-			t.Run(test.name, func(t *testing.T) {
-				g := share(t, a, test.template)
-				documents, byHand := ssm.NewFromConfig(g.admin), aws.String("by-hand")
-				_, err := documents.CreateDocument(t.Context(), &ssm.CreateDocumentInput{
-					Name: byHand, Content: aws.String(string(asset)),
-					DocumentType: ssmtypes.DocumentTypeAutomation, DocumentFormat: ssmtypes.DocumentFormatYaml,
-				})
-				g.must(err)
-				defer func() {
-					_, err := documents.DeleteDocument(t.Context(), &ssm.DeleteDocumentInput{Name: byHand})
-					g.must(err)
-				}()
+	for _, test := range []struct {
+		name, template string
+		parameters     func(g guard) map[string][]string
+		advanced, told bool
+	}{
+		{name: "with the required parameters", template: "organization", parameters: guard.requiredParameters},
+		{name: "for an account's trail", template: "default", parameters: func(g guard) map[string][]string {
+			parameters := g.requiredParameters()
+			parameters["IsOrganizationTrail"] = []string{"false"}
+			return parameters
+		}},
+		{name: "with the optional parameters", template: "everything", told: true, parameters: func(g guard) map[string][]string {
+			parameters := g.requiredParameters()
+			maps.Copy(parameters, g.optional())
+			return parameters
+		}},
+		{name: "with advanced event selectors", template: "everything", told: true, advanced: true, parameters: func(g guard) map[string][]string {
+			parameters := g.requiredParameters()
+			maps.Copy(parameters, g.optional())
+			parameters["AdvancedEventSelectors"] = []string{
+				`{"FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}`,
+				`{"Name":"objects","FieldSelectors":[{"Field":"eventCategory","Equals":["Data"]},` +
+					`{"Field":"resources.type","Equals":["AWS::S3::Object"]},{"Field":"resources.ARN","StartsWith":["arn:aws:s3:::payroll/"]}]}`,
+			}
+			return parameters
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onShared(t, test.template, func(g guard) {
 				parameters := test.parameters(g)
-				for name, value := range map[string]string{
-					"CloudTrailName": g.trail, "CloudTrailS3BucketName": g.bucket, "CloudTrailKmsKeyId": g.key, "AutomationAssumeRole": g.role,
-				} {
-					parameters[name] = []string{value}
-				}
-				for _, tampered := range []bool{false, true} {
-					if tampered {
-						ruin(g)
-					}
-					g.must(g.begin(*byHand, parameters))
-					g.must(g.RunToQuiescence(t.Context()))
-					executions := g.Executions()
-					g.wantSuccess(executions[len(executions)-1])
+				run := func() *automation.Execution {
+					g.Clock.Advance(time.Second)
+					x := g.repairBy(string(asset), ssmtypes.DocumentFormatYaml, parameters)
+					g.wantSuccess(x)
 					g.wantRepaired()
+					return x
 				}
-				delete(parameters, "CloudTrailName")
-				if err := g.begin(*byHand, parameters); !hasCode(err, invalidParameters) {
-					t.Errorf("without the trail's name the error is %v", err)
+				for _, tamper := range []func(g guard){func(guard) {}, ruin, func(g guard) { g.deleteTrails() }} {
+					tamper(g)
+					x := run()
+					if told := len(told(x)) > 0; told != test.told {
+						t.Errorf("people were told: %v, want %v", told, test.told)
+					}
+					if message := g.reportOf(x).Message; test.told && !strings.Contains(message, "started by schedule: ") {
+						t.Errorf("the message is\n%s", message)
+					}
+					if advanced := len(g.CloudTrail().Trails()[0].AdvancedEventSelectors) > 0; advanced != test.advanced {
+						t.Errorf("the trail has advanced event selectors: %v, want %v", advanced, test.advanced)
+					}
+				}
+				if x := run(); x.MutatingCalls() > 0 {
+					t.Errorf("a run on a healthy trail made the calls %v", calls(x))
+				}
+				defer g.createRunbook(byHand, string(asset), ssmtypes.DocumentFormatYaml)()
+				for name, value := range map[string][]string{
+					"CloudTrailName": nil, "AlertTopicArn": {"alerts"}, "StartedBy": {"nobody"}, "ConfigRuleNames": {"a rule"},
+				} {
+					refused := maps.Clone(parameters)
+					if refused[name] = value; value == nil {
+						delete(refused, name)
+					}
+					if err := g.begin(byHand, refused); !hasCode(err, invalidParameters) {
+						t.Errorf("with %s=%v the error is %v", name, value, err)
+					}
 				}
 			})
-		}
-	})
+		})
+	}
 }
 
 const invalidParameters = "InvalidAutomationExecutionParametersException"
@@ -342,70 +482,37 @@ func (g guard) foreignParameters() map[string]string {
 	return map[string]string{
 		"CloudTrailName": "other", "CloudTrailS3BucketName": e.bucket, "CloudTrailKmsKeyId": e.key, "AutomationAssumeRole": e.logRole,
 		"IsMultiRegionTrail": "false", "IsOrganizationTrail": "true", "IncludeGlobalServiceEvents": "false", "EnableLogFileValidation": "false",
+		"StartedBy": "an intruder", "AlertTopicArn": e.topic, "EventSelectors": `{"ReadWriteType":"ReadOnly"}`, "S3KeyPrefix": "other",
 	}
 }
 
 func TestTheDeployedRunbookAcceptsOnlyTheDeclaredValues(t *testing.T) {
-	inEach(t, 2, func(t *testing.T, a *account) {
-		g := share(t, a, "default")
+	onShared(t, "default", func(g guard) {
 		g.healthy()
 		for name, value := range g.foreignParameters() {
-			if err := g.begin(g.runbook, map[string][]string{name: {value}}); !hasCode(err, invalidParameters) {
+			if err := g.begin(g.RunbookName, map[string][]string{name: {value}}); !hasCode(err, invalidParameters) {
 				t.Errorf("%s=%s: the error is %v", name, value, err)
 			}
 		}
-		g.must(g.RunToQuiescence(t.Context()))
-		g.wantRepaired()
-		if err := g.begin(g.runbook, map[string][]string{"CloudTrailS3BucketName": {g.bucket}, "IsMultiRegionTrail": {"true"}}); err != nil {
+		if err := g.begin(g.RunbookName, map[string][]string{"CloudTrailS3BucketName": {g.LogBucketName}, "IsMultiRegionTrail": {"true"}}); err != nil {
 			t.Errorf("the declared values are refused: %v", err)
 		}
-
-		if a != accounts[0] {
-			return
-		}
-		g = deploy(t, a, readTemplate(t, "default").mutate(t, withoutAllowedValues))
-		g.healthy()
-		g.must(g.begin(g.runbook, map[string][]string{"CloudTrailS3BucketName": {g.elsewhere().bucket}}))
-		g.must(g.RunToQuiescence(t.Context()))
-		if len(g.differences()) == 0 {
-			t.Error("negative control: without allowed values the runbook did not take the log elsewhere")
-		}
+		g.settle()
+		g.wantRepaired()
 	})
 }
 
-func TestADeliveryErrorIsTold(t *testing.T) {
-	inEach(t, 2, func(t *testing.T, a *account) {
-		g := share(t, a, "default")
+// TestARunbookThatAcceptsAnyValueIsSeen is a negative control of TestTheDeployedRunbookAcceptsOnlyTheDeclaredValues.
+func TestARunbookThatAcceptsAnyValueIsSeen(t *testing.T) {
+	onShared(t, "default", func(g guard) {
 		g.healthy()
-		policy := g.bucketPolicy()
-		g.deleteBucketPolicy()
-		g.must(g.CloudTrail().Deliver(t.Context()))
-
-		x := g.repair()
-		if x.Status != automation.Failed || !strings.Contains(stepFailure(x, "RestoreSettings"), "InsufficientS3BucketPolicyException") {
-			t.Errorf("while CloudTrail is shut out, the execution is %s: %s", x.Status, x.FailureMessage)
-		}
-
-		// The error stays until CloudTrail next delivers.
-		g.putBucketPolicy(policy)
-		x = g.repair()
-		g.wantSuccess(x)
-		if told := x.Outputs["ReadDelivery.LatestDeliveryError"]; told != "AccessDenied" {
-			t.Errorf("after the repair the delivery error is told as %v", told)
-		}
-
-		g.Clock.Advance(time.Minute)
-		g.must(g.CloudTrail().Deliver(t.Context()))
-		x = g.repair()
-		g.wantSuccess(x)
-		if told := x.Outputs["ReadDelivery.LatestDeliveryError"]; told != nil && told != "" {
-			t.Errorf("after a delivery the delivery error is told as %v", told)
+		g.repairWith(map[string][]string{"CloudTrailS3BucketName": {g.elsewhere().bucket}}, func(content map[string]any) {
+			for _, parameter := range content["parameters"].(map[string]any) {
+				delete(parameter.(map[string]any), "allowedValues")
+			}
+		})
+		if len(g.unmet()) == 0 {
+			t.Error("without allowed values the runbook did not take the log elsewhere")
 		}
 	})
-}
-
-// stepFailure is why a step failed; empty if it did not.
-func stepFailure(x *automation.Execution, name string) string {
-	record, _ := x.Record(name)
-	return record.FailureMessage
 }

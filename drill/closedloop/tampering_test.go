@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,12 +23,12 @@ import (
 func (g guard) change(change func(ctx context.Context, client *cloudtrail.Client) error) {
 	g.t.Helper()
 	g.Clock.Advance(time.Second)
-	g.must(change(g.t.Context(), g.cloudTrail()))
+	g.must(change(g.t.Context(), g.clients.CloudTrail))
 }
 
 func (g guard) update(input cloudtrail.UpdateTrailInput) {
 	g.t.Helper()
-	input.Name = &g.trail
+	input.Name = &g.TrailName
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
 		_, err := client.UpdateTrail(ctx, &input)
 		return err
@@ -39,17 +38,20 @@ func (g guard) update(input cloudtrail.UpdateTrailInput) {
 func (g guard) putSelectors(selectors ...types.EventSelector) {
 	g.t.Helper()
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
-		_, err := client.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{TrailName: &g.trail, EventSelectors: selectors})
+		_, err := client.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{TrailName: &g.TrailName, EventSelectors: selectors})
 		return err
 	})
 }
 
 func (g guard) putAdvancedSelector(fields ...types.AdvancedFieldSelector) {
 	g.t.Helper()
+	g.putAdvanced(types.AdvancedEventSelector{FieldSelectors: fields})
+}
+
+func (g guard) putAdvanced(selectors ...types.AdvancedEventSelector) {
+	g.t.Helper()
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
-		_, err := client.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{
-			TrailName: &g.trail, AdvancedEventSelectors: []types.AdvancedEventSelector{{FieldSelectors: fields}},
-		})
+		_, err := client.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{TrailName: &g.TrailName, AdvancedEventSelectors: selectors})
 		return err
 	})
 }
@@ -65,12 +67,28 @@ func (g guard) putInsights(kinds ...types.InsightType) {
 		selectors = append(selectors, types.InsightSelector{InsightType: kind})
 	}
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
-		_, err := client.PutInsightSelectors(ctx, &cloudtrail.PutInsightSelectorsInput{TrailName: &g.trail, InsightSelectors: selectors})
+		_, err := client.PutInsightSelectors(ctx, &cloudtrail.PutInsightSelectorsInput{TrailName: &g.TrailName, InsightSelectors: selectors})
 		return err
 	})
 }
 
-func (g guard) stop() { g.t.Helper(); g.stopBy(g.trail) }
+func (g guard) tag(key, value string) {
+	g.t.Helper()
+	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
+		_, err := client.AddTags(ctx, &cloudtrail.AddTagsInput{ResourceId: &g.TrailARN, TagsList: []types.Tag{{Key: &key, Value: &value}}})
+		return err
+	})
+}
+
+func (g guard) untag(key string) {
+	g.t.Helper()
+	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
+		_, err := client.RemoveTags(ctx, &cloudtrail.RemoveTagsInput{ResourceId: &g.TrailARN, TagsList: []types.Tag{{Key: &key}}})
+		return err
+	})
+}
+
+func (g guard) stop() { g.t.Helper(); g.stopBy(g.TrailName) }
 
 func (g guard) stopBy(nameOrARN string) {
 	g.t.Helper()
@@ -83,11 +101,16 @@ func (g guard) stopBy(nameOrARN string) {
 func (g guard) deleteTrails() {
 	g.t.Helper()
 	for _, arn := range g.trailARNs() {
-		g.change(func(ctx context.Context, client *cloudtrail.Client) error {
-			_, err := client.DeleteTrail(ctx, &cloudtrail.DeleteTrailInput{Name: &arn})
-			return err
-		})
+		g.delete(arn)
 	}
+}
+
+func (g guard) delete(nameOrARN string) {
+	g.t.Helper()
+	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
+		_, err := client.DeleteTrail(ctx, &cloudtrail.DeleteTrailInput{Name: &nameOrARN})
+		return err
+	})
 }
 
 func (g guard) createTrail(input cloudtrail.CreateTrailInput) {
@@ -101,14 +124,14 @@ func (g guard) createTrail(input cloudtrail.CreateTrailInput) {
 // healthy brings the trail into its declared state.
 func (g guard) healthy() {
 	g.t.Helper()
-	if len(g.differences()) == 0 {
+	if len(g.unmet()) == 0 {
 		return
 	}
 	g.deleteTrails()
 	g.Clock.Advance(time.Second)
 	g.wantSuccess(g.repair())
-	if differences := g.differences(); len(differences) > 0 {
-		g.t.Fatalf("the trail cannot be made: %v", differences)
+	if unmet := g.unmet(); len(unmet) > 0 {
+		g.t.Fatalf("the trail cannot be made: %v", unmet)
 	}
 }
 
@@ -170,7 +193,7 @@ func (g guard) withOpenBucket(change func()) {
 	g.must(json.Unmarshal([]byte(policy), &document))
 	document["Statement"] = append(document["Statement"].([]any), map[string]any{
 		"Effect": "Allow", "Principal": map[string]any{"Service": "cloudtrail.amazonaws.com"}, "Action": "s3:*",
-		"Resource": []any{"arn:aws:s3:::" + g.bucket, "arn:aws:s3:::" + g.bucket + "/*"},
+		"Resource": []any{"arn:aws:s3:::" + g.LogBucketName, "arn:aws:s3:::" + g.LogBucketName + "/*"},
 	})
 	open, err := json.Marshal(document)
 	g.must(err)
@@ -181,20 +204,20 @@ func (g guard) withOpenBucket(change func()) {
 
 func (g guard) bucketPolicy() string {
 	g.t.Helper()
-	got, err := s3.NewFromConfig(g.admin).GetBucketPolicy(g.t.Context(), &s3.GetBucketPolicyInput{Bucket: &g.bucket})
+	got, err := g.clients.S3.GetBucketPolicy(g.t.Context(), &s3.GetBucketPolicyInput{Bucket: &g.LogBucketName})
 	g.must(err)
 	return *got.Policy
 }
 
 func (g guard) putBucketPolicy(policy string) {
 	g.t.Helper()
-	_, err := s3.NewFromConfig(g.admin).PutBucketPolicy(g.t.Context(), &s3.PutBucketPolicyInput{Bucket: &g.bucket, Policy: &policy})
+	_, err := g.clients.S3.PutBucketPolicy(g.t.Context(), &s3.PutBucketPolicyInput{Bucket: &g.LogBucketName, Policy: &policy})
 	g.must(err)
 }
 
 func (g guard) deleteBucketPolicy() {
 	g.t.Helper()
-	_, err := s3.NewFromConfig(g.admin).DeleteBucketPolicy(g.t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &g.bucket})
+	_, err := g.clients.S3.DeleteBucketPolicy(g.t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &g.LogBucketName})
 	g.must(err)
 }
 
@@ -204,6 +227,8 @@ type tampering struct {
 	// everything limits it to the template that sets everything.
 	everything bool
 	do         func(g guard)
+	// writes are the changes that bring the trail back, each kind named once.
+	writes []string
 }
 
 var (
@@ -213,52 +238,79 @@ var (
 
 var anObject = []types.DataResource{{Type: aws.String("AWS::S3::Object"), Values: []string{"arn:aws:s3:::other/"}}}
 
+// What brings one part of a trail back.
+var (
+	starting          = []string{"StartLogging"}
+	updating          = []string{"UpdateTrail"}
+	puttingSelectors  = []string{"PutEventSelectors"}
+	puttingInsights   = []string{"PutInsightSelectors"}
+	creating          = []string{"CreateTrail", "StartLogging", "PutInsightSelectors"}
+	creatingWithExtra = []string{"CreateTrail", "StartLogging", "PutEventSelectors", "UpdateTrail", "PutInsightSelectors", "AddTags"}
+)
+
 // tamperings are the ways to blind the trail through CloudTrail's own API.
 var tamperings = []tampering{
-	{name: "stopped by name", do: func(g guard) { g.stop() }},
-	{name: "stopped by ARN", do: func(g guard) { g.stopBy(g.trailARN) }},
-	{name: "deleted", do: func(g guard) { g.deleteTrails() }},
-	{name: "not multi-Region", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{IsMultiRegionTrail: no}) }},
+	{name: "stopped by name", do: func(g guard) { g.stop() }, writes: starting},
+	{name: "stopped by ARN", do: func(g guard) { g.stopBy(g.TrailARN) }, writes: starting},
+	{name: "deleted", do: func(g guard) { g.deleteTrails() }, writes: creating},
+	{name: "not multi-Region", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{IsMultiRegionTrail: no}) }, writes: updating},
 	{name: "without global service events, so not multi-Region either", do: func(g guard) {
 		g.update(cloudtrail.UpdateTrailInput{IsMultiRegionTrail: no, IncludeGlobalServiceEvents: no})
-	}},
-	{name: "without log file validation", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{EnableLogFileValidation: no}) }},
-	{name: "without a key", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{KmsKeyId: empty}) }},
-	{name: "another key", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{KmsKeyId: aws.String(g.elsewhere().key)}) }},
-	{name: "another bucket", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{S3BucketName: aws.String(g.elsewhere().bucket)}) }},
-	{name: "another prefix", do: changePrefix},
+	}, writes: updating},
+	{name: "without log file validation", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{EnableLogFileValidation: no}) }, writes: updating},
+	{name: "without a key", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{KmsKeyId: empty}) }, writes: updating},
+	{name: "another key", do: func(g guard) {
+		g.update(cloudtrail.UpdateTrailInput{KmsKeyId: aws.String(g.elsewhere().key)})
+	}, writes: updating},
+	{name: "another bucket", do: takeElsewhere, writes: updating},
+	{name: "another prefix", do: changePrefix, writes: updating},
 	{name: "without a prefix", everything: true, do: func(g guard) {
 		g.withOpenBucket(func() { g.update(cloudtrail.UpdateTrailInput{S3KeyPrefix: empty}) })
-	}},
+	}, writes: updating},
 	{name: "another log group", do: func(g guard) {
 		e := g.elsewhere()
 		g.update(cloudtrail.UpdateTrailInput{CloudWatchLogsLogGroupArn: &e.logGroup, CloudWatchLogsRoleArn: &e.logRole})
-	}},
+	}, writes: updating},
 	{name: "without CloudWatch Logs", everything: true, do: func(g guard) {
 		g.update(cloudtrail.UpdateTrailInput{CloudWatchLogsLogGroupArn: empty, CloudWatchLogsRoleArn: empty})
-	}},
-	{name: "another topic", do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{SnsTopicName: aws.String(g.elsewhere().topic)}) }},
-	{name: "without a topic", everything: true, do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{SnsTopicName: empty}) }},
-	{name: "no organization trail", everything: true, do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{IsOrganizationTrail: no}) }},
+	}, writes: updating},
+	{name: "another topic", do: func(g guard) {
+		g.update(cloudtrail.UpdateTrailInput{SnsTopicName: aws.String(g.elsewhere().topic)})
+	}, writes: updating},
+	{name: "without a topic", everything: true, do: func(g guard) { g.update(cloudtrail.UpdateTrailInput{SnsTopicName: empty}) }, writes: updating},
+	{name: "no organization trail", everything: true, do: func(g guard) {
+		g.update(cloudtrail.UpdateTrailInput{IsOrganizationTrail: no})
+	}, writes: updating},
 	{name: "without management events", do: func(g guard) {
 		g.putSelectors(types.EventSelector{IncludeManagementEvents: no, DataResources: anObject})
-	}},
-	{name: "read events only", do: func(g guard) { g.putSelectors(types.EventSelector{ReadWriteType: types.ReadWriteTypeReadOnly}) }},
-	{name: "write events only", do: func(g guard) { g.putSelectors(types.EventSelector{ReadWriteType: types.ReadWriteTypeWriteOnly}) }},
+	}, writes: puttingSelectors},
+	{name: "read events only", do: func(g guard) {
+		g.putSelectors(types.EventSelector{ReadWriteType: types.ReadWriteTypeReadOnly})
+	}, writes: puttingSelectors},
+	{name: "write events only", do: func(g guard) {
+		g.putSelectors(types.EventSelector{ReadWriteType: types.ReadWriteTypeWriteOnly})
+	}, writes: puttingSelectors},
 	{name: "without the events of KMS and RDS Data", do: func(g guard) {
 		g.putSelectors(types.EventSelector{ExcludeManagementEventSources: []string{"kms.amazonaws.com", "rdsdata.amazonaws.com"}})
-	}},
-	{name: "other data events", do: func(g guard) { g.putSelectors(types.EventSelector{DataResources: anObject}) }},
+	}, writes: puttingSelectors},
+	{name: "other data events", do: func(g guard) { g.putSelectors(types.EventSelector{DataResources: anObject}) }, writes: puttingSelectors},
+	{name: "without data events", everything: true, do: func(g guard) { g.putSelectors(types.EventSelector{}) }, writes: puttingSelectors},
 	{name: "advanced selectors without management events", do: func(g guard) {
 		g.putAdvancedSelector(field("eventCategory", "Data"), field("resources.type", "AWS::S3::Object"))
-	}},
+	}, writes: puttingSelectors},
 	{name: "advanced selectors of read events", do: func(g guard) {
 		g.putAdvancedSelector(field("eventCategory", "Management"), field("readOnly", "true"))
-	}},
-	{name: "without Insights", do: func(g guard) { g.putInsights() }},
-	{name: "other Insights", do: func(g guard) { g.putInsights(types.InsightTypeApiCallRateInsight) }},
-	{name: "all settings at once", do: clearSettings},
-	{name: "everything at once", do: ruin},
+	}, writes: puttingSelectors},
+	{name: "without Insights", do: func(g guard) { g.putInsights() }, writes: puttingInsights},
+	{name: "one type of Insights", do: func(g guard) { g.putInsights(types.InsightTypeApiCallRateInsight) }, writes: puttingInsights},
+	{name: "another owner", everything: true, do: func(g guard) { g.tag("owner", "nobody") }, writes: []string{"AddTags"}},
+	{name: "without a tag", everything: true, do: func(g guard) { g.untag("owner") }, writes: []string{"AddTags"}},
+	{name: "all settings at once", do: clearSettings, writes: updating},
+	{name: "everything at once", do: ruin, writes: []string{"StartLogging", "PutEventSelectors", "UpdateTrail", "PutInsightSelectors"}},
+}
+
+func takeElsewhere(g guard) {
+	g.update(cloudtrail.UpdateTrailInput{S3BucketName: aws.String(g.elsewhere().bucket)})
 }
 
 func changePrefix(g guard) {
@@ -273,7 +325,7 @@ func clearSettings(g guard) {
 	})
 }
 
-// ruin leaves nothing of the trail but its name, and stops it.
+// ruin leaves nothing of the trail but its name and tags, and stops it.
 func ruin(g guard) {
 	e := g.elsewhere()
 	g.putInsights()
@@ -283,7 +335,17 @@ func ruin(g guard) {
 	g.stop()
 }
 
-// tamperingsOf are the ways that a template leaves.
+// tamperingsOf are the ways that a template leaves. A trail that is made anew has no extras.
 func tamperingsOf(template string) []tampering {
-	return slices.DeleteFunc(slices.Clone(tamperings), func(t tampering) bool { return t.everything && template != "everything" })
+	var all []tampering
+	for _, one := range tamperings {
+		if one.everything && template != "everything" {
+			continue
+		}
+		if one.name == "deleted" && template == "everything" {
+			one.writes = creatingWithExtra
+		}
+		all = append(all, one)
+	}
+	return all
 }

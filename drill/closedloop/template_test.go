@@ -3,6 +3,7 @@ package closedloop
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,25 +13,20 @@ import (
 // template is a CloudFormation template, to be changed before it is deployed.
 type template map[string]any
 
-// readTemplate reads a golden template of constructs/trailguard and switches its event rules off: what is tested here is the
-// certain path, by Config, which must do without them.
+// readTemplate reads a golden template of constructs/trailguard.
 func readTemplate(t *testing.T, name string) template {
-	t.Helper()
-	tpl := readWholeTemplate(t, name)
-	for _, rule := range tpl.resources("AWS::Events::Rule") {
-		rule["State"] = "DISABLED"
-	}
-	return tpl
-}
-
-func readWholeTemplate(t *testing.T, name string) template {
 	t.Helper()
 	content, err := os.ReadFile(repository.Path("constructs", "trailguard", "testdata", name+".template.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return parseTemplate(t, string(content))
+}
+
+func parseTemplate(t *testing.T, text string) template {
+	t.Helper()
 	var tpl template
-	if err := json.Unmarshal(content, &tpl); err != nil {
+	if err := json.Unmarshal([]byte(text), &tpl); err != nil {
 		t.Fatal(err)
 	}
 	return tpl
@@ -59,18 +55,27 @@ func (tpl template) resources(kind string) []map[string]any {
 	return found
 }
 
-// mutation breaks a template, for the negative controls. It fails the test if there is nothing to break.
+// mutation changes a template. It fails the test if there is nothing to change.
 type mutation func(t *testing.T, tpl template)
 
 func (tpl template) mutate(t *testing.T, mutations ...mutation) template {
 	t.Helper()
-	for _, mutate := range mutations {
+	for i, mutate := range mutations {
 		before := tpl.json(t)
 		if mutate(t, tpl); tpl.json(t) == before {
-			t.Fatal("the mutation changed nothing")
+			t.Fatalf("mutation %d changed nothing", i)
 		}
 	}
 	return tpl
+}
+
+// replaced replaces a text everywhere.
+func replaced(old, new string) mutation {
+	return func(t *testing.T, tpl template) {
+		for name, value := range parseTemplate(t, strings.ReplaceAll(tpl.json(t), old, new)) {
+			tpl[name] = value
+		}
+	}
 }
 
 func withoutResources(kind string) mutation {
@@ -84,34 +89,78 @@ func withoutResources(kind string) mutation {
 	}
 }
 
-// withoutAction takes an action out of every identity policy.
-func withoutAction(action string) mutation {
-	return func(_ *testing.T, tpl template) {
-		for _, policy := range tpl.resources("AWS::IAM::Policy") {
-			document := policy["PolicyDocument"].(map[string]any)
-			var kept []any
-			for _, statement := range document["Statement"].([]any) {
-				statement := statement.(map[string]any)
-				actions := []any{}
-				for _, one := range list(statement["Action"]) {
-					if one != action {
-						actions = append(actions, one)
-					}
-				}
-				if statement["Action"] = actions; len(actions) > 0 {
-					kept = append(kept, statement)
-				}
-			}
-			document["Statement"] = kept
+// withoutConfig leaves Config's rules, and takes what they start.
+var withoutConfig = withoutResources("AWS::Config::RemediationConfiguration")
+
+// withoutRules switches every rule of EventBridge off.
+func withoutRules(_ *testing.T, tpl template) {
+	for _, rule := range tpl.resources("AWS::Events::Rule") {
+		rule["State"] = "DISABLED"
+	}
+}
+
+// isSchedule tells whether a rule is the one that looks regularly, and at the end of a deployment.
+func isSchedule(rule map[string]any) bool {
+	pattern, _ := rule["EventPattern"].(map[string]any)
+	return slices.Contains(list(pattern["source"]), any("aws.cloudformation"))
+}
+
+// starts tells whether a rule starts the runbook.
+func starts(rule map[string]any) bool {
+	return rule["Targets"].([]any)[0].(map[string]any)["RoleArn"] != nil
+}
+
+// withoutEvents switches the rules off that start the runbook for other reasons than the schedule.
+func withoutEvents(_ *testing.T, tpl template) {
+	for _, rule := range tpl.resources("AWS::Events::Rule") {
+		if starts(rule) && !isSchedule(rule) {
+			rule["State"] = "DISABLED"
 		}
 	}
 }
 
-// withoutBucketPin takes the parameters from the rule cloudtrail-enabled.
-func withoutBucketPin(_ *testing.T, tpl template) {
-	for _, rule := range tpl.resources("AWS::Config::ConfigRule") {
-		if rule["Source"].(map[string]any)["SourceIdentifier"] == "CLOUD_TRAIL_ENABLED" {
-			delete(rule, "InputParameters")
+// withoutEndOfDeployment leaves the schedule nothing but its rate.
+func withoutEndOfDeployment(_ *testing.T, tpl template) {
+	for _, rule := range tpl.resources("AWS::Events::Rule") {
+		if isSchedule(rule) {
+			delete(rule, "EventPattern")
+		}
+	}
+}
+
+// withoutVersion starts the runbook's default version, and lets the start role do so.
+func withoutVersion(t *testing.T, tpl template) {
+	for _, rule := range tpl.resources("AWS::Events::Rule") {
+		for _, target := range rule["Targets"].([]any) {
+			if target := target.(map[string]any); target["RoleArn"] != nil {
+				parts := target["Arn"].(map[string]any)["Fn::Join"].([]any)[1].([]any)
+				target["Arn"].(map[string]any)["Fn::Join"].([]any)[1] = parts[:len(parts)-1]
+				if parts[len(parts)-1] != ":1" {
+					t.Fatalf("the target ends in %v", parts[len(parts)-1])
+				}
+			}
+		}
+	}
+	for _, remediation := range tpl.resources("AWS::Config::RemediationConfiguration") {
+		delete(remediation, "TargetVersion")
+	}
+	for _, policy := range tpl.resources("AWS::IAM::Policy") {
+		if document := parseTemplate(t, strings.ReplaceAll(template(policy).json(t), `":1"`, `":*"`)); document != nil {
+			policy["PolicyDocument"] = document["PolicyDocument"]
+		}
+	}
+}
+
+// withAction adds an action to the statement of the identity policies that has another.
+func withAction(beside, action string) mutation {
+	return func(_ *testing.T, tpl template) {
+		for _, policy := range tpl.resources("AWS::IAM::Policy") {
+			for _, statement := range policy["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+				statement := statement.(map[string]any)
+				if actions := list(statement["Action"]); slices.Contains(actions, any(beside)) {
+					statement["Action"] = append(slices.Clone(actions), action)
+				}
+			}
 		}
 	}
 }
@@ -161,36 +210,22 @@ func late(kind, text string) mutation {
 	}
 }
 
-// withoutAllowedValues lets the runbook accept any value.
-func withoutAllowedValues(_ *testing.T, tpl template) {
+// runbooks are the contents of the runbooks.
+func (tpl template) runbooks() []map[string]any {
+	var contents []map[string]any
 	for _, runbook := range tpl.resources("AWS::SSM::Document") {
-		for _, parameter := range runbook["Content"].(map[string]any)["parameters"].(map[string]any) {
-			delete(parameter.(map[string]any), "allowedValues")
-		}
+		contents = append(contents, runbook["Content"].(map[string]any))
 	}
+	return contents
 }
 
-// withInput gives the runbook's calls of an API another input.
-func withInput(api, name string, value any) mutation {
+// declaring gives the runbook's script another declared state.
+func declaring(name string, value any) mutation {
 	return func(_ *testing.T, tpl template) {
-		for _, runbook := range tpl.resources("AWS::SSM::Document") {
-			for _, step := range runbook["Content"].(map[string]any)["mainSteps"].([]any) {
-				inputs := step.(map[string]any)["inputs"].(map[string]any)
-				if inputs["Api"] == api {
-					inputs[name] = value
-				}
-			}
+		for _, runbook := range tpl.runbooks() {
+			inputs := runbook["mainSteps"].([]any)[0].(map[string]any)["inputs"].(map[string]any)
+			inputs["InputPayload"].(map[string]any)[name] = value
 		}
-	}
-}
-
-// withOpenKey opens the keys to everybody.
-func withOpenKey(_ *testing.T, tpl template) {
-	for _, key := range tpl.resources("AWS::KMS::Key") {
-		document := key["KeyPolicy"].(map[string]any)
-		document["Statement"] = append(document["Statement"].([]any), map[string]any{
-			"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*",
-		})
 	}
 }
 
@@ -201,17 +236,20 @@ func list(v any) []any {
 	return []any{v}
 }
 
-// trailActions are the actions on CloudTrail that the identity policies of the template allow.
-func (tpl template) trailActions() []string {
+// roleActions are the actions that the policy of the automation role allows, in order.
+func (tpl template) roleActions() []string {
 	var actions []string
 	for _, policy := range tpl.resources("AWS::IAM::Policy") {
+		var own []string
 		for _, statement := range policy["PolicyDocument"].(map[string]any)["Statement"].([]any) {
 			for _, action := range list(statement.(map[string]any)["Action"]) {
-				if strings.HasPrefix(action.(string), "cloudtrail:") {
-					actions = append(actions, action.(string))
-				}
+				own = append(own, action.(string))
 			}
 		}
+		if slices.Contains(own, "cloudtrail:StartLogging") {
+			actions = append(actions, own...)
+		}
 	}
+	slices.Sort(actions)
 	return actions
 }

@@ -3,7 +3,6 @@ package tampering
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +22,7 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/localaws"
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 	"github.com/trailguard/trailguard/drill/internal/localaws/authorize"
+	"github.com/trailguard/trailguard/drill/internal/localaws/events"
 )
 
 // told are the messages that the alert topic accepts while something is done.
@@ -32,67 +32,27 @@ func (g guard) told(do func()) []string {
 	do()
 	messages := []string{}
 	for _, call := range g.Gateway.Calls()[before:] {
-		if call.Action() == "sns:Publish" && call.Input["TopicArn"] == g.AlertTopicARN && call.ErrorCode == "" {
-			text := call.Input["Message"].(string)
+		if call.Action() != "sns:Publish" || call.Input["TopicArn"] != g.AlertTopicARN || call.ErrorCode != "" {
+			continue
+		}
+		text := call.Input["Message"].(string)
+		if subject, ok := call.Input["Subject"].(string); !ok {
 			// EventBridge hands a text over as the JSON string that the template makes of it.
 			g.must(json.Unmarshal([]byte(text), &text))
-			messages = append(messages, text)
+		} else if !strings.HasPrefix(text, subject) {
+			g.t.Errorf("the subject of %q is %q", text, subject)
 		}
+		messages = append(messages, text)
 	}
 	return messages
 }
 
-func (g guard) wantTold(got []string, want ...string) {
+// wantTold wants as many messages as beginnings, in this order.
+func (g guard) wantTold(got []string, beginnings ...string) {
 	g.t.Helper()
-	if !slices.Equal(got, want) {
-		g.t.Errorf("people are told\n    %s\nwant\n    %s", strings.Join(got, "\n    "), strings.Join(want, "\n    "))
+	if !slices.EqualFunc(got, beginnings, strings.HasPrefix) {
+		g.t.Errorf("people are told\n    %s\nwant\n    %s", strings.Join(got, "\n    "), strings.Join(beginnings, "\n    "))
 	}
-}
-
-func (g guard) now() string { return g.Clock.Now().UTC().Format(time.RFC3339) }
-
-func (g guard) tamperingMessage(what string, c caller) string {
-	return fmt.Sprintf("TAMPERING: %s on the trail %s in account %s, %s, by %s from 127.0.0.1 at %s.",
-		what, g.TrailName, api.Account, api.Region, authorize.SessionARN(c.Principal), g.now())
-}
-
-// repairMessages are those of the one execution after the first n.
-func (g guard) repairMessages(n int, status string) []string {
-	g.t.Helper()
-	started := g.since(n)
-	if len(started) != 1 {
-		g.t.Fatalf("%d executions were started, want 1", len(started))
-	}
-	message := func(status string, at time.Time) string {
-		return fmt.Sprintf("REPAIR %s: the trail %s in account %s, %s at %s, execution %s.",
-			status, g.TrailName, api.Account, api.Region, at.UTC().Format(time.RFC3339), started[0].ID)
-	}
-	return []string{message("InProgress", started[0].StartTime), message(status, started[0].EndTime)}
-}
-
-// TestPeopleAreToldOfTamperingAndRepair is about every call that counts as tampering, by every form of caller.
-func TestPeopleAreToldOfTamperingAndRepair(t *testing.T) {
-	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
-		for _, c := range callers {
-			for id, what := range map[string]string{
-				"T01": "StopLogging", "T02": "DeleteTrail", "T05": "UpdateTrail", "T14": "PutEventSelectors", "T18": "PutInsightSelectors",
-			} {
-				attack := attack{scenario(id), c, true}
-				want, before := []string{g.tamperingMessage(what, c)}, len(g.Executions())
-				got := g.told(func() {
-					g.must(g.tamper(attack, drill.Target{}))
-					g.settle()
-				})
-				if attack.isUnseen(a) {
-					g.must(g.begin(nil))
-					g.settle()
-					continue
-				}
-				g.wantTold(got, append(want, g.repairMessages(before, "Success")...)...)
-			}
-		}
-	})
 }
 
 // count is the number of messages that begin with a text.
@@ -106,58 +66,143 @@ func count(messages []string, beginning string) int {
 	return n
 }
 
+func (g guard) now() string { return g.Clock.Now().UTC().Format(time.RFC3339) }
+
+func (g guard) tamperingMessage(what string, c caller) string {
+	return fmt.Sprintf("TAMPERING: %s on the trail %s in account %s, %s, by %s from 127.0.0.1 at %s.",
+		what, g.TrailName, api.Account, api.Region, authorize.SessionARN(c.Principal), g.now())
+}
+
+// failureMessage is that of an execution which has ended in a status.
+func (g guard) failureMessage(r run) string {
+	return fmt.Sprintf("REPAIR %s: the trail %s in account %s, %s at %s, execution %s.",
+		r.Status, g.TrailName, api.Account, api.Region, r.EndTime.UTC().Format(time.RFC3339), r.ID)
+}
+
+// TestPeopleAreToldOfTamperingAndRepair is about every call that counts as tampering, by every form of caller: one message says
+// who made it, and one what was put back. Of the guard's own calls nobody is told.
+func TestPeopleAreToldOfTamperingAndRepair(t *testing.T) {
+	inEach(t, func(t *testing.T, a *account) {
+		g := guarded(t, a, readTemplate(t, "default"))
+		for _, c := range callers {
+			for id, what := range sorted(map[string][2]string{
+				"T01": {"StopLogging", "IsLogging: found false, declared true"},
+				"T02": {"DeleteTrail", `Trail: found null, declared "trailguard"`},
+				"T05": {"UpdateTrail", "EnableLogFileValidation: found false, declared true"},
+				"T14": {"PutEventSelectors", `EventSelectors: found [{"ReadWriteType": "ReadOnly"`},
+				"T18": {"PutInsightSelectors", "InsightSelectors: found [], declared "},
+			}) {
+				attack := attack{scenario(id), c, true}
+				want := []string{g.tamperingMessage(what[0], c), "REPAIRED: CloudTrail trail trailguard\n" + what[1]}
+				got := g.told(func() {
+					g.must(g.tamper(attack, drill.Target{}))
+					g.settle()
+				})
+				if g.unnoticed(drill.EventPath, attack, true) {
+					want = nil
+					g.must(g.begin(nil))
+					g.settle()
+				}
+				g.wantTold(got, want...)
+			}
+		}
+		before := len(g.Executions())
+		g.wantTold(g.told(func() { g.pass(time.Hour) })) // all is well, and nothing is said
+		g.wantExecutions(before, 1)
+	})
+}
+
 // breakages are what makes every repair fail.
-var breakages = map[string]func(g guard){
-	"the automation role has no permission": func(g guard) { g.removePolicies(g.AutomationRoleARN) },
-	"the bucket is gone": func(g guard) {
+var breakages = map[string]struct {
+	breakIt func(g guard)
+	says    string // the runbook; empty if it cannot speak either
+}{
+	"the automation role has no permission": {func(g guard) { g.removePolicies(g.AutomationRoleARN) }, ""},
+	"the bucket is gone": {func(g guard) {
 		_, err := g.admin.S3.DeleteBucket(g.t.Context(), &s3.DeleteBucketInput{Bucket: &g.LogBucketName})
 		g.must(err)
-	},
-	"the bucket's policy is gone": func(g guard) {
+	}, "LEFT: bucket: An error occurred (S3BucketDoesNotExistException) "},
+	"the bucket's policy is gone": {func(g guard) {
 		_, err := g.admin.S3.DeleteBucketPolicy(g.t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &g.LogBucketName})
 		g.must(err)
-	},
-	"the key is disabled": func(g guard) {
+	}, "LEFT: bucket: An error occurred (InsufficientS3BucketPolicyException) "},
+	"the key is disabled": {func(g guard) {
 		_, err := g.admin.KMS.DisableKey(g.t.Context(), &kms.DisableKeyInput{KeyId: aws.String(g.LogKeyARN[strings.LastIndexByte(g.LogKeyARN, '/')+1:])})
 		g.must(err)
-	},
-	"the key's policy shuts CloudTrail out": func(g guard) {
+	}, "LEFT: key: An error occurred (KmsException) "},
+	"the key's policy shuts CloudTrail out": {func(g guard) {
 		_, err := g.admin.KMS.PutKeyPolicy(g.t.Context(), &kms.PutKeyPolicyInput{KeyId: &g.LogKeyARN, PolicyName: aws.String("default"), Policy: aws.String(
 			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + api.Account + `:root"},"Action":"kms:*","Resource":"*"}]}`,
 		)})
 		g.must(err)
-	},
+	}, "LEFT: key: An error occurred (InsufficientEncryptionPolicyException) "},
 }
 
-// TestARepairThatCannotSucceedIsTold breaks what the repair needs, and tampers.
+// TestARepairThatCannotSucceedIsTold breaks what the repair needs, and tampers, on each path. The runbook says why where it can,
+// and EventBridge that the execution failed.
 func TestARepairThatCannotSucceedIsTold(t *testing.T) {
-	for i, name := range slices.Sorted(maps.Keys(breakages)) {
+	t.Parallel()
+	i := 0
+	for name, broken := range sorted(breakages) {
+		i++
 		t.Run(name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
 				g := guarded(t, a, readTemplate(t, "default"))
-				g.configLooks(0)
-				breakages[name](g)
+				elsewhere := g.elsewhere()
+				g.pass(0)
+				broken.breakIt(g)
 				g.settle()
-
-				stop := attack{scenario("T01"), callers[1], false}
-				want, before := []string{g.tamperingMessage("StopLogging", callers[1])}, len(g.Executions())
-				got := g.told(func() {
-					g.must(g.tamper(stop, drill.Target{}))
-					g.settle()
-				})
-				g.wantTold(got, append(want, g.repairMessages(before, "Failed")...)...)
-
-				g.repairOnEvents(false)
-				g.must(g.tamper(stop, drill.Target{}))
-				g.must(g.tamper(attack{scenario("T05"), callers[1], false}, drill.Target{}))
-				before = len(g.Executions())
-				got = g.told(func() { g.configLooks(period) })
-				started := g.since(before)
-				if told := count(got, "REPAIR Failed: ") + count(got, "REPAIR TimedOut: "); len(started) == 0 || told != len(started) {
-					t.Errorf("people are told of %d failures of %d executions that Config started: %q", told, len(started), got)
-				}
-				if told := count(got, "NON_COMPLIANT: the trail "+g.TrailName+" in account "+api.Account+", "+api.Region+", by the rule "); told == 0 {
-					t.Errorf("nobody is told of Config's verdict: %q", got)
+				for _, path := range []string{drill.EventPath, drill.SchedulePath, drill.ConfigPath} {
+					g.only(path)
+					g.startLogging() // so that events arrive
+					ids := []string{"T01", "T08"}
+					if strings.Contains(name, "key") {
+						ids[1] = "T06"
+					}
+					before := len(g.Executions())
+					var want []string
+					got := g.told(func() {
+						want = append(want, g.tamperingMessage("UpdateTrail", callers[1]))
+						err := g.tamper(attack{scenario(ids[1]), callers[1], false}, elsewhere)
+						if hasCode(err, "InsufficientEncryptionPolicyException", "KmsException") {
+							t.Fatal(err)
+						}
+						g.must(err)
+						want = append(want, g.tamperingMessage("StopLogging", callers[1]))
+						g.must(g.tamper(attack{scenario("T01"), callers[1], false}, elsewhere))
+						g.settle()
+						if path != drill.EventPath {
+							g.pass(period(path))
+						}
+					})
+					runs := g.since(before)
+					failed := 0
+					for _, r := range runs {
+						if r.Status != "Failed" {
+							continue // it began when the rest was done
+						}
+						failed++
+						if !slices.Contains(got, g.failureMessage(r)) {
+							t.Errorf("on the path %s: nobody is told that %s failed: %q", path, r.ID, got)
+						}
+						said := slices.ContainsFunc(got, func(message string) bool {
+							return strings.HasPrefix(message, "NOT REPAIRED: CloudTrail trail trailguard\n") && strings.Contains(message, "\n"+broken.says) && message == r.Message
+						})
+						if said != (broken.says != "") {
+							t.Errorf("on the path %s: the reason %q is told: %v: %q", path, broken.says, said, got)
+						}
+					}
+					if failed == 0 {
+						t.Errorf("on the path %s: the executions were %v", path, said(runs))
+					}
+					for _, message := range want {
+						if !slices.Contains(got, message) {
+							t.Errorf("on the path %s: nobody is told %q: %q", path, message, got)
+						}
+					}
+					if logs := !slices.ContainsFunc(g.unmet(), func(one string) bool { return strings.HasPrefix(one, "IsLogging") }); logs != (broken.says != "") {
+						t.Errorf("on the path %s: that the trail logs is %v", path, logs)
+					}
 				}
 			})
 		})
@@ -176,169 +221,171 @@ func (g guard) removePolicies(roleARN string) {
 	}
 }
 
-// startTarget is the target that starts the runbook on tampering, and its rule.
-func (g guard) startTarget() (rule, role, queueARN string) {
+// startTarget is the role with which rules start the runbook, and the queue for what they could not deliver.
+func (g guard) startTarget() (role, queueARN string) {
 	g.t.Helper()
 	for _, rule := range g.eventRules() {
 		for _, target := range rule.targets {
 			if target.RoleArn != nil {
-				return *rule.Name, *target.RoleArn, *target.DeadLetterConfig.Arn
+				return *target.RoleArn, *target.DeadLetterConfig.Arn
 			}
 		}
 	}
 	g.t.Fatal("no rule starts the runbook")
-	return "", "", ""
+	return "", ""
 }
 
-// TestAnEventThatCannotStartTheRunbookRaisesTheAlarm is about what comes between the event and the runbook.
+// TestAnEventThatCannotStartTheRunbookRaisesTheAlarm is about what comes between the event, or the schedule, and the runbook.
 func TestAnEventThatCannotStartTheRunbookRaisesTheAlarm(t *testing.T) {
+	t.Parallel()
 	for i, test := range []struct {
 		name    string
 		breakIt func(g guard)
-		queued  int
 		code    string // the dead letter's
 	}{
 		{"the runbook is deleted", func(g guard) {
 			_, err := g.admin.SSM.DeleteDocument(g.t.Context(), &ssm.DeleteDocumentInput{Name: &g.RunbookName})
 			g.must(err)
-		}, 1, "AutomationDefinitionNotFoundException"},
+		}, "AutomationDefinitionNotFoundException"},
 		{"the role may not start it", func(g guard) {
-			_, role, _ := g.startTarget()
+			role, _ := g.startTarget()
 			g.removePolicies(role)
-		}, 1, "NO_PERMISSIONS"},
-		{"nor is there a queue", func(g guard) {
-			_, role, queue := g.startTarget()
-			g.removePolicies(role)
-			client := sqs.NewFromConfig(g.Config(localaws.Administrator))
-			_, err := client.DeleteQueue(g.t.Context(), &sqs.DeleteQueueInput{QueueUrl: queueURL(queue)})
-			g.must(err)
-		}, 0, ""},
+		}, "NO_PERMISSIONS"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			inTurn(t, i, func(t *testing.T, a *account) {
-				g := guarded(t, a, readTemplate(t, "default"))
-				if g.alarms(failedInvocations | queueDepth) {
-					t.Error("the alarm is raised when all is well")
-				}
-				test.breakIt(g)
-				want := []string{g.tamperingMessage("StopLogging", callers[0])}
-				got := g.told(func() {
-					g.must(g.tamper(attack{scenario("T01"), callers[0], false}, drill.Target{}))
-					g.settle()
-				})
-				g.wantTold(got, want...)
-				g.wantNotRepaired()
-				rule, _, queue := g.startTarget()
-				if metrics := g.Bus().Metrics()[rule]; metrics.FailedInvocations != 1 || metrics.InvocationsSentToDlq != test.queued {
-					t.Errorf("the rule's metrics are %+v", metrics)
-				}
-				if test.queued == 0 {
-					if !g.alarms(failedInvocations) {
+		for _, path := range []string{drill.EventPath, drill.SchedulePath} {
+			t.Run(test.name+", "+path, func(t *testing.T) {
+				inTurn(t, i, func(t *testing.T, a *account) {
+					g := guarded(t, a, readTemplate(t, "default"))
+					g.only(path)
+					if g.undelivered() {
+						t.Error("the alarm is raised when all is well")
+					}
+					test.breakIt(g)
+					want := g.tamperingMessage("StopLogging", callers[0])
+					got := g.told(func() {
+						g.strike("T01")
+						g.settle()
+						if path == drill.SchedulePath {
+							g.pass(time.Hour)
+						}
+					})
+					g.wantTold(got, want)
+					g.wantNotRepaired()
+					if metrics := g.Bus().Metrics()[g.rule(path)]; metrics.FailedInvocations != 1 || metrics.InvocationsSentToDlq != 1 {
+						t.Errorf("the rule's metrics are %+v", metrics)
+					}
+					if !g.undelivered() {
 						t.Error("the alarm is not raised")
 					}
-					return
-				}
-				// AWS may not count an invocation as failed that it puts into the queue: each metric alone must do.
-				if !g.alarms(failedInvocations) || !g.alarms(queueDepth) || !g.alarms(failedInvocations|queueDepth) {
-					t.Error("the alarm is not raised")
-				}
-				letters, err := sqs.NewFromConfig(g.Config(localaws.Administrator)).ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
-					QueueUrl: queueURL(queue), MessageAttributeNames: []string{"All"},
+					_, queue := g.startTarget()
+					letters, err := sqs.NewFromConfig(g.Config(localaws.Administrator)).ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+						QueueUrl: queueURL(queue), MessageAttributeNames: []string{"All"},
+					})
+					g.must(err)
+					is := map[string]string{drill.EventPath: `"eventName":"StopLogging"`, drill.SchedulePath: `"detail-type":"Scheduled Event"`}[path]
+					if len(letters.Messages) != 1 || !strings.Contains(*letters.Messages[0].Body, is) ||
+						aws.ToString(letters.Messages[0].MessageAttributes["ERROR_CODE"].StringValue) != test.code {
+						t.Errorf("the dead letters are %+v", letters.Messages)
+					}
 				})
-				g.must(err)
-				if len(letters.Messages) != 1 || !strings.Contains(*letters.Messages[0].Body, `"eventName":"StopLogging"`) ||
-					aws.ToString(letters.Messages[0].MessageAttributes["ERROR_CODE"].StringValue) != test.code {
-					t.Errorf("the dead letters are %+v", letters.Messages)
-				}
 			})
-		})
+		}
 	}
+}
+
+// TestADeadLetterHasToComeFromTheGuard is about who may raise the alarm.
+func TestADeadLetterHasToComeFromTheGuard(t *testing.T) {
+	inTurn(t, 1, func(t *testing.T, a *account) {
+		g := deploy(t, a, readTemplate(t, "default"))
+		_, queue := g.startTarget()
+		eventBridge := api.Principal{Type: api.AWSService, ARN: "events.amazonaws.com"}
+		for rule, lets := range map[string]bool{g.rule(drill.EventPath): true, g.rule(drill.SchedulePath): true, "other": false} {
+			err := g.Gateway.Authorize(t.Context(), eventBridge, "sqs:SendMessage", queue, map[string][]string{
+				"aws:SourceArn": {"arn:aws:events:" + api.Region + ":" + api.Account + ":rule/" + rule}, "aws:SourceAccount": {api.Account},
+			})
+			if (err == nil) != lets {
+				t.Errorf("a dead letter of rule %s is answered with %v", rule, err)
+			}
+		}
+	})
 }
 
 func queueURL(arn string) *string {
 	return aws.String("http://127.0.0.1/" + api.Account + "/" + arn[strings.LastIndexByte(arn, ':')+1:])
 }
 
-// reported are the metrics that AWS reports.
-type reported int
-
-const (
-	failedInvocations reported = 1 << iota
-	queueDepth
-)
-
-// alarms evaluates the deployed alarm, and tells whether it is raised and the topic accepts what it says.
-func (g guard) alarms(metrics reported) bool {
+// alarm is the deployed alarm on a metric of this stack. What it says must reach the topic.
+func (g guard) alarm(metric string) cloudwatchtypes.MetricAlarm {
 	g.t.Helper()
 	described, err := cloudwatch.NewFromConfig(g.Config(localaws.Administrator)).DescribeAlarms(g.t.Context(), &cloudwatch.DescribeAlarmsInput{})
 	g.must(err)
-	if n := len(described.MetricAlarms); n != 1 {
-		g.t.Fatalf("there are %d alarms", n)
+	var found []cloudwatchtypes.MetricAlarm
+	for _, alarm := range described.MetricAlarms {
+		if aws.ToString(alarm.MetricName) == metric && slices.Equal(alarm.AlarmActions, []string{g.AlertTopicARN}) {
+			found = append(found, alarm)
+		}
 	}
-	alarm := described.MetricAlarms[0]
-	if !slices.Equal(alarm.AlarmActions, []string{g.AlertTopicARN}) {
-		g.t.Errorf("the alarm tells %v", alarm.AlarmActions)
+	if len(found) != 1 {
+		g.t.Fatalf("%d alarms on %s tell the topic", len(found), metric)
 	}
+	alarm := found[0]
 	service := api.Principal{Type: api.AWSService, ARN: "cloudwatch.amazonaws.com"}
-	g.must(g.Gateway.Authorize(g.t.Context(), service, "sns:Publish", g.AlertTopicARN, map[string][]string{
+	g.must(g.Gateway.AuthorizePublish(g.t.Context(), service, g.AlertTopicARN, map[string][]string{
 		"aws:SourceArn": {aws.ToString(alarm.AlarmArn)}, "aws:SourceAccount": {api.Account},
 	}))
-	values, expression := map[string]float64{}, ""
-	for _, query := range alarm.Metrics {
-		if query.Expression != nil {
-			expression = *query.Expression
-			continue
-		}
-		if value, ok := g.metric(*query.MetricStat.Metric, metrics); ok {
-			values[*query.Id] = value
-		}
+	if alarm.ComparisonOperator != cloudwatchtypes.ComparisonOperatorGreaterThanThreshold || *alarm.EvaluationPeriods != 1 ||
+		len(alarm.Dimensions) != 1 || aws.ToString(alarm.TreatMissingData) != "notBreaching" || alarm.ActionsEnabled != nil && !*alarm.ActionsEnabled {
+		g.t.Fatalf("the alarm %+v is not evaluated here", alarm)
 	}
-	if alarm.ComparisonOperator != cloudwatchtypes.ComparisonOperatorGreaterThanThreshold || *alarm.EvaluationPeriods != 1 {
-		g.t.Fatalf("the alarm's comparison %s over %d periods is not evaluated here", alarm.ComparisonOperator, *alarm.EvaluationPeriods)
-	}
-	return g.sum(expression, values) > *alarm.Threshold
+	return alarm
 }
 
-// metric is the value that a metric has, if it is reported.
-func (g guard) metric(m cloudwatchtypes.Metric, metrics reported) (value float64, ok bool) {
+// undelivered tells whether the alarm on what could not be delivered is raised now.
+func (g guard) undelivered() bool {
 	g.t.Helper()
-	if len(m.Dimensions) != 1 {
-		g.t.Fatalf("metric %s has %d dimensions", *m.MetricName, len(m.Dimensions))
+	alarm := g.alarm("ApproximateNumberOfMessagesVisible")
+	if *alarm.Namespace != "AWS/SQS" || *alarm.Dimensions[0].Name != "QueueName" || alarm.Statistic != cloudwatchtypes.StatisticMaximum {
+		g.t.Fatalf("the alarm %+v is not evaluated here", alarm)
 	}
-	dimension := m.Dimensions[0]
-	switch *m.Namespace + " " + *m.MetricName + " " + *dimension.Name {
-	case "AWS/Events FailedInvocations RuleName":
-		return float64(g.Bus().Metrics()[*dimension.Value].FailedInvocations), metrics&failedInvocations != 0
-	case "AWS/SQS ApproximateNumberOfMessagesVisible QueueName":
-		if metrics&queueDepth == 0 {
-			return 0, false
-		}
-		got, err := sqs.NewFromConfig(g.Config(localaws.Administrator)).GetQueueAttributes(g.t.Context(), &sqs.GetQueueAttributesInput{
-			QueueUrl: queueURL(":" + *dimension.Value), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
-		})
-		g.must(err)
-		_, err = fmt.Sscan(got.Attributes["ApproximateNumberOfMessages"], &value)
-		g.must(err)
-		return value, true
-	}
-	g.t.Fatalf("metric %s %s is not evaluated here", *m.Namespace, *m.MetricName)
-	return 0, false
+	got, err := sqs.NewFromConfig(g.Config(localaws.Administrator)).GetQueueAttributes(g.t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: queueURL(":" + *alarm.Dimensions[0].Value), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
+	})
+	g.must(err)
+	var visible float64
+	_, err = fmt.Sscan(got.Attributes["ApproximateNumberOfMessages"], &visible)
+	g.must(err)
+	return visible > *alarm.Threshold
 }
 
-// sum evaluates the one form of metric math that is in use: FILL(a, 0) + FILL(b, 0).
-// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
-func (g guard) sum(expression string, values map[string]float64) float64 {
+// floodRings is how often the alarm on a flood has rung since a moment. An alarm rings when a period is above its threshold and
+// the one before was not.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+func (g guard) floodRings(since time.Time) int {
 	g.t.Helper()
-	total := 0.0
-	for _, term := range strings.Split(expression, " + ") {
-		id, filler := "", 0.0
-		if _, err := fmt.Sscanf(strings.NewReplacer("(", " ", ",", " ", ")", "").Replace(term), "FILL %s %g", &id, &filler); err != nil {
-			g.t.Fatalf("the expression %q is not evaluated here: %v", expression, err)
-		}
-		if value, ok := values[id]; ok {
-			filler = value
-		}
-		total += filler
+	alarm := g.alarm("Invocations")
+	if *alarm.Namespace != "AWS/Events" || *alarm.Dimensions[0].Name != "RuleName" || alarm.Statistic != cloudwatchtypes.StatisticSum {
+		g.t.Fatalf("the alarm %+v is not evaluated here", alarm)
 	}
-	return total
+	period := time.Duration(*alarm.Period) * time.Second
+	sums, total := map[time.Time]float64{}, 0
+	for _, delivery := range g.Bus().Deliveries() {
+		if delivery.Rule == *alarm.Dimensions[0].Value && delivery.Outcome != events.Retrying {
+			total++
+			if !delivery.Time.Before(since) {
+				sums[delivery.Time.Truncate(period)]++
+			}
+		}
+	}
+	if counted := g.Bus().Metrics()[*alarm.Dimensions[0].Value].Invocations; counted != total {
+		g.t.Fatalf("EventBridge counts %d invocations, and made %d", counted, total)
+	}
+	rings, raised := 0, false
+	for at := since.Truncate(period); !at.After(g.Clock.Now()); at = at.Add(period) {
+		above := sums[at] > *alarm.Threshold
+		if above && !raised {
+			rings++
+		}
+		raised = above
+	}
+	return rings
 }

@@ -2,11 +2,12 @@ package tampering
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
@@ -16,14 +17,230 @@ import (
 	localconfig "github.com/trailguard/trailguard/drill/internal/localaws/configservice"
 )
 
+// blind stops the trail and clears its settings, so that each of the guard's Config rules finds something.
+func (g guard) blind() {
+	g.t.Helper()
+	g.strike("T19")
+	g.strike("T01")
+}
+
+// nonCompliant are the resources that Config found not compliant, by rule.
+func (g guard) nonCompliant() map[string][]configtypes.RemediationExceptionResourceKey {
+	g.t.Helper()
+	found := map[string][]configtypes.RemediationExceptionResourceKey{}
+	for _, rule := range g.ConfigRuleNames {
+		details, err := g.admin.Config.GetComplianceDetailsByConfigRule(g.t.Context(), &configservice.GetComplianceDetailsByConfigRuleInput{
+			ConfigRuleName: &rule, ComplianceTypes: []configtypes.ComplianceType{configtypes.ComplianceTypeNonCompliant},
+		})
+		g.must(err)
+		for _, result := range details.EvaluationResults {
+			resource := result.EvaluationResultIdentifier.EvaluationResultQualifier
+			found[rule] = append(found[rule], configtypes.RemediationExceptionResourceKey{ResourceType: resource.ResourceType, ResourceId: resource.ResourceId})
+		}
+	}
+	return found
+}
+
+// disarm has somebody exempt from remediation what each of the guard's Config rules finds.
+func (g guard) disarm(c caller) {
+	g.t.Helper()
+	g.only(drill.ConfigPath)
+	g.blind()
+	g.pass(period(drill.ConfigPath)) // repairs; the verdicts stay until the next look
+	g.wantRepaired()
+	client := configservice.NewFromConfig(g.Config(c.Principal))
+	for rule, resources := range g.nonCompliant() {
+		put, err := client.PutRemediationExceptions(g.t.Context(), &configservice.PutRemediationExceptionsInput{
+			ConfigRuleName: aws.String(rule), ResourceKeys: resources,
+		})
+		g.must(err)
+		if len(put.FailedBatches) > 0 {
+			g.t.Fatalf("no exception was made: %s", *put.FailedBatches[0].FailureMessage)
+		}
+	}
+	if found := g.exceptions(); len(found) != len(g.ConfigRuleNames) {
+		g.t.Fatalf("the exceptions are %v", found)
+	}
+}
+
+// letConfigGiveUp has each repair that Config starts fail, until Config exempts the trail by itself. The runs may not even delete
+// the exceptions of one another.
+func (g guard) letConfigGiveUp() {
+	g.t.Helper()
+	g.only(drill.ConfigPath)
+	g.blind()
+	// Failures that count only while they are recent must come faster than a runbook fails.
+	fast := g.options.AttemptCount == localconfig.AttemptsInWindow
+	g.Gateway.SetFaults(localaws.Faults{Before: func(call api.Call) error {
+		if fast && call.Action() == "ssm:StartAutomationExecution" || call.Principal.ARN == g.AutomationRoleARN && call.Service != "sns" {
+			return api.Errorf("AccessDeniedException", "denied for a while")
+		}
+		return nil
+	}})
+	said := g.told(func() {
+		g.pass(period(drill.ConfigPath))
+		for range 200 {
+			if len(g.exceptions()) == len(g.ConfigRuleNames) {
+				break
+			}
+			g.pass(10 * time.Second)
+		}
+	})
+	if failures := count(said, "REPAIR Failed: "); failures < 5 && !fast {
+		g.t.Errorf("people are told of %d failures", failures)
+	}
+	g.Gateway.SetFaults(localaws.Faults{})
+	if found := g.exceptions(); len(found) != len(g.ConfigRuleNames) {
+		g.t.Fatalf("the exceptions are %v", found)
+	}
+	before := len(g.Executions())
+	g.pass(period(drill.ConfigPath))
+	g.wantExecutions(before, 0)
+	g.wantNotRepaired()
+}
+
+// wantArmedBy wants runs to have deleted an exception of each rule, and to have told people of it.
+func (g guard) wantArmedBy(runs []run, messages []string) {
+	g.t.Helper()
+	g.wantArmed()
+	var armed []string
+	for _, r := range runs {
+		armed = append(armed, r.Armed...)
+		for _, rule := range r.Armed {
+			if line := "\nConfig remediates again: an exception of " + rule + " was deleted\n"; !slices.Contains(messages, r.Message) || !strings.Contains(r.Message, line) {
+				g.t.Errorf("people are told %q", messages)
+			}
+		}
+	}
+	slices.Sort(armed)
+	want := slices.Sorted(slices.Values(g.ConfigRuleNames))
+	if !slices.Equal(armed, want) {
+		g.t.Errorf("the runs armed %v, want %v", armed, want)
+	}
+}
+
+// TestConfigIsArmedAgain is T38: somebody, or Config itself, exempts the trail from remediation. Somebody's call is an event, and
+// Config's is found by the schedule. Each time the trail itself is as declared, or becomes so.
+func TestConfigIsArmedAgain(t *testing.T) {
+	t.Parallel()
+	i := 0
+	for name, disarm := range sorted(map[string]struct {
+		disarm      func(g guard)
+		path        string
+		eachReading bool // of how Config counts its attempts
+	}{
+		"after an administrator's exceptions, by the event": {func(g guard) { g.disarm(callers[1]) }, drill.EventPath, false},
+		"after root's exceptions, by the schedule": {func(g guard) {
+			g.disarm(callers[0])
+			g.settle() // the event is lost
+		}, drill.SchedulePath, false},
+		"after Config's own exceptions, by the schedule": {guard.letConfigGiveUp, drill.SchedulePath, true},
+	}) {
+		t.Run(name, func(t *testing.T) {
+			test := func(t *testing.T, a *account) {
+				g := guarded(t, a, readTemplate(t, "default"))
+				g.pass(0)
+				disarm.disarm(g)
+				g.only(disarm.path)
+				before := len(g.Executions())
+				said := g.told(func() {
+					g.settle()
+					if disarm.path != drill.EventPath {
+						g.pass(period(disarm.path))
+					}
+				})
+				g.wantRepaired()
+				g.wantArmedBy(g.since(before), said)
+
+				g.only(drill.ConfigPath)
+				g.pass(period(drill.ConfigPath))
+				g.blind()
+				g.pass(period(drill.ConfigPath))
+				g.wantRepaired()
+				g.wantArmed()
+			}
+			if i++; disarm.eachReading {
+				inEach(t, test)
+			} else {
+				inTurn(t, i, test)
+			}
+		})
+	}
+}
+
+// TestConfigStaysDisarmedWithoutItsParts is the negative control of the test before.
+func TestConfigStaysDisarmedWithoutItsParts(t *testing.T) {
+	t.Parallel()
+	for i, test := range []struct {
+		name   string
+		broken breakage
+		path   string
+	}{
+		{"the event of an exception starts nothing", withoutAlternative("PutRemediationExceptions"), drill.EventPath},
+		{"the event of the exceptions of other rules does", start(func(rule map[string]any) {
+			exception(rule)["requestParameters"].(map[string]any)["configRuleName"] = []any{"other"}
+		}), drill.EventPath},
+		{"the schedule starts nothing", schedule(silent), drill.SchedulePath},
+		{"the runbook may not delete an exception", notAllowed(automationRole, "config:DeleteRemediationExceptions"), drill.SchedulePath},
+		{"the runbook may not look for exceptions", notAllowed(automationRole, "config:DescribeRemediationExceptions"), drill.EventPath},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inTurn(t, i, func(t *testing.T, a *account) {
+				g := guarded(t, a, readTemplate(t, "default"))
+				g.pass(0)
+				test.broken(g)
+				g.disarm(callers[1])
+				if test.path == drill.SchedulePath {
+					g.settle() // the event is lost
+				}
+				g.only(test.path)
+				g.settle()
+				if test.path == drill.SchedulePath {
+					g.pass(period(test.path))
+				}
+				if found := g.exceptions(); len(found) != len(g.ConfigRuleNames) {
+					t.Errorf("the exceptions are %v", found)
+				}
+			})
+		})
+	}
+}
+
+// TestConfigIsArmedAgainThoughItThrottles has Config refuse the first calls for each rule.
+func TestConfigIsArmedAgainThoughItThrottles(t *testing.T) {
+	inEach(t, func(t *testing.T, a *account) {
+		g := guarded(t, a, readTemplate(t, "default"))
+		g.pass(0)
+		g.disarm(callers[1])
+		throttled := map[string]int{}
+		g.Gateway.SetFaults(localaws.Faults{Before: func(call api.Call) error {
+			what := fmt.Sprint(call.Operation, call.Input)
+			if call.Principal.ARN != g.AutomationRoleARN || call.Service != "config" || throttled[what] == 2 {
+				return nil
+			}
+			throttled[what]++
+			return api.Errorf("ThrottlingException", "injected")
+		}})
+		g.only(drill.EventPath)
+		before := len(g.Executions())
+		said := g.told(g.settle)
+		g.Gateway.SetFaults(localaws.Faults{})
+		if len(throttled) < 2*len(g.ConfigRuleNames) {
+			t.Errorf("Config throttled %v", throttled)
+		}
+		g.wantArmedBy(g.since(before), said)
+	})
+}
+
 // TestTheRunbookTakesNoForeignValues is T49: an administrator starts the guard's own runbook with other values.
 func TestTheRunbookTakesNoForeignValues(t *testing.T) {
-	for _, name := range []string{"default", "everything"} {
+	t.Parallel()
+	for i, name := range []string{"default", "everything"} {
 		t.Run(name, func(t *testing.T) {
-			inEach(t, func(t *testing.T, a *account) {
+			inTurn(t, i, func(t *testing.T, a *account) {
 				g := guarded(t, a, readTemplate(t, name))
 				foreign := g.foreignValues(t)
-				if len(foreign) < 8 {
+				if len(foreign) < 9 {
 					t.Fatalf("the runbook has only the parameters %v", foreign)
 				}
 				foreign["Unknown"] = "x"
@@ -55,7 +272,9 @@ func TestARunbookThatTakesAnyValueIsTurnedAgainstTheTrail(t *testing.T) {
 				}
 			}
 		}))
-		g.must(g.begin(map[string][]string{"CloudTrailS3BucketName": {g.foreignValues(t)["CloudTrailS3BucketName"]}}))
+		start := map[string][]string{"CloudTrailS3BucketName": {g.foreignValues(t)["CloudTrailS3BucketName"]}}
+		g.only(noPath)
+		g.must(g.begin(start))
 		g.settle()
 		g.wantNotRepaired()
 	})
@@ -88,152 +307,4 @@ func (g guard) foreignValues(t *testing.T) map[string]string {
 		}
 	}
 	return foreign
-}
-
-// nonCompliant are the resources that Config found not compliant, by rule.
-func (g guard) nonCompliant() map[string][]configtypes.RemediationExceptionResourceKey {
-	g.t.Helper()
-	found := map[string][]configtypes.RemediationExceptionResourceKey{}
-	for _, rule := range g.ConfigRuleNames {
-		details, err := g.admin.Config.GetComplianceDetailsByConfigRule(g.t.Context(), &configservice.GetComplianceDetailsByConfigRuleInput{
-			ConfigRuleName: &rule, ComplianceTypes: []configtypes.ComplianceType{configtypes.ComplianceTypeNonCompliant},
-		})
-		g.must(err)
-		for _, result := range details.EvaluationResults {
-			resource := result.EvaluationResultIdentifier.EvaluationResultQualifier
-			found[rule] = append(found[rule], configtypes.RemediationExceptionResourceKey{ResourceType: resource.ResourceType, ResourceId: resource.ResourceId})
-		}
-	}
-	return found
-}
-
-// blind stops the trail and clears its settings, so that each of the guard's Config rules finds something.
-func (g guard) blind() {
-	g.t.Helper()
-	g.must(g.tamper(attack{scenario("T19"), callers[0], false}, drill.Target{}))
-	g.must(g.tamper(attack{scenario("T01"), callers[0], false}, drill.Target{}))
-}
-
-// startLogging is what an administrator may do: it is no tampering, and lets events through again.
-func (g guard) startLogging() {
-	g.t.Helper()
-	_, err := g.admin.CloudTrail.StartLogging(g.t.Context(), &cloudtrail.StartLoggingInput{Name: &g.TrailName})
-	g.must(err)
-}
-
-// TestARepairByAnEventArmsConfigAgain is T38: somebody, or Config itself, exempts the trail from remediation.
-func TestARepairByAnEventArmsConfigAgain(t *testing.T) {
-	disarm := map[string]func(g guard){
-		"after an administrator's exceptions": func(g guard) {
-			g.blind()
-			g.configLooks(period) // repairs; the verdicts stay until the next look
-			for rule, resources := range g.nonCompliant() {
-				mallory := configservice.NewFromConfig(g.Config(callers[1].Principal))
-				put, err := mallory.PutRemediationExceptions(g.t.Context(), &configservice.PutRemediationExceptionsInput{
-					ConfigRuleName: aws.String(rule), ResourceKeys: resources,
-				})
-				g.must(err)
-				if len(put.FailedBatches) > 0 {
-					g.t.Fatalf("no exception was made: %s", *put.FailedBatches[0].FailureMessage)
-				}
-			}
-			said := g.told(func() { g.settle() })
-			for _, rule := range g.ConfigRuleNames {
-				want := fmt.Sprintf("DISARMED: Config no longer remediates the trail %s in account %s, %s, for the rule %s, by %s at ",
-					g.TrailName, api.Account, api.Region, rule, callers[1].ARN)
-				if count(said, want) != 1 {
-					g.t.Errorf("nobody is told of the exception for rule %s: %q", rule, said)
-				}
-			}
-			g.blind()
-			g.configLooks(period)
-		},
-		"after Config's own exceptions": func(g guard) {
-			g.blind()
-			// Failures that count only while they are recent must come faster than a runbook fails.
-			fast := g.options.AttemptCount == localconfig.AttemptsInWindow
-			g.Gateway.SetFaults(localaws.Faults{Before: func(call api.Call) error {
-				if fast && call.Action() == "ssm:StartAutomationExecution" || call.Principal.ARN == g.AutomationRoleARN && call.Service == "cloudtrail" {
-					return api.Errorf("AccessDeniedException", "denied for a while")
-				}
-				return nil
-			}})
-			said := g.told(func() {
-				g.configLooks(period)
-				for range 60 {
-					g.configLooks(10 * time.Second)
-				}
-			})
-			if failures := count(said, "REPAIR Failed: "); failures < 5 && !fast {
-				g.t.Errorf("people are told of %d failures", failures)
-			}
-			if count(said, "NON_COMPLIANT: ") == 0 {
-				g.t.Errorf("nobody is told of Config's verdict: %q", said)
-			}
-			g.Gateway.SetFaults(localaws.Faults{})
-		},
-	}
-	for name, disarm := range disarm {
-		t.Run(name, func(t *testing.T) {
-			inEach(t, func(t *testing.T, a *account) {
-				g := guarded(t, a, readTemplate(t, "default"))
-				g.configLooks(0)
-				g.repairOnEvents(false)
-				disarm(g)
-				if found := g.exceptions(); len(found) != len(g.ConfigRuleNames) {
-					t.Fatalf("the exceptions are %v", found)
-				}
-				before := len(g.Executions())
-				g.configLooks(period)
-				g.wantExecutions(before, 0)
-				g.wantNotRepaired()
-
-				g.startLogging()
-				g.repairOnEvents(true)
-				g.must(g.tamper(attack{scenario("T01"), callers[0], false}, drill.Target{}))
-				g.settle()
-				g.wantRepaired()
-				g.wantArmed()
-
-				g.configLooks(period)
-				g.repairOnEvents(false)
-				g.blind()
-				g.configLooks(period)
-				g.wantRepaired()
-				g.wantArmed()
-			})
-		})
-	}
-}
-
-// TestConfigIsArmedAgainThoughItThrottles has Config refuse the first call of each of the runbook's steps.
-func TestConfigIsArmedAgainThoughItThrottles(t *testing.T) {
-	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
-		g.configLooks(0)
-		g.repairOnEvents(false)
-		g.blind()
-		g.configLooks(period)
-		for rule, resources := range g.nonCompliant() {
-			_, err := g.admin.Config.PutRemediationExceptions(t.Context(), &configservice.PutRemediationExceptionsInput{
-				ConfigRuleName: aws.String(rule), ResourceKeys: resources,
-			})
-			g.must(err)
-		}
-		throttled := map[string]bool{}
-		g.Gateway.SetFaults(localaws.Faults{Before: func(call api.Call) error {
-			what := fmt.Sprint(call.Input)
-			if call.Action() != "config:DeleteRemediationExceptions" || throttled[what] {
-				return nil
-			}
-			throttled[what] = true
-			return api.Errorf("ThrottlingException", "injected")
-		}})
-		g.repairOnEvents(true)
-		g.must(g.tamper(attack{scenario("T01"), callers[0], false}, drill.Target{}))
-		g.settle()
-		g.Gateway.SetFaults(localaws.Faults{})
-		g.wantRepaired()
-		g.wantArmed()
-	})
 }

@@ -3,6 +3,7 @@ package tampering
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventstypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/trailguard/trailguard/drill"
@@ -33,10 +35,7 @@ var callers = []caller{
 }
 
 // attacker is a client of a caller who may do everything.
-func (g guard) attacker(c caller) *cloudtrail.Client {
-	g.Administrate(c.Principal)
-	return cloudtrail.NewFromConfig(g.Config(c.Principal))
-}
+func (g guard) attacker(c caller) *cloudtrail.Client { return g.attackers[c.name] }
 
 // attack is one call of an attacker.
 type attack struct {
@@ -53,22 +52,34 @@ func (a attack) String() string {
 	return strings.Join([]string{a.ID, strings.TrimPrefix(a.Call, "cloudtrail "), form, "by " + a.name}, ", ")
 }
 
-// attacks are scenarios that apply to the guard, in every form.
-func (g guard) attacks(scenarios []drill.Scenario, callers []caller) []attack {
-	var all []attack
-	for _, scenario := range scenarios {
+// attacks are the scenarios that apply to the guard, each in every form, or else in two of them, so that every form has its turn.
+func (g guard) attacks(everyForm bool) [][]attack {
+	g.t.Helper()
+	var all [][]attack
+	for i, scenario := range g.scenarios() {
 		if scenario.NotApplicable(g.Guard) != "" {
 			continue
 		}
-		for _, c := range callers {
-			all = append(all, attack{scenario, c, false}, attack{scenario, c, true})
+		var forms []attack
+		for j, c := range callers {
+			if turn := i % len(callers); everyForm || j == turn {
+				forms = append(forms, attack{scenario, c, false})
+			}
+			if turn := (i + 1) % len(callers); everyForm || j == turn {
+				forms = append(forms, attack{scenario, c, true})
+			}
 		}
+		all = append(all, forms)
 	}
 	return all
 }
 
-// scenarios are those of the catalogue, and some in which CloudTrail accepts what it refuses in the catalogue's form, or
-// which the catalogue's form leaves out.
+// scenarios are those of the catalogue, some in which CloudTrail accepts what it refuses in the catalogue's form or which
+// the catalogue's form leaves out, and the calls that change nothing.
+func (g guard) scenarios() []drill.Scenario {
+	return append(scenarios(), g.harmless()...)
+}
+
 func scenarios() []drill.Scenario {
 	return append(drill.Scenarios(),
 		drill.Scenario{ID: "T09", Call: "cloudtrail UpdateTrail S3BucketName=another bucket S3KeyPrefix=elsewhere", Needs: drill.AnotherBucket,
@@ -79,20 +90,119 @@ func scenarios() []drill.Scenario {
 		drill.Scenario{ID: "T17", Call: "cloudtrail PutEventSelectors AdvancedEventSelectors of read events only",
 			Tamper: func(ctx context.Context, api drill.TrailAPI, t drill.Target) error {
 				_, err := api.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{TrailName: &t.Trail,
-					AdvancedEventSelectors: []types.AdvancedEventSelector{{FieldSelectors: []types.AdvancedFieldSelector{
-						{Field: aws.String("eventCategory"), Equals: []string{"Management"}},
-						{Field: aws.String("readOnly"), Equals: []string{"true"}},
-					}}},
+					AdvancedEventSelectors: []types.AdvancedEventSelector{advanced("eventCategory", "Management", "readOnly", "true")},
+				})
+				return err
+			}},
+		drill.Scenario{ID: "T52", Call: "cloudtrail AddTags with another value", Takes: drill.Tags, UnseenByConfig: "no Config rule looks at the tags",
+			Tamper: func(ctx context.Context, api drill.TrailAPI, t drill.Target) error {
+				_, err := api.(*cloudtrail.Client).AddTags(ctx, &cloudtrail.AddTagsInput{
+					ResourceId: &t.ARN, TagsList: []types.Tag{{Key: aws.String("owner"), Value: aws.String("mallory")}},
 				})
 				return err
 			}},
 	)
 }
 
+// harmless are the forms of T51 that put what is declared: the settings, the selectors in other words, Insights in another
+// order, the tags.
+func (g guard) harmless() []drill.Scenario {
+	g.t.Helper()
+	ctx := g.t.Context()
+	declared := func(setting drill.Setting) *string {
+		text, err := strconv.Unquote(g.Declared[setting])
+		g.must(err)
+		return &text
+	}
+	update := cloudtrail.UpdateTrailInput{
+		S3BucketName: declared(drill.S3BucketName), S3KeyPrefix: declared(drill.S3KeyPrefix), KmsKeyId: declared(drill.KMSKeyID),
+		SnsTopicName: declared(drill.SNSTopicARN), CloudWatchLogsLogGroupArn: declared(drill.CloudWatchLogsLogGroupARN),
+		CloudWatchLogsRoleArn: declared(drill.CloudWatchLogsRoleARN), IsMultiRegionTrail: aws.Bool(true),
+		EnableLogFileValidation: aws.Bool(true), IncludeGlobalServiceEvents: aws.Bool(true),
+	}
+	if g.Declared[drill.IsOrganizationTrail] == "true" {
+		update.IsOrganizationTrail = aws.Bool(true)
+	}
+	selectors, err := g.admin.CloudTrail.GetEventSelectors(ctx, &cloudtrail.GetEventSelectorsInput{TrailName: &g.TrailARN})
+	g.must(err)
+	insights, err := g.admin.CloudTrail.GetInsightSelectors(ctx, &cloudtrail.GetInsightSelectorsInput{TrailName: &g.TrailARN})
+	g.must(err)
+	tags, err := g.admin.CloudTrail.ListTags(ctx, &cloudtrail.ListTagsInput{ResourceIdList: []string{g.TrailARN}})
+	g.must(err)
+	calls := map[string]func(context.Context, drill.TrailAPI, drill.Target) error{
+		"UpdateTrail with every declared setting": func(ctx context.Context, api drill.TrailAPI, t drill.Target) error {
+			update.Name = &t.Trail
+			_, err := api.UpdateTrail(ctx, &update)
+			return err
+		},
+		"PutEventSelectors with the declared selectors": func(ctx context.Context, api drill.TrailAPI, t drill.Target) error {
+			_, err := api.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{
+				TrailName: &t.Trail, EventSelectors: selectors.EventSelectors, AdvancedEventSelectors: selectors.AdvancedEventSelectors,
+			})
+			return err
+		},
+		"PutEventSelectors with selectors that mean what is declared": func(ctx context.Context, api drill.TrailAPI, t drill.Target) error {
+			_, err := api.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{
+				TrailName: &t.Trail, AdvancedEventSelectors: inOtherWords(selectors.EventSelectors, selectors.AdvancedEventSelectors),
+			})
+			return err
+		},
+		"PutInsightSelectors with the declared ones, the last first": func(ctx context.Context, api drill.TrailAPI, t drill.Target) error {
+			list := slices.Clone(insights.InsightSelectors)
+			slices.Reverse(list)
+			_, err := api.PutInsightSelectors(ctx, &cloudtrail.PutInsightSelectorsInput{TrailName: &t.Trail, InsightSelectors: list})
+			return err
+		},
+	}
+	if list := tags.ResourceTagList[0].TagsList; len(list) > 0 {
+		calls["AddTags with the declared tags"] = func(ctx context.Context, api drill.TrailAPI, t drill.Target) error {
+			_, err := api.(*cloudtrail.Client).AddTags(ctx, &cloudtrail.AddTagsInput{ResourceId: &t.ARN, TagsList: list})
+			return err
+		}
+	}
+	var all []drill.Scenario
+	for call, tamper := range sorted(calls) {
+		all = append(all, drill.Scenario{ID: "T51", Call: "cloudtrail " + call, Harmless: true, Tamper: tamper})
+	}
+	return all
+}
+
+// inOtherWords are advanced selectors that mean what a template's selectors do: the last first, the fields of each in another
+// order, under another name.
+func inOtherWords(basic []types.EventSelector, selectors []types.AdvancedEventSelector) []types.AdvancedEventSelector {
+	selectors = slices.Clone(selectors)
+	for _, one := range basic { // every template's have all management events, and prefixes of objects
+		selectors = append(selectors, advanced("eventCategory", "Management"))
+		for _, resource := range one.DataResources {
+			selector := advanced("eventCategory", "Data", "resources.type", *resource.Type)
+			selector.FieldSelectors = append(selector.FieldSelectors, types.AdvancedFieldSelector{Field: aws.String("resources.ARN"), StartsWith: resource.Values})
+			selectors = append(selectors, selector)
+		}
+	}
+	slices.Reverse(selectors)
+	for i := range selectors {
+		selectors[i].Name = aws.String("in other words")
+		selectors[i].FieldSelectors = slices.Clone(selectors[i].FieldSelectors)
+		slices.Reverse(selectors[i].FieldSelectors)
+	}
+	return selectors
+}
+
+// advanced is a selector of fields that equal a value each.
+func advanced(fieldsAndValues ...string) types.AdvancedEventSelector {
+	var selector types.AdvancedEventSelector
+	for i := 0; i < len(fieldsAndValues); i += 2 {
+		selector.FieldSelectors = append(selector.FieldSelectors, types.AdvancedFieldSelector{
+			Field: &fieldsAndValues[i], Equals: []string{fieldsAndValues[i+1]},
+		})
+	}
+	return selector
+}
+
 // elsewhere makes what an attacker sends the log to.
 func (g guard) elsewhere() drill.Target {
 	g.t.Helper()
-	target := drill.Target{}
+	target := drill.Target{ARN: g.TrailARN, Declared: g.Declared}
 	maker := drill.NewProvisioner(g.admin, g.Guard)
 	for _, need := range []drill.Need{drill.AnotherBucket, drill.AnotherKey} {
 		_, err := maker.Provision(g.t.Context(), need, &target)
@@ -103,52 +213,30 @@ func (g guard) elsewhere() drill.Target {
 
 // tamper makes the attack's call.
 func (g guard) tamper(a attack, target drill.Target) error {
-	target.Trail = g.TrailName
+	target.Trail, target.ARN, target.Declared = g.TrailName, g.TrailARN, g.Declared
 	if a.byARN {
 		target.Trail = g.TrailARN
 	}
 	return a.Tamper(g.t.Context(), g.attacker(a.caller), target)
 }
 
-// optionalScenarios take away what the default template does not set.
-func optionalScenarios() []drill.Scenario {
-	return slices.DeleteFunc(scenarios(), func(s drill.Scenario) bool { return !slices.Contains([]string{"T10", "T11", "T12", "T19"}, s.ID) })
+// strike makes the call of a scenario, which is accepted.
+func (g guard) strike(id string) {
+	g.t.Helper()
+	g.must(g.tamper(attack{scenario(id), callers[0], false}, drill.Target{}))
 }
 
-// scenario is one of the catalogue.
+// scenario is the first of those with an id.
 func scenario(id string) drill.Scenario {
 	all := scenarios()
 	i := slices.IndexFunc(all, func(s drill.Scenario) bool { return s.ID == id })
 	return all[i]
 }
 
-// isUnseen tells whether no event of the attack arrives.
-func (a attack) isUnseen(in *account) bool {
-	return a.ID == "T02" && in.options.DropDeletionOfLastTrail
-}
-
-// repairOnEvents switches the rules that start a runbook on or off.
-func (g guard) repairOnEvents(on bool) {
-	g.t.Helper()
-	for _, rule := range g.eventRules() {
-		if rule.startsRunbook() && on {
-			_, err := g.admin.Events.EnableRule(g.t.Context(), &eventbridge.EnableRuleInput{Name: rule.Name})
-			g.must(err)
-		} else if rule.startsRunbook() {
-			_, err := g.admin.Events.DisableRule(g.t.Context(), &eventbridge.DisableRuleInput{Name: rule.Name})
-			g.must(err)
-		}
-	}
-}
-
 // deployedRule is a rule of EventBridge with its targets.
 type deployedRule struct {
 	eventstypes.Rule
 	targets []eventstypes.Target
-}
-
-func (r deployedRule) startsRunbook() bool {
-	return slices.ContainsFunc(r.targets, func(target eventstypes.Target) bool { return target.RoleArn != nil })
 }
 
 func (g guard) eventRules() []deployedRule {
@@ -164,12 +252,44 @@ func (g guard) eventRules() []deployedRule {
 	return rules
 }
 
-// openBucket lets CloudTrail write into a bucket, for any trail.
+// openBucket makes a bucket that lets CloudTrail write into it, for any trail.
 func (g guard) openBucket(bucket string) {
 	g.t.Helper()
-	_, err := g.admin.S3.PutBucketPolicy(g.t.Context(), &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: aws.String(
+	_, err := g.admin.S3.CreateBucket(g.t.Context(), &s3.CreateBucketInput{Bucket: &bucket})
+	g.must(err)
+	_, err = g.admin.S3.PutBucketPolicy(g.t.Context(), &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"s3:*",
 		"Resource":["arn:aws:s3:::` + bucket + `","arn:aws:s3:::` + bucket + `/*"]}]}`,
 	)})
+	g.must(err)
+}
+
+// trail is another trail than the guarded one.
+type trail struct{ name, arn string }
+
+// goodTrail makes a trail that nobody guards, with every security setting, and starts it.
+func (g guard) goodTrail() trail {
+	g.t.Helper()
+	const bucket = "good-trails-bucket"
+	g.openBucket(bucket)
+	key, err := g.admin.KMS.CreateKey(g.t.Context(), &kms.CreateKeyInput{Policy: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + api.Account + `:root"},"Action":"kms:*","Resource":"*"},
+		{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":["kms:GenerateDataKey*","kms:DescribeKey"],"Resource":"*"}]}`,
+	)})
+	g.must(err)
+	made, err := g.admin.CloudTrail.CreateTrail(g.t.Context(), &cloudtrail.CreateTrailInput{
+		Name: aws.String(g.TrailName + "-2"), S3BucketName: aws.String(bucket), KmsKeyId: key.KeyMetadata.Arn,
+		IsMultiRegionTrail: aws.Bool(true), EnableLogFileValidation: aws.Bool(true),
+	})
+	g.must(err)
+	_, err = g.admin.CloudTrail.StartLogging(g.t.Context(), &cloudtrail.StartLoggingInput{Name: made.Name})
+	g.must(err)
+	return trail{*made.Name, *made.TrailARN}
+}
+
+// startLogging is what an administrator may do: it is no tampering, and lets events through again.
+func (g guard) startLogging() {
+	g.t.Helper()
+	_, err := g.admin.CloudTrail.StartLogging(g.t.Context(), &cloudtrail.StartLoggingInput{Name: &g.TrailName})
 	g.must(err)
 }

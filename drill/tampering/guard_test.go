@@ -14,6 +14,7 @@ import (
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
@@ -32,54 +33,67 @@ type tb interface {
 	Fatalf(format string, args ...any)
 }
 
-// guard is a deployed stack of TrailGuard in an account that holds nothing else.
+// guard is a deployed stack of TrailGuard.
 type guard struct {
 	*account
 	drill.Guard
 	t     tb
-	admin drill.Clients
+	rules []drill.EventRule
+	// deployment is the event of the deployment's end.
+	deployment map[string]any
 }
 
 const stackName = "guard"
 
-// deploy empties the account and deploys a template to it. There is no trail yet.
+// deploy empties the account and deploys a template to it. Nothing has come of the deployment yet: there is no trail.
 func deploy(t *testing.T, a *account, tpl template) guard {
 	t.Helper()
-	g := guard{account: a, t: t, admin: drill.NewClients(a.Config(localaws.Administrator))}
+	g := guard{account: a, t: t}
 	g.must(a.Reset(t.Context()))
 	a.order.Seed(0, 0)
 	if len(tpl.resources(ownedRecorder)) == 0 {
 		g.must(localaws.PutRecorder(t.Context(), a.Config(localaws.Administrator)))
 	}
+	return g.deployStack(stackName, tpl)
+}
+
+// deployStack deploys a template next to what the account holds.
+func (g guard) deployStack(name string, tpl template) guard {
+	g.t.Helper()
+	ctx := g.t.Context()
 	for _, bucket := range tpl.suppliedBuckets() {
-		_, err := g.admin.S3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket})
+		_, err := g.admin.S3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &bucket})
 		g.must(err)
 	}
-	_, err := g.admin.CloudFormation.CreateStack(t.Context(), &cloudformation.CreateStackInput{
-		StackName: aws.String(stackName), TemplateBody: aws.String(tpl.json()),
+	_, err := g.admin.CloudFormation.CreateStack(ctx, &cloudformation.CreateStackInput{
+		StackName: &name, TemplateBody: aws.String(tpl.json()),
 		Capabilities: []cloudformationtypes.Capability{cloudformationtypes.CapabilityCapabilityIam},
 	})
 	g.must(err)
-	stacks, err := g.admin.CloudFormation.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(stackName)})
+	stacks, err := g.admin.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	g.must(err)
 	if stack := stacks.Stacks[0]; stack.StackStatus != cloudformationtypes.StackStatusCreateComplete {
-		t.Fatalf("the stack is %s: %s", stack.StackStatus, aws.ToString(stack.StackStatusReason))
+		g.t.Fatalf("the stack is %s: %s", stack.StackStatus, aws.ToString(stack.StackStatusReason))
 	}
-	g.Guard, err = drill.ReadGuard(t.Context(), g.admin, stackName)
+	g.Guard, err = drill.ReadGuard(ctx, g.admin, name)
 	g.must(err)
-	if len(g.Declared) < 13 {
-		t.Fatalf("the runbook declares only %v", g.Declared)
+	if len(g.Declared) < 12 {
+		g.t.Fatalf("the runbook declares only %v", g.Declared)
 	}
+	resources, err := drill.ReadResources(ctx, g.admin, g.Guard)
+	g.must(err)
+	g.rules, err = drill.ReadEventRules(ctx, g.admin, g.Guard, resources)
+	g.must(err)
 	return g
 }
 
-// guarded deploys a template and has the runbook make the trail.
+// guarded deploys a template. The end of the deployment makes the trail.
 func guarded(t *testing.T, a *account, tpl template) guard {
 	t.Helper()
 	g := deploy(t, a, tpl)
-	g.must(g.begin(nil))
 	g.settle()
 	g.wantRepaired()
+	g.deployment = g.Bus().Deliveries()[0].Event
 	return g
 }
 
@@ -104,20 +118,64 @@ func (g guard) begin(parameters map[string][]string) error {
 	return err
 }
 
-// settle delivers events and runs executions until nothing is left to do. Config does nothing meanwhile.
+// settle delivers events and runs executions until nothing is left to do. Neither Config nor a schedule does anything
+// meanwhile.
 func (g guard) settle() {
 	g.t.Helper()
 	g.must(g.RunToQuiescence(g.t.Context()))
 }
 
-// configLooks lets time pass and Config do what is due.
-func (g guard) configLooks(after time.Duration) {
+// pass lets time pass, and Config and the schedule do what is due.
+func (g guard) pass(d time.Duration) {
 	g.t.Helper()
-	g.must(g.Advance(g.t.Context(), after))
+	g.must(g.Advance(g.t.Context(), d))
 }
 
-// period is the longest time between two looks of a periodic Config rule in any template.
-const period = 24 * time.Hour
+// period is the longest time between two looks of a path in any template.
+func period(path string) time.Duration {
+	if path == drill.SchedulePath {
+		return time.Hour
+	}
+	return 24 * time.Hour
+}
+
+// noPath arms none.
+const noPath = "none"
+
+// only leaves one path of the guard armed, or all.
+func (g guard) only(path string) {
+	g.t.Helper()
+	for _, rule := range g.rules {
+		if rule.Starts {
+			g.enable(rule.Name, rule.Enabled && (path == rule.Path || path == drill.AllPaths))
+		}
+	}
+	g.HoldConfig(path != drill.ConfigPath && path != drill.AllPaths)
+}
+
+// enable enables or disables a rule of EventBridge.
+func (g guard) enable(rule string, on bool) {
+	g.t.Helper()
+	var err error
+	if on {
+		_, err = g.admin.Events.EnableRule(g.t.Context(), &eventbridge.EnableRuleInput{Name: &rule})
+	} else {
+		_, err = g.admin.Events.DisableRule(g.t.Context(), &eventbridge.DisableRuleInput{Name: &rule})
+	}
+	g.must(err)
+}
+
+// rule is the one that starts the runbook on a path.
+func (g guard) rule(path string) string {
+	g.t.Helper()
+	for _, rule := range g.rules {
+		if rule.Path == path {
+			return rule.Name
+		}
+	}
+	g.t.Fatalf("no rule starts the runbook on the path %s", path)
+	return ""
+}
 
 // unmet are the settings of the trail that are not as declared.
 func (g guard) unmet() []string {
@@ -141,29 +199,73 @@ func (g guard) wantNotRepaired() {
 	}
 }
 
-// since are the executions that started after the first n.
-func (g guard) since(n int) []*automation.Execution { return g.Executions()[n:] }
+// run is an execution with what it says of itself.
+type run struct {
+	*automation.Execution
+	drill.RunReport
+	// told is the message that it published.
+	told string
+}
+
+// since are the executions that started after the first n, with their reports.
+func (g guard) since(n int) []run {
+	g.t.Helper()
+	var runs []run
+	for _, x := range g.Executions()[n:] {
+		r := run{Execution: x}
+		for _, call := range x.Calls {
+			if call.Service == "sns" && call.API == "Publish" && call.ErrorCode == "" {
+				r.told += call.Input["Message"].(string)
+			}
+		}
+		if x.DocumentName == g.RunbookName && (x.Status == automation.Success || x.Status == automation.Failed) {
+			read, err := drill.ReadSteps(g.t.Context(), g.admin.SSM, drill.Execution{ID: x.ID})
+			g.must(err)
+			// That a run failed is cut off where it is long, and then it is no report.
+			if read.Report != nil {
+				r.RunReport = *read.Report
+			}
+			if len(read.Steps) != 1 || x.Status == automation.Success && read.Report == nil {
+				g.t.Errorf("an execution has %d steps, and reports %+v", len(read.Steps), read.Report)
+			}
+			if read.Report != nil && r.NotTold == "" && r.told != r.Message {
+				g.t.Errorf("an execution reports the message %q, and people are told %q", r.Message, r.told)
+			}
+		}
+		runs = append(runs, r)
+	}
+	return runs
+}
+
+// started is the number of executions after the first n.
+func (g guard) started(n int) int { return len(g.Executions()) - n }
 
 // wantExecutions reports a number of executions after the first n, and what did not succeed.
 func (g guard) wantExecutions(n, want int) {
 	g.t.Helper()
-	started := g.since(n)
-	if len(started) != want {
-		g.t.Errorf("%d executions were started, want %d: %v", len(started), want, startedBy(started))
+	runs := g.since(n)
+	if len(runs) != want {
+		g.t.Errorf("%d executions were started, want %d: %v", len(runs), want, said(runs))
 	}
-	for _, x := range started {
-		if x.Status != automation.Success {
-			g.t.Errorf("an execution is %s: %s", x.Status, x.FailureMessage)
+	g.wantSuccess(runs)
+}
+
+func (g guard) wantSuccess(runs []run) {
+	g.t.Helper()
+	for _, r := range runs {
+		if r.Status != automation.Success {
+			g.t.Errorf("an execution is %s: %s", r.Status, r.FailureMessage)
 		}
 	}
 }
 
-func startedBy(executions []*automation.Execution) []string {
-	var who []string
-	for _, x := range executions {
-		who = append(who, x.ExecutedBy)
+// said are who started executions, and what these wrote.
+func said(runs []run) []string {
+	var all []string
+	for _, r := range runs {
+		all = append(all, fmt.Sprintf("by %s: %v", r.StartedBy, r.Writes))
 	}
-	return who
+	return all
 }
 
 // exceptions are the resources that Config no longer remediates, by rule.

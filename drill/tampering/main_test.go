@@ -9,9 +9,12 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
+	awscloudtrail "github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+
+	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
 	"github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
 	"github.com/trailguard/trailguard/drill/internal/localaws/configservice"
 	"github.com/trailguard/trailguard/drill/internal/localaws/events"
@@ -24,28 +27,30 @@ const organizationID = "o-a1b2c3d4e5"
 // account is a local AWS under one reading of what AWS does not document. Its tests use it one after the other.
 type account struct {
 	*localaws.AWS
-	name    string
-	options localaws.Options
-	order   *rand.PCG // decides which of the running automations makes its next attempt
-	using   sync.Mutex
+	name      string
+	options   localaws.Options
+	order     *rand.PCG // decides which of the running automations makes its next step
+	using     sync.Mutex
+	admin     drill.Clients
+	attackers map[string]*awscloudtrail.Client // of the callers, by name
 }
 
 // accounts are started once for all tests. Each reading that the guard must survive holds in one of them.
 var accounts = []*account{
 	{name: "first reading", options: localaws.Options{
-		UnmatchedSelector: automation.FailStep, UnsetFields: configservice.UnsetIsNull, TrailResourceID: configservice.ResourceIDIsARN,
+		UnsetFields: configservice.UnsetIsNull, TrailResourceID: configservice.ResourceIDIsARN,
 		AttemptCount: configservice.AttemptsInARow,
 	}},
 	{name: "second reading", options: localaws.Options{
-		UnmatchedSelector: automation.EmptyOutput, UnsetFields: configservice.UnsetIsAbsent, TrailResourceID: configservice.ResourceIDIsName,
+		UnsetFields: configservice.UnsetIsAbsent, TrailResourceID: configservice.ResourceIDIsName,
 		AttemptCount: configservice.AttemptsInWindow, DefaultSelectorsAreCustom: true,
-		DropDeletionOfLastTrail: true, Events: events.Options{AnythingButMatchesAbsent: true},
+		DropDeletionOfLastTrail: true, Events: events.Options{AnythingButMatchesAbsent: true, ScheduleFiresAtCreation: true},
 	}},
 }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	code, err := run(m)
+	code, err := runTests(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -53,8 +58,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func run(m *testing.M) (code int, err error) {
+func runTests(m *testing.M) (code int, err error) {
 	if err := setSequences(); err != nil {
+		return 0, err
+	}
+	// A test waits for its account, so that more of them may run than there are processors.
+	if err := flag.Set("test.parallel", "16"); err != nil {
 		return 0, err
 	}
 	var starting sync.WaitGroup
@@ -82,13 +91,21 @@ func (a *account) start() (err error) {
 	a.options.NodeModules = repository.NodeModules()
 	a.options.Rand = rand.New(a.order)
 	a.options.Organization, a.options.OrganizationID = cloudtrail.ManagementAccount, organizationID
-	a.AWS, err = localaws.Start(context.Background(), a.options)
-	return err
+	if a.AWS, err = localaws.Start(context.Background(), a.options); err != nil {
+		return err
+	}
+	a.admin, a.attackers = drill.NewClients(a.Config(localaws.Administrator)), map[string]*awscloudtrail.Client{}
+	for _, c := range callers {
+		a.Administrate(c.Principal)
+		a.attackers[c.name] = awscloudtrail.NewFromConfig(a.Config(c.Principal))
+	}
+	return nil
 }
 
 // inEach runs a test in each account, at the same time. Each test deploys what it needs.
 func inEach(t *testing.T, test func(t *testing.T, a *account)) {
 	t.Helper()
+	t.Parallel()
 	for _, a := range accounts {
 		t.Run(a.name, func(t *testing.T) { a.use(t, test) })
 	}
@@ -105,6 +122,8 @@ func (a *account) use(t *testing.T, test func(t *testing.T, a *account)) {
 	t.Parallel()
 	a.using.Lock()
 	defer a.using.Unlock()
+	at := time.Now()
+	defer func() { fmt.Fprintf(os.Stderr, "HELD %s %s %s\n", a.name, t.Name(), time.Since(at)) }()
 	test(t, a)
 	if err := a.Err(); err != nil {
 		t.Errorf("the simulation itself failed, so that this test proves nothing: %v", err)

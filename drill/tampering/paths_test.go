@@ -1,6 +1,8 @@
 package tampering
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,113 +11,304 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 )
 
-// TestTheEventPathRepairsEveryTamperingAlone deploys the guard without remediation by Config, which never looks, either. Each
-// event starts one execution: the guard's own calls start none.
-func TestTheEventPathRepairsEveryTamperingAlone(t *testing.T) {
-	for name, scenarios := range map[string][]drill.Scenario{"default": scenarios(), "everything": optionalScenarios()} {
-		t.Run(name, func(t *testing.T) {
-			inEach(t, func(t *testing.T, a *account) {
-				g := guarded(t, a, readTemplate(t, name).with(t, without(remediation)))
-				g.eachAttack(t, g.attacks(scenarios, callers), func(g guard, attack attack) {
-					before := len(g.Executions())
-					g.settle()
-					if attack.isUnseen(a) {
-						g.wantExecutions(before, 0)
-						g.wantNotRepaired()
-						g.must(g.begin(nil))
-						g.settle()
-						return
+// TestEachPathAloneRepairsEveryTampering is the catalogue: every way to tamper with the trail, by every form of caller, the trail
+// named by its name and by its ARN, in an account with no other trail, and in one with another trail that has every security
+// setting (T54). Each of the three paths is armed alone.
+//
+// What the path of events sees depends on the form of the call: there the default guard repairs after each form, and where nothing
+// about the form is another, the forms take turns. The other paths see the trail: there all forms follow one another before the
+// path looks.
+func TestEachPathAloneRepairsEveryTampering(t *testing.T) {
+	t.Parallel()
+	for i, name := range []string{"default", "everything", "organization"} {
+		for j, alone := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, the only trail is %v", name, alone), func(t *testing.T) {
+				inTurn(t, i+j, func(t *testing.T, a *account) {
+					g := guarded(t, a, readTemplate(t, name))
+					if !alone {
+						g.goodTrail()
 					}
-					g.wantRepaired()
-					g.wantExecutions(before, 1)
+					elsewhere := g.elsewhere()
+					for _, path := range []string{drill.EventPath, drill.SchedulePath, drill.ConfigPath} {
+						t.Run(path, func(t *testing.T) {
+							g := g.in(t)
+							g.only(path)
+							g.pass(0)
+							for _, forms := range g.attacks(path != drill.EventPath || name == "default" && alone) {
+								if path != drill.EventPath {
+									g.wantRepairOn(t, path, forms, elsewhere, alone)
+									continue
+								}
+								for i := range forms {
+									g.wantRepairOn(t, path, forms[i:i+1], elsewhere, alone)
+								}
+							}
+						})
+					}
 				})
 			})
-		})
+		}
 	}
 }
 
-// TestConfigRepairsEveryTamperingAlone deploys the guard without the event that starts the runbook, or takes it away.
-func TestConfigRepairsEveryTamperingAlone(t *testing.T) {
-	for name, scenarios := range map[string][]drill.Scenario{"config-only": scenarios(), "everything": optionalScenarios()} {
-		t.Run(name, func(t *testing.T) {
-			inEach(t, func(t *testing.T, a *account) {
-				g := guarded(t, a, readTemplate(t, name))
-				g.repairOnEvents(false)
-				g.configLooks(0)
-				g.eachAttack(t, g.attacks(scenarios, callers), func(g guard, attack attack) {
-					before := len(g.Executions())
-					g.settle()
-					g.wantExecutions(before, 0)
-					g.wantNotRepaired()
-					g.configLooks(period)
-					g.wantRepaired()
-					for _, x := range g.since(before) {
-						if !strings.Contains(x.ExecutedBy, "AWSServiceRoleForConfigRemediation") || x.FailureMessage != "" {
-							g.t.Errorf("an execution that %s started is %s: %s", x.ExecutedBy, x.Status, x.FailureMessage)
-						}
-					}
-					g.configLooks(time.Minute) // and records the repair, so that the next attack is a change
-				})
-				g.wantArmed()
-			})
-		})
+// unnoticed tells whether a path does not see an attack at all: there is no event of it, or no Config rule looks at what it
+// changes. Another trail makes the difference twice: it logs the deletion of the guarded one, and it satisfies the Config rule
+// that looks at selectors.
+func (g guard) unnoticed(path string, a attack, alone bool) bool {
+	switch path {
+	case drill.EventPath:
+		return a.ID == "T02" && alone && g.options.DropDeletionOfLastTrail
+	case drill.ConfigPath:
+		return a.UnseenByConfig != "" || !alone && slices.Contains([]string{"T13", "T14", "T16", "T17"}, a.ID)
 	}
+	return false
 }
 
-// TestBothPathsRepairTheTrailThatIsDeleted is about the one event that may never arrive.
-func TestBothPathsRepairTheTrailThatIsDeleted(t *testing.T) {
-	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
-		g.configLooks(0)
+// wantRepairOn makes an attack, in some forms one after the other, on a trail that is as declared, lets the one path that is armed
+// look once, and wants the trail to be as declared again, by no more calls than it takes. An attack that CloudTrail refuses has to
+// change nothing.
+func (g guard) wantRepairOn(t *testing.T, path string, forms []attack, elsewhere drill.Target, alone bool) {
+	t.Helper()
+	a, name := forms[0], forms[0].String()
+	if len(forms) > 1 {
+		name = a.ID + ", " + a.Call
+	}
+	passed := t.Run(name, func(t *testing.T) {
+		g := g.in(t)
 		before := len(g.Executions())
-		deletion := attack{scenario("T02"), callers[0], true}
-		g.must(g.tamper(deletion, drill.Target{}))
+		accepted := false
+		for i, form := range forms {
+			err := g.tamper(form, elsewhere)
+			isAgain := i > 0 && hasCode(err, "TrailNotFoundException") && a.ID == "T02"
+			if err != nil && !hasCode(err, a.Refusals...) && !isAgain {
+				t.Fatalf("%s: %v", form, err)
+			}
+			accepted = accepted || err == nil
+			if i > 0 && i < len(forms)-1 {
+				continue // what the same call did
+			}
+			if damaged := len(g.unmet()) > 0; damaged != (accepted && !a.Harmless) {
+				t.Fatalf("%s: that the trail is not as declared is %v", form, damaged)
+			}
+		}
 		g.settle()
-		if deletion.isUnseen(a) {
-			g.wantNotRepaired()
+		if path != drill.EventPath {
 			g.wantExecutions(before, 0)
-		} else {
-			g.wantRepaired()
-			g.wantExecutions(before, 1)
+			g.pass(period(path))
 		}
-		g.configLooks(period)
+		if accepted && !a.Harmless && g.unnoticed(path, a, alone) {
+			g.wantExecutions(before, 0)
+			g.wantNotRepaired()
+			g.must(g.begin(nil))
+			g.settle()
+			return
+		}
+		runs := g.since(before)
 		g.wantRepaired()
-		g.configLooks(period)
-		if found := g.notCompliant(); len(found) > 0 {
-			t.Errorf("Config finds %v not satisfied", found)
+		g.wantSuccess(runs)
+		g.wantNoMoreThan(path, a, runs, accepted)
+		if path == drill.ConfigPath {
+			g.pass(period(path)) // so that the next verdict is another one
 		}
-		rested := len(g.Executions())
-		g.configLooks(period)
-		g.wantExecutions(rested, 0)
-		g.wantArmed()
 	})
+	if !passed { // the next attack shall not fail for it
+		g.must(g.begin(nil))
+		g.settle()
+	}
 }
 
-// TestTheComplianceChangeRepairsWhereConfigHasNoRemediation deploys the guard for GovCloud, in the one Region that there is,
-// and takes the tampering rule away.
+// wantNoMoreThan wants the runs that answered an attack to have made the calls that it takes and no others, and to have told
+// people what they changed.
+func (g guard) wantNoMoreThan(path string, a attack, runs []run, accepted bool) {
+	g.t.Helper()
+	var need []string
+	if accepted {
+		need = g.writes(a)
+	}
+	var wrote []string
+	events := 0
+	for _, r := range runs {
+		wrote = append(wrote, r.Writes...)
+		events += r.events()
+		if r.StartedBy != map[string]string{drill.EventPath: "event", drill.SchedulePath: "schedule", drill.ConfigPath: "Config"}[path] {
+			g.t.Errorf("an execution was started by %s", r.StartedBy)
+		}
+		if told := r.Message != ""; told != (len(r.Changed) > 0) {
+			g.t.Errorf("a run that found %v tells people %q", r.Changed, r.Message)
+		}
+	}
+	ok := true
+	switch path {
+	case drill.SchedulePath:
+		ok = len(runs) == 1 && slices.Equal(wrote, need)
+	case drill.EventPath:
+		// The repair's own calls start a run each, which may help the first one.
+		ok = !accepted && len(runs) == 0 || len(runs) == 1+events && slices.Equal(untilLogging(wrote), untilLogging(need))
+	case drill.ConfigPath:
+		// Config starts a run for each rule that finds something, all at once.
+		ok = len(runs) <= len(g.ConfigRuleNames) && (len(runs) > 0) == (len(need) > 0)
+	}
+	if !ok || !slices.Equal(set(wrote), set(need)) {
+		g.t.Errorf("the executions were %v; it takes %v", said(runs), need)
+	}
+}
+
+// untilLogging are the calls until one starts the logging; none if none does.
+func untilLogging(calls []string) []string { return calls[:slices.Index(calls, "start_logging")+1] }
+
+func set(calls []string) []string {
+	calls = slices.Clone(calls)
+	slices.Sort(calls)
+	return slices.Compact(calls)
+}
+
+// events is how many calls of a run are themselves events that start a run.
+func (r run) events() int {
+	n := 0
+	for _, call := range r.Calls {
+		if slices.Contains([]string{"UpdateTrail", "PutEventSelectors", "PutInsightSelectors", "AddTags"}, call.API) && call.ErrorCode == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// writes are the calls that it takes to put back what an attack takes away.
+func (g guard) writes(a attack) []string {
+	has := func(setting drill.Setting, empty string) bool {
+		value, ok := g.Declared[setting]
+		return ok && value != empty
+	}
+	// What UpdateTrail can be refused for alone is written alone.
+	var extras []string
+	if has(drill.SNSTopicARN, `""`) {
+		extras = append(extras, "update_trail")
+	}
+	if has(drill.CloudWatchLogsLogGroupARN, `""`) {
+		extras = append(extras, "update_trail")
+	}
+	switch {
+	case a.Harmless:
+		return nil
+	case a.ID == "T01":
+		return []string{"start_logging"}
+	case a.ID == "T02":
+		all := []string{"create_trail", "start_logging"}
+		if has(drill.EventSelectors, `["eventCategory = Management"]`) {
+			all = append(all, "put_event_selectors")
+		}
+		all = append(append(all, extras...), "put_insight_selectors")
+		if has(drill.Tags, "{}") {
+			all = append(all, "add_tags")
+		}
+		return all
+	case a.ID == "T19":
+		return append([]string{"update_trail"}, extras...)
+	case strings.Contains(a.Call, "PutEventSelectors"):
+		return []string{"put_event_selectors"}
+	case strings.Contains(a.Call, "PutInsightSelectors"):
+		return []string{"put_insight_selectors"}
+	case strings.Contains(a.Call, "Tags"):
+		return []string{"add_tags"}
+	}
+	return []string{"update_trail"}
+}
+
+// TestTheComplianceChangeRepairsWhereConfigHasNoRemediation deploys the guard for GovCloud, in the one Region that there is.
 func TestTheComplianceChangeRepairsWhereConfigHasNoRemediation(t *testing.T) {
-	inEach(t, func(t *testing.T, a *account) {
-		tpl := readTemplate(t, "govcloud").inRegion(t, "us-gov-west-1").with(t, eachRule(isTampering, disabled))
+	inTurn(t, 1, func(t *testing.T, a *account) {
+		tpl := readTemplate(t, "govcloud").inRegion(t, "us-gov-west-1")
 		if n := len(tpl.resources(remediation)); n > 0 {
 			t.Fatalf("the template has %d remediation configurations", n)
 		}
 		g := guarded(t, a, tpl)
-		g.configLooks(0)
-		g.eachAttack(t, g.attacks(scenarios(), callers[:1]), func(g guard, _ attack) {
+		g.only(drill.ConfigPath)
+		g.pass(0)
+		elsewhere := g.elsewhere()
+		for _, forms := range g.attacks(false) {
+			g.wantRepairOn(t, drill.ConfigPath, forms[:1], elsewhere, true)
+		}
+		// A verdict that does not change starts nothing: the schedule does.
+		g.only(noPath)
+		g.HoldConfig(false)
+		g.strike("T01")
+		g.settle()
+		g.pass(period(drill.ConfigPath))
+		g.only(drill.ConfigPath)
+		before := len(g.Executions())
+		g.pass(period(drill.ConfigPath))
+		g.wantExecutions(before, 0)
+		g.only(drill.SchedulePath)
+		g.pass(period(drill.SchedulePath))
+		g.wantRepaired()
+	})
+}
+
+// TestAllPathsTogetherComeToRest has every path armed, for the attack that touches everything, one that each path sees, and the
+// one whose event may never arrive. Once the trail is as declared again, a run an hour looks, and does and says nothing.
+func TestAllPathsTogetherComeToRest(t *testing.T) {
+	inEach(t, func(t *testing.T, a *account) {
+		g := guarded(t, a, readTemplate(t, "everything"))
+		g.only(drill.AllPaths)
+		for _, id := range []string{"T19", "T01", "T02"} {
+			before := len(g.Executions())
+			g.strike(id)
+			g.settle()
+			if !g.unnoticed(drill.EventPath, attack{scenario(id), callers[0], false}, true) {
+				g.wantRepaired()
+			} else {
+				g.wantExecutions(before, 0)
+			}
+			g.pass(30 * time.Minute)
+			g.wantRepaired()
+			g.pass(period(drill.ConfigPath))
+			if found := g.notCompliant(); len(found) > 0 {
+				t.Errorf("Config finds %v not satisfied", found)
+			}
+			rested := len(g.Executions())
+			g.wantTold(g.told(func() {
+				for range 4 {
+					g.pass(30 * time.Minute)
+				}
+			}))
+			g.wantExecutions(rested, 4)
+			for _, r := range g.since(rested) {
+				if len(r.Writes) > 0 || r.StartedBy != "schedule" {
+					t.Errorf("a run by %s wrote %v", r.StartedBy, r.Writes)
+				}
+			}
+			g.wantArmed()
+		}
+	})
+}
+
+// TestAFindingOfGuardDutyRepairs is about the one event that needs no trail of the account: what was done before and after the
+// logging was stopped is put back.
+func TestAFindingOfGuardDutyRepairs(t *testing.T) {
+	inEach(t, func(t *testing.T, a *account) {
+		g := guarded(t, a, readTemplate(t, "default"))
+		for _, ids := range [][]string{{"T01"}, {"T01", "T19", "T17"}, {"T14", "T02"}} {
+			g.only(noPath)
+			for _, id := range ids {
+				g.strike(id)
+			}
+			g.settle() // the events are lost
+			g.only(drill.EventPath)
 			before := len(g.Executions())
 			g.settle()
 			g.wantExecutions(before, 0)
-			g.wantNotRepaired()
-			g.configLooks(period)
+			got := g.told(func() {
+				g.find(t)
+				g.settle()
+			})
 			g.wantRepaired()
-			if len(g.since(before)) == 0 {
-				g.t.Errorf("no execution was started")
+			g.wantTold(got, "REPAIRED: ")
+			if runs := g.since(before); len(runs) == 0 || runs[0].StartedBy != "event" {
+				t.Errorf("the executions were %v", said(runs))
 			}
-			g.configLooks(period) // so that the next verdict is another one
-		})
+		}
 	})
 }
 
@@ -124,13 +317,13 @@ func TestWhatIsNoTamperingStartsNothing(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
 		g := guarded(t, a, readTemplate(t, "default"))
 		elsewhere := g.elsewhere()
-		other := g.anotherTrail(elsewhere.Bucket)
+		other := g.goodTrail()
 		for _, c := range callers {
 			for _, form := range []string{other.name, other.arn} {
 				target := elsewhere
-				target.Trail = form
+				target.Trail, target.ARN = form, other.arn
 				for _, scenario := range drill.Scenarios() {
-					if scenario.NotApplicable(g.Guard) == "" && scenario.Needs == "" && scenario.ID != "T02" {
+					if scenario.NotApplicable(g.Guard) == "" && scenario.Needs == "" && scenario.ID != "T02" && !scenario.Harmless {
 						if err := scenario.Tamper(t.Context(), g.attacker(c), target); err != nil && !hasCode(err, scenario.Refusals...) {
 							t.Fatal(err)
 						}
@@ -146,64 +339,16 @@ func TestWhatIsNoTamperingStartsNothing(t *testing.T) {
 		}
 		// One whom an organization's policy keeps away.
 		g.must(g.Gateway.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*"}]}`))
-		for _, attack := range g.attacks(scenarios(), callers) {
-			if err := g.tamper(attack, elsewhere); !hasCode(err, "AccessDeniedException") {
+		for _, scenario := range scenarios() {
+			attack := attack{scenario, callers[1], true}
+			if err := g.tamper(attack, elsewhere); scenario.NotApplicable(g.Guard) == "" && !hasCode(err, "AccessDeniedException") {
 				t.Fatalf("%s ended with %v", attack, err)
 			}
 		}
 		g.must(g.Gateway.SetOrganizationPolicies())
 		before := len(g.Executions())
-		g.settle()
+		g.wantTold(g.told(g.settle))
 		g.wantExecutions(before, 0)
 		g.wantRepaired()
 	})
-}
-
-// eachAttack makes each attack in a test of its own, on a trail that is as declared. An attack that CloudTrail refuses has
-// to change nothing; what follows on the others is then's to tell.
-func (g guard) eachAttack(t *testing.T, attacks []attack, then func(g guard, attack attack)) {
-	t.Helper()
-	elsewhere := g.elsewhere()
-	for _, attack := range attacks {
-		passed := t.Run(attack.String(), func(t *testing.T) {
-			g := g.in(t)
-			if unmet := g.unmet(); len(unmet) > 0 {
-				t.Fatalf("the trail is not as declared to begin with: %s", strings.Join(unmet, "; "))
-			}
-			err := g.tamper(attack, elsewhere)
-			if err == nil {
-				g.wantNotRepaired()
-				then(g, attack)
-				return
-			}
-			if !hasCode(err, attack.Refusals...) {
-				t.Fatal(err)
-			}
-			before := len(g.Executions())
-			g.settle()
-			g.wantExecutions(before, 0)
-			g.wantRepaired()
-		})
-		if !passed { // the next attack shall not fail for it
-			g.must(g.begin(nil))
-			g.settle()
-		}
-	}
-}
-
-// trail is another trail than the guarded one.
-type trail struct{ name, arn string }
-
-// anotherTrail makes a trail that nobody guards, and starts it.
-func (g guard) anotherTrail(bucket string) trail {
-	g.t.Helper()
-	// The other bucket lets in the guarded trail only.
-	g.openBucket(bucket)
-	made, err := g.admin.CloudTrail.CreateTrail(g.t.Context(), &cloudtrail.CreateTrailInput{
-		Name: aws.String(g.TrailName + "-2"), S3BucketName: &bucket, IsMultiRegionTrail: aws.Bool(true), EnableLogFileValidation: aws.Bool(true),
-	})
-	g.must(err)
-	_, err = g.admin.CloudTrail.StartLogging(g.t.Context(), &cloudtrail.StartLoggingInput{Name: made.Name})
-	g.must(err)
-	return trail{*made.Name, "arn:aws:cloudtrail:" + api.Region + ":" + api.Account + ":trail/" + *made.Name}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 	"github.com/trailguard/trailguard/drill/internal/localaws/events"
 )
@@ -40,92 +42,127 @@ func event(t *testing.T, identity map[string]any, call map[string]any) map[strin
 	return document
 }
 
-// patternOf is the deployed pattern of the one rule whose pattern holds a text.
-func (g guard) patternOf(text string) events.Pattern {
+// patternOf is the deployed pattern of the one rule that something is for.
+func (g guard) patternOf(isOne func(rule map[string]any) bool) events.Pattern {
 	g.t.Helper()
 	var found []string
 	for _, rule := range g.eventRules() {
-		if strings.Contains(*rule.EventPattern, text) {
+		if isOne(rule.inTemplate()) {
 			found = append(found, *rule.EventPattern)
 		}
 	}
 	if len(found) != 1 {
-		g.t.Fatalf("%d rules have %q in their patterns, want one", len(found), text)
+		g.t.Fatalf("%d rules are for it, want one", len(found))
 	}
 	parsed, err := events.ParsePattern(found[0])
 	g.must(err)
 	return parsed
 }
 
-// TestTheTamperingPatternMatchesEveryCallByEveryCaller crosses full events of calls with the identities of callers.
-func TestTheTamperingPatternMatchesEveryCallByEveryCaller(t *testing.T) {
-	inTurn(t, 0, func(t *testing.T, a *account) {
-		g := deploy(t, a, readTemplate(t, "default"))
-		pattern := g.patternOf(`"StopLogging"`)
-		want := func(description string, document map[string]any, want bool) {
-			t.Helper()
-			for _, reading := range readings {
-				if got := pattern.With(reading).Matches(document); got != want {
-					t.Errorf("%s, %+v: the pattern matches is %v", description, reading, got)
-				}
-			}
+// wantMatch reports a pattern that does not match an event as it should, under a reading.
+func wantMatch(t *testing.T, pattern events.Pattern, description string, document map[string]any, want bool) {
+	t.Helper()
+	for _, reading := range readings {
+		if got := pattern.With(reading).Matches(document); got != want {
+			t.Errorf("%s, %+v: the pattern matches is %v", description, reading, got)
 		}
-		calls := func(trail string) []map[string]any { return read[[]map[string]any](t, "calls", "TRAIL", trail) }
-		identities := read[map[string]map[string]any](t, "identities")
-		guard := clone(identities["assumed role"])
-		guard["arn"] = "arn:aws:sts::" + api.Account + ":assumed-role/" + g.AutomationRoleARN[strings.LastIndexByte(g.AutomationRoleARN, '/')+1:] + "/Automation-1"
-		guard["invokedBy"] = "ssm.amazonaws.com"
-		guard["sessionContext"].(map[string]any)["sessionIssuer"].(map[string]any)["arn"] = g.AutomationRoleARN
-
-		for _, who := range slices.Sorted(maps.Keys(identities)) {
-			identity := identities[who]
-			for _, trail := range []string{g.TrailName, g.TrailARN} {
-				for _, call := range calls(trail) {
-					name := fmt.Sprintf("%s of %s by %s", call["eventName"], trail, who)
-					want(name, event(t, identity, call), true)
-					want(name+", with a key of its own in the response", event(t, identity, with(call, "responseElements", map[string]any{"name": "other"})), true)
-					want(name+", its parameters too large to be recorded", event(t, identity, with(call, "requestParameters", nil)), true)
-					want(name+", its parameters left out", event(t, identity, with(call, "requestParameters", map[string]any{"requestParametersOmitted": true})), true)
-
-					want(name+", refused", event(t, identity, with(call, "errorCode", "AccessDenied")), false)
-					want(name+", by the guard", event(t, guard, call), false)
-					other := event(t, identity, call)
-					other["source"], other["detail"].(map[string]any)["eventSource"] = "aws.s3", "s3.amazonaws.com"
-					want(name+", of another service", other, false)
-					insight := event(t, identity, call)
-					insight["detail-type"] = "AWS Insight via CloudTrail"
-					want(name+", as an insight", insight, false)
-					for _, harmless := range []string{"StartLogging", "AddTags", "GetTrailStatus", "DescribeTrails", "CreateTrail", "stoplogging", "StopLoggingX"} {
-						want(harmless+" of "+trail, event(t, identity, with(call, "eventName", harmless)), false)
-					}
-				}
-			}
-			for _, trail := range []string{
-				"other", g.TrailName + "-2", "my-" + g.TrailName, strings.ToUpper(g.TrailName), g.TrailARN + "-2",
-				strings.Replace(g.TrailARN, api.Account, "210987654321", 1), strings.Replace(g.TrailARN, api.Region, "eu-west-1", 1),
-			} {
-				for _, call := range calls(trail) {
-					want(fmt.Sprintf("%s of %s by %s", call["eventName"], trail, who), event(t, identity, call), false)
-				}
-			}
-		}
-	})
+	}
 }
 
-// TestThePatternsOfTheNoticesMatchWhatTheyAreFor matches documents of EventBridge's own examples, and neighbours of them.
-func TestThePatternsOfTheNoticesMatchWhatTheyAreFor(t *testing.T) {
+// TestTheTamperingPatternsMatchEveryCallByEveryCaller crosses full events of calls with the identities of callers. What starts the
+// runbook and what people are told differ in the calls of guards only.
+func TestTheTamperingPatternsMatchEveryCallByEveryCaller(t *testing.T) {
+	t.Parallel()
+	for i, name := range []string{"default", "everything"} {
+		t.Run(name, func(t *testing.T) {
+			inTurn(t, i, func(t *testing.T, a *account) {
+				g := deploy(t, a, readTemplate(t, name))
+				starts, tells := g.patternOf(isStart), g.patternOf(isTamperingNotice)
+				want := func(description string, document map[string]any, want bool) {
+					t.Helper()
+					wantMatch(t, starts, description+", which starts the runbook", document, want)
+					wantMatch(t, tells, description+", of which people are told", document, want)
+				}
+				calls := func(trail string) []map[string]any { return read[[]map[string]any](t, "calls", "TRAIL", trail) }
+				tagging := func(arn string) []map[string]any {
+					parameters := map[string]any{"resourceId": arn, "tagsList": []any{map[string]any{"key": "owner", "value": "mallory"}}}
+					return []map[string]any{{"eventName": "AddTags", "requestParameters": parameters}, {"eventName": "RemoveTags", "requestParameters": parameters}}
+				}
+				identities := read[map[string]map[string]any](t, "identities")
+				session := func(role string) map[string]any {
+					identity := clone(identities["assumed role"])
+					identity["arn"] = "arn:aws:sts::" + api.Account + ":assumed-role/" + role[strings.LastIndexByte(role, '/')+1:] + "/Automation-1"
+					identity["invokedBy"] = "ssm.amazonaws.com"
+					identity["sessionContext"].(map[string]any)["sessionIssuer"].(map[string]any)["arn"] = role
+					return identity
+				}
+				guard, other := session(g.AutomationRoleARN), session(otherGuard.ARN)
+
+				for who, identity := range sorted(identities) {
+					for _, trail := range []string{
+						g.TrailName, g.TrailARN,
+						// Its shadow in another Region; and a trail of that name elsewhere, for which a run finds nothing to do.
+						strings.Replace(g.TrailARN, api.Region, "eu-west-1", 1), strings.Replace(g.TrailARN, api.Account, "210987654321", 1),
+					} {
+						for _, call := range calls(trail) {
+							name := fmt.Sprintf("%s of %s by %s", call["eventName"], trail, who)
+							want(name, event(t, identity, call), true)
+							want(name+", with a key of its own in the response", event(t, identity, with(call, "responseElements", map[string]any{"name": "other"})), true)
+							want(name+", its parameters too large to be recorded", event(t, identity, with(call, "requestParameters", nil)), true)
+							want(name+", its parameters left out", event(t, identity, with(call, "requestParameters", map[string]any{"requestParametersOmitted": true})), true)
+
+							want(name+", refused", event(t, identity, with(call, "errorCode", "AccessDenied")), false)
+							document := event(t, identity, call)
+							document["source"], document["detail"].(map[string]any)["eventSource"] = "aws.s3", "s3.amazonaws.com"
+							want(name+", of another service", document, false)
+							insight := event(t, identity, call)
+							insight["detail-type"] = "AWS Insight via CloudTrail"
+							want(name+", as an insight", insight, false)
+							for _, harmless := range []string{"StartLogging", "GetTrailStatus", "DescribeTrails", "CreateTrail", "stoplogging", "StopLoggingX"} {
+								want(harmless+" of "+trail, event(t, identity, with(call, "eventName", harmless)), false)
+							}
+						}
+					}
+					for _, call := range tagging(g.TrailARN) {
+						want(fmt.Sprintf("%s by %s", call["eventName"], who), event(t, identity, call), name == "everything")
+					}
+					for _, trail := range []string{"other", g.TrailName + "-2", "my-" + g.TrailName, strings.ToUpper(g.TrailName), g.TrailARN + "-2",
+						strings.Replace(g.TrailARN, ":trail/", ":trail/my-", 1), g.TrailARN + "/" + g.TrailName} {
+						for _, call := range append(calls(trail), tagging(trail)...) {
+							want(fmt.Sprintf("%s of %s by %s", call["eventName"], trail, who), event(t, identity, call), false)
+						}
+					}
+					store := map[string]any{"eventName": "PutInsightSelectors", "requestParameters": map[string]any{"eventDataStore": "store", "insightSelectors": []any{}}}
+					want("PutInsightSelectors of an event data store by "+who, event(t, identity, store), false)
+				}
+				for _, call := range append(calls(g.TrailARN), calls(g.TrailName)...) {
+					what := call["eventName"].(string)
+					wantMatch(t, starts, what+" by the guard, which starts the runbook", event(t, guard, call), true)
+					wantMatch(t, tells, what+" by the guard, of which people are told", event(t, guard, call), false)
+					wantMatch(t, starts, what+" by another guard, which starts the runbook", event(t, other, call), false)
+					wantMatch(t, tells, what+" by another guard, of which people are told", event(t, other, call), true)
+				}
+			})
+		})
+	}
+}
+
+// TestTheOtherPatternsMatchWhatTheyAreFor matches documents of AWS's own examples, and neighbours of them.
+func TestTheOtherPatternsMatchWhatTheyAreFor(t *testing.T) {
 	inTurn(t, 1, func(t *testing.T, a *account) {
-		g := deploy(t, a, readTemplate(t, "default"))
-		exceptions, verdicts, repairs := g.patternOf(`"PutRemediationExceptions"`), g.patternOf(`"NON_COMPLIANT"`), g.patternOf(`"Definition"`)
-		type check struct {
-			name    string
-			pattern events.Pattern
-			event   map[string]any
-			want    bool
+		g := deploy(t, a, readTemplate(t, "govcloud").inRegion(t, "us-gov-west-1"))
+		starts, deployments, failures := g.patternOf(isStart), g.patternOf(isSchedule), g.patternOf(isFailureNotice)
+		verdicts := g.patternOf(func(rule map[string]any) bool { return !isStart(rule) && detail(rule)["newEvaluationResult"] != nil })
+
+		for what, matches := range map[string]bool{
+			"Stealth:IAMUser/CloudTrailLoggingDisabled": true, "Stealth:IAMUser/PasswordPolicyChange": false, "Stealth:S3/ServerAccessLoggingDisabled": false,
+		} {
+			finding := read[map[string]any](t, "finding", "Stealth:IAMUser/CloudTrailLoggingDisabled", what)
+			wantMatch(t, starts, what, finding, matches)
+			finding["source"] = "custom.guardduty"
+			wantMatch(t, starts, what+" of another source", finding, false)
 		}
-		var checks []check
-		identities := read[map[string]map[string]any](t, "identities")
-		for who, identity := range identities {
+		for who, identity := range read[map[string]map[string]any](t, "identities") {
 			put := func(rule string, more ...any) map[string]any {
 				call := map[string]any{"eventSource": "config.amazonaws.com", "eventName": "PutRemediationExceptions", "requestParameters": map[string]any{
 					"configRuleName": rule, "resourceKeys": []any{map[string]any{"resourceType": "AWS::::Account", "resourceId": api.Account}},
@@ -138,17 +175,32 @@ func TestThePatternsOfTheNoticesMatchWhatTheyAreFor(t *testing.T) {
 				return document
 			}
 			for _, rule := range g.ConfigRuleNames {
-				checks = append(checks,
-					check{"an exception by " + who, exceptions, put(rule), true},
-					check{"a refused exception by " + who, exceptions, put(rule, "errorCode", "AccessDenied"), false},
-					check{"the end of an exception by " + who, exceptions, put(rule, "eventName", "DeleteRemediationExceptions"), false},
-				)
+				wantMatch(t, starts, "an exception by "+who, put(rule), true)
+				wantMatch(t, starts, "a refused exception by "+who, put(rule, "errorCode", "AccessDenied"), false)
+				wantMatch(t, starts, "the end of an exception by "+who, put(rule, "eventName", "DeleteRemediationExceptions"), false)
 			}
-			checks = append(checks, check{"an exception for another rule", exceptions, put("other"), false})
+			wantMatch(t, starts, "an exception for another rule", put("other"), false)
+		}
+		described, err := g.admin.CloudFormation.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &g.Stack})
+		g.must(err)
+		stack := *described.Stacks[0].StackId
+		for id, own := range map[string]bool{stack: true, strings.Replace(stack, g.Stack, "other", 1): false} {
+			for status, matches := range map[string]bool{
+				"CREATE_COMPLETE": true, "UPDATE_COMPLETE": true, "UPDATE_ROLLBACK_COMPLETE": true, "CREATE_IN_PROGRESS": false,
+				"UPDATE_IN_PROGRESS": false, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": false, "UPDATE_ROLLBACK_FAILED": false, "DELETE_COMPLETE": false,
+			} {
+				for kind, is := range map[string]bool{"CloudFormation Stack Status Change": true, "CloudFormation Resource Status Change": false} {
+					wantMatch(t, deployments, fmt.Sprintf("%s: %s is %s", kind, id, status), map[string]any{
+						"version": "0", "id": "1", "detail-type": kind, "source": "aws.cloudformation", "account": api.Account,
+						"time": "2030-01-01T08:15:30Z", "region": api.Region, "resources": []any{id},
+						"detail": map[string]any{"stack-id": id, "status-details": map[string]any{"status": status, "status-reason": ""}},
+					}, own && matches && is)
+				}
+			}
 		}
 		for _, rule := range append(slices.Clone(g.ConfigRuleNames), "other") {
 			for _, verdict := range []string{"NON_COMPLIANT", "COMPLIANT", "NOT_APPLICABLE", "INSUFFICIENT_DATA"} {
-				checks = append(checks, check{rule + " is " + verdict, verdicts, map[string]any{
+				wantMatch(t, verdicts, rule+" is "+verdict, map[string]any{
 					"version": "0", "id": "1", "detail-type": "Config Rules Compliance Change", "source": "aws.config", "account": api.Account,
 					"time": "2030-01-01T08:15:30Z", "region": api.Region, "resources": []any{},
 					"detail": map[string]any{
@@ -157,14 +209,14 @@ func TestThePatternsOfTheNoticesMatchWhatTheyAreFor(t *testing.T) {
 						"newEvaluationResult": map[string]any{"complianceType": verdict, "resultRecordedTime": "2030-01-01T08:15:30.000Z"},
 						"oldEvaluationResult": map[string]any{"complianceType": "NON_COMPLIANT"}, "resourceType": "AWS::::Account",
 					},
-				}, rule != "other" && verdict == "NON_COMPLIANT"})
+				}, rule != "other" && verdict == "NON_COMPLIANT")
 			}
 		}
 		for _, document := range []string{g.RunbookName, g.RunbookName + "-2", "AWS-RunShellScript"} {
 			for status, told := range map[string]bool{
-				"Pending": false, "InProgress": true, "Waiting": false, "Success": true, "Failed": true, "TimedOut": true, "Cancelled": true, "Cancelling": false,
+				"Pending": false, "InProgress": false, "Waiting": false, "Success": false, "Failed": true, "TimedOut": true, "Cancelled": true, "Cancelling": false,
 			} {
-				checks = append(checks, check{document + " is " + status, repairs, map[string]any{
+				wantMatch(t, failures, document+" is "+status, map[string]any{
 					"version": "0", "id": "1", "detail-type": "EC2 Automation Execution Status-change Notification", "source": "aws.ssm", "account": api.Account,
 					"time": "2030-01-01T08:15:30Z", "region": api.Region,
 					"resources": []any{"arn:aws:ssm:us-east-1:123456789012:automation-execution/333ba70b-2333-48db-b17e-a5e69c6f4d1c"},
@@ -172,14 +224,7 @@ func TestThePatternsOfTheNoticesMatchWhatTheyAreFor(t *testing.T) {
 						"ExecutionId": "333ba70b-2333-48db-b17e-a5e69c6f4d1c", "Definition": document, "DefinitionVersion": "1", "Status": status,
 						"StartTime": "Jan 1, 2030 8:15:29 AM", "Time": "Jan 1, 2030 8:15:30 AM", "ExecutedBy": "arn:aws:sts::123456789012:assumed-role/start/events",
 					},
-				}, document == g.RunbookName && told})
-			}
-		}
-		for _, c := range checks {
-			for _, reading := range readings {
-				if got := c.pattern.With(reading).Matches(c.event); got != c.want {
-					t.Errorf("%s, %+v: the pattern matches is %v", c.name, reading, got)
-				}
+				}, document == g.RunbookName && told)
 			}
 		}
 	})

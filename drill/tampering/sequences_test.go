@@ -3,19 +3,19 @@ package tampering
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
-	"github.com/aws/aws-sdk-go-v2/service/configservice"
-	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"pgregory.net/rapid"
 
 	"github.com/trailguard/trailguard/drill"
@@ -24,10 +24,10 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
 )
 
-// sequences is how many sequences are generated in all accounts together, unless -rapid.checks says how many in each. They
-// are the same each time, unless -rapid.seed is given.
+// sequences is how many sequences are generated in each account on each set of paths, unless -rapid.checks says so. They are the
+// same each time, unless -rapid.seed is given.
 const (
-	sequences = 2000
+	sequences = 16
 	seed      = 1
 )
 
@@ -36,7 +36,7 @@ func setSequences() error {
 	given := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	for name, value := range map[string]string{
-		"rapid.checks": fmt.Sprint(sequences / len(accounts)), "rapid.seed": fmt.Sprint(seed), "rapid.nofailfile": "true",
+		"rapid.checks": fmt.Sprint(sequences), "rapid.seed": fmt.Sprint(seed), "rapid.nofailfile": "true",
 	} {
 		if given[name] {
 			continue
@@ -54,10 +54,10 @@ type tampering struct {
 	byARN bool
 	// input is that of one of CloudTrail's operations. The trail's name is filled in later.
 	input any
-	// configLooks has Config evaluate its rules before the call.
-	configLooks bool
 	// after is how many calls of the guard's runbooks go by first. Where none runs, the call is made at once.
 	after int
+	// hour passes after the call, where no runbook runs: the schedule and Config look.
+	hour bool
 }
 
 func (m tampering) String() string {
@@ -78,10 +78,10 @@ func (m tampering) String() string {
 		return err.Error()
 	}
 	text := fmt.Sprintf("%s, %s, by %s: %s", strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", m.input), "*cloudtrail."), "Input"), form, m.name, content)
-	if m.configLooks {
-		text = "Config looks, then " + text
+	if m.hour {
+		text += ", and an hour"
 	}
-	return fmt.Sprintf("%s (%d calls of the runbooks later)", text, m.after)
+	return fmt.Sprintf("%d calls of the runbooks later %s", m.after, text)
 }
 
 // fault is an error in answer to one call of the guard's runbooks.
@@ -90,50 +90,82 @@ type fault struct {
 	late bool // the call has had its effect, and the runbook does not know
 }
 
-// sequence is what befalls the guard.
-type sequence struct {
+// round is what befalls the guard until the attackers rest.
+type round struct {
 	tamperings []tampering
 	faults     map[int]fault // by the number of the runbooks' call
-	order      uint64        // decides which of the running executions makes its next attempt
+	// lost tells that the events of the round start nothing.
+	lost bool
+	// broken are the extras that are gone, by their names.
+	broken []string
+}
+
+// sequence is what befalls the guard.
+type sequence struct {
+	rounds []round
+	order  uint64 // decides which of the running executions makes its next step
 }
 
 // GoString is how rapid shows a sequence.
 func (s sequence) GoString() string {
 	lines := []string{"a sequence"}
-	for i, m := range s.tamperings {
-		lines = append(lines, fmt.Sprintf("%d. %s", i+1, m))
-	}
-	for _, call := range slices.Sorted(maps.Keys(s.faults)) {
-		lines = append(lines, fmt.Sprintf("call %d of the runbooks: %+v", call, s.faults[call]))
+	for i, r := range s.rounds {
+		line := fmt.Sprintf("round %d", i+1)
+		if r.lost {
+			line += ", whose events are lost"
+		}
+		if len(r.broken) > 0 {
+			line += ", without " + strings.Join(r.broken, " and ")
+		}
+		lines = append(lines, line)
+		for _, m := range r.tamperings {
+			lines = append(lines, "  "+m.String())
+		}
+		for call, f := range sortedByNumber(r.faults) {
+			lines = append(lines, fmt.Sprintf("  call %d of the runbooks: %+v", call, f))
+		}
 	}
 	return strings.Join(append(lines, fmt.Sprintf("order of the executions: %d", s.order)), "\n    ")
 }
 
-// maxExecutions is more than a sequence can start: one a call and three a look of Config.
-const maxExecutions = 8 * 4
-
-// maxFaultsOfAPI keeps faults from using up the attempts of a step: the least that a step of CloudTrail's has is three.
-const maxFaultsOfAPI = 2
-
-func drawSequence(elsewhere drill.Target) *rapid.Generator[sequence] {
-	draw := func(t *rapid.T) tampering {
+// drawSequence draws a sequence for a guard on its paths. Extras are broken only where there are any.
+func drawSequence(g guard, path string, elsewhere drill.Target) *rapid.Generator[sequence] {
+	call := rapid.Custom(func(t *rapid.T) tampering {
 		return tampering{
-			after:       rapid.IntRange(0, 30).Draw(t, "after"),
-			caller:      rapid.SampledFrom(callers).Draw(t, "caller"),
-			byARN:       rapid.Bool().Draw(t, "by ARN"),
-			input:       drawInput(t, elsewhere),
-			configLooks: rapid.IntRange(0, 5).Draw(t, "Config looks") == 5,
+			// Most attackers call many times before the guard has looked up.
+			after:  max(0, rapid.IntRange(-60, 20).Draw(t, "after")),
+			caller: rapid.SampledFrom(callers).Draw(t, "caller"),
+			byARN:  rapid.Bool().Draw(t, "by ARN"),
+			input:  drawInput(t, elsewhere),
+			hour:   rapid.IntRange(0, 29).Draw(t, "hour") == 29,
 		}
+	})
+	drawFault := rapid.Custom(func(t *rapid.T) fault {
+		codes := []string{"ThrottlingException", "ThrottlingException", "ConflictException", "AccessDeniedException"}
+		return fault{rapid.SampledFrom(codes).Draw(t, "code"), rapid.Bool().Draw(t, "late")}
+	})
+	names := []string{}
+	if g.text(drill.SNSTopicARN) != "" {
+		names = slices.Sorted(maps.Keys(extras))
 	}
-	drawFault := func(t *rapid.T) fault {
-		return fault{rapid.SampledFrom([]string{"ThrottlingException", "ConflictException"}).Draw(t, "code"), rapid.Bool().Draw(t, "late")}
+	// Each event starts a run, which takes its time: where only the schedule starts one, more can happen.
+	fewest, most, rounds := 68, 130, 6
+	if path == drill.AllPaths {
+		fewest, most, rounds = 5, 30, 2
 	}
+	drawRound := rapid.Custom(func(t *rapid.T) round {
+		r := round{
+			tamperings: rapid.SliceOfN(call, fewest, most).Draw(t, "tamperings"),
+			faults:     rapid.MapOfN(rapid.IntRange(1, 60), drawFault, 0, 20).Draw(t, "faults"),
+			lost:       path == drill.AllPaths && rapid.IntRange(0, 4).Draw(t, "lost") == 4,
+		}
+		if len(names) > 0 && rapid.IntRange(0, 2).Draw(t, "broken") == 2 {
+			r.broken = []string{rapid.SampledFrom(names).Draw(t, "extra")}
+		}
+		return r
+	})
 	return rapid.Custom(func(t *rapid.T) sequence {
-		return sequence{
-			tamperings: rapid.SliceOfN(rapid.Custom(draw), 1, 8).Draw(t, "tamperings"),
-			faults:     rapid.MapOfN(rapid.IntRange(1, 150), rapid.Custom(drawFault), 0, 20).Draw(t, "faults"),
-			order:      rapid.Uint64().Draw(t, "order"),
-		}
+		return sequence{rounds: rapid.SliceOfN(drawRound, 1, rounds).Draw(t, "rounds"), order: rapid.Uint64().Draw(t, "order")}
 	})
 }
 
@@ -141,7 +173,9 @@ func drawSequence(elsewhere drill.Target) *rapid.Generator[sequence] {
 func drawInput(t *rapid.T, elsewhere drill.Target) any {
 	maybe := func(name string) bool { return rapid.Bool().Draw(t, name) }
 	no := aws.Bool(false)
-	switch rapid.SampledFrom([]string{"StopLogging", "DeleteTrail", "UpdateTrail", "selectors", "advanced selectors", "Insights"}).Draw(t, "operation") {
+	switch rapid.SampledFrom([]string{
+		"StopLogging", "StopLogging", "DeleteTrail", "UpdateTrail", "extras", "selectors", "advanced selectors", "Insights", "tags",
+	}).Draw(t, "operation") {
 	case "StopLogging":
 		return &cloudtrail.StopLoggingInput{}
 	case "DeleteTrail":
@@ -167,6 +201,21 @@ func drawInput(t *rapid.T, elsewhere drill.Target) any {
 			}
 		}
 		return in
+	case "extras":
+		none := aws.String("")
+		in := &cloudtrail.UpdateTrailInput{}
+		if maybe("topic") {
+			in.SnsTopicName = none
+		}
+		if maybe("log group") {
+			in.CloudWatchLogsLogGroupArn, in.CloudWatchLogsRoleArn = none, none
+		}
+		if maybe("organization") {
+			in.IsOrganizationTrail = no
+		}
+		return in
+	case "tags":
+		return &cloudtrail.RemoveTagsInput{TagsList: []types.Tag{{Key: aws.String("owner")}, {Key: aws.String("cost-center")}}}
 	case "selectors":
 		selector := rapid.Custom(func(t *rapid.T) types.EventSelector {
 			s := types.EventSelector{
@@ -226,8 +275,11 @@ func (g guard) call(client *cloudtrail.Client, m tampering) (accepted bool, err 
 	case *cloudtrail.PutInsightSelectorsInput:
 		in.TrailName = trail
 		_, err = client.PutInsightSelectors(ctx, in)
+	case *cloudtrail.RemoveTagsInput:
+		in.ResourceId = &g.TrailARN
+		_, err = client.RemoveTags(ctx, in)
 	}
-	if hasCode(err, "TrailNotFoundException", "InvalidEventSelectorsException", "InvalidInsightSelectorsException",
+	if hasCode(err, "TrailNotFoundException", "ResourceNotFoundException", "InvalidEventSelectorsException", "InvalidInsightSelectorsException",
 		"InvalidParameterCombinationException", "InsufficientS3BucketPolicyException") {
 		return false, nil
 	}
@@ -235,85 +287,117 @@ func (g guard) call(client *cloudtrail.Client, m tampering) (accepted bool, err 
 }
 
 // TestRandomSequencesOfTamperingConverge generates sequences of calls of attackers that fall between the calls of the running
-// runbooks, which meet throttles and conflicts. Once the attackers rest and Config has looked once, the trail is as declared
-// and the guard is as it was.
+// runbooks, which meet throttles, conflicts and refusals, while events get lost and what the trail writes to is deleted. Once the
+// attackers rest and an hour has gone by, the trail is as declared, or what cannot be put back is told; and the guard is as it was.
+// Once with every path armed, and once with the schedule alone.
 func TestRandomSequencesOfTamperingConverge(t *testing.T) {
-	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
-		r, generator := newRunner(g), drawSequence(g.elsewhere())
-		rapid.Check(t, func(t *rapid.T) {
-			if a != accounts[0] {
-				rapid.Uint64().Draw(t, "what makes the sequences others than in the first account")
-			}
-			s := generator.Draw(t, "sequence")
-			r.guard = r.guard.in(t)
-			r.heal()
-			if problems := r.run(s); len(problems) > 0 {
-				t.Fatal(strings.Join(problems, "\n"))
-			}
-			r.ran++
-		})
-		t.Logf("%d sequences with %d calls of attackers, of which CloudTrail accepted %d, and %d faults; %d executions, of which %d failed",
-			r.ran, r.made, r.accepted, r.failed, r.executions, r.executionsFailed)
-	})
+	t.Parallel()
+	for i, path := range []string{drill.AllPaths, drill.SchedulePath} {
+		for j, template := range []string{"default", "everything"} {
+			t.Run(path+", "+template, func(t *testing.T) {
+				inTurn(t, i+j, func(t *testing.T, a *account) {
+					g := guarded(t, a, readTemplate(t, template))
+					r := newRunner(g, path)
+					generator := drawSequence(g, r.path, g.elsewhere())
+					rapid.Check(t, func(t *rapid.T) {
+						for range i + 2*j {
+							rapid.Uint64().Draw(t, "what makes the sequences others than in the other tests")
+						}
+						s := generator.Draw(t, "sequence")
+						r.guard = r.guard.in(t)
+						r.heal()
+						if problems := r.run(s); len(problems) > 0 {
+							t.Fatal(strings.Join(problems, "\n"))
+						}
+					})
+					t.Log(r.counts)
+				})
+			})
+		}
+	}
 }
 
 // TestRandomSequencesFindABrokenGuard is the negative control of the test before.
 func TestRandomSequencesFindABrokenGuard(t *testing.T) {
-	const tries = 30
+	t.Parallel()
+	const tries = 20
 	for i, test := range []struct {
 		name   string
-		broken mutation
+		path   string
+		script []string // what is replaced in the runbook's script, and by what
+		broken breakage
 		lost   string
 	}{
-		{"without a permission", withoutAction("cloudtrail:PutInsightSelectors"), "an execution that started after the last call of an attacker is Failed"},
-		{"without Config's remediation", without(remediation), "the trail is not as declared"},
-		{"with the guard's own calls as tampering of others", withTampering(func(rule map[string]any) {
-			issuer(rule)["arn"] = []any{map[string]any{"anything-but": []any{"other"}}, map[string]any{"exists": false}}
-		}), "the guard starts itself"},
+		{"a runbook that may not put Insights", drill.AllPaths, nil, notAllowed(automationRole, "cloudtrail:PutInsightSelectors"), "an execution that nothing disturbed is Failed"},
+		{"no schedule", drill.SchedulePath, nil, schedule(silent), "the trail is not as declared"},
+		{"a runbook that writes all settings at once", drill.SchedulePath, []string{
+			"TOGETHER = ('bucket', 'key', 'coverage')", "TOGETHER = ('bucket', 'key', 'coverage', 'SNS', 'CloudWatch Logs')",
+			"for part, update in different.items():", "for part, update in ():",
+		}, nil, "the trail is not as declared"},
+		{"a runbook that ends well whatever it leaves", drill.SchedulePath, []string{" if wrong:\n  raise", " if False:\n  raise"}, nil, "nobody is told what is left"},
+		{"failures that nobody is told of", drill.SchedulePath, nil, failures(silent), "and nobody is told"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
-				g := deploy(t, a, readTemplate(t, "default").with(t, test.broken))
+				tpl := readTemplate(t, "everything")
+				for i := 0; i < len(test.script); i += 2 {
+					tpl.with(t, scripted(test.script[i], test.script[i+1]))
+				}
+				g := deploy(t, a, tpl)
 				g.makeTrail()
-				r, generator := newRunner(g), drawSequence(g.elsewhere())
+				if test.broken != nil {
+					test.broken(g)
+				}
+				r := newRunner(g, test.path)
+				generator := drawSequence(g, r.path, g.elsewhere())
 				for try := range tries {
 					if strings.Contains(strings.Join(r.run(generator.Example(try)), "\n"), test.lost) {
 						return
 					}
 				}
-				t.Errorf("%d sequences did not find %q", tries, test.lost)
+				t.Errorf("%d sequences did not find %q: %s", tries, test.lost, r.counts)
 			})
 		})
 	}
 }
 
-// newRunner returns a runner for a guard that is at rest. People are told nothing from then on: what they are told is tested
-// elsewhere, and takes its time.
-func newRunner(g guard) *runner {
-	g.t.Helper()
-	for _, rule := range g.eventRules() {
-		for _, target := range rule.targets {
-			if target.RoleArn == nil {
-				_, err := g.admin.Events.RemoveTargets(g.t.Context(), &eventbridge.RemoveTargetsInput{Rule: rule.Name, Ids: []string{*target.Id}})
-				g.must(err)
+// scripted replaces something in the runbook's script.
+func scripted(old, new string) mutation {
+	return func(tpl template) {
+		for _, document := range tpl.resources(runbook) {
+			for _, step := range document["Content"].(map[string]any)["mainSteps"].([]any) {
+				inputs := step.(map[string]any)["inputs"].(map[string]any)
+				inputs["Script"] = strings.Replace(inputs["Script"].(string), old, new, 1)
 			}
 		}
 	}
-	r := &runner{guard: g, clients: map[string]*cloudtrail.Client{}}
-	for _, c := range callers {
-		r.clients[c.name] = g.attacker(c)
-	}
-	return r
 }
 
 // runner runs sequences.
 type runner struct {
 	guard
-	clients map[string]*cloudtrail.Client // of the callers, by name
-	broken  bool                          // the last sequence did not end well
+	path   string
+	broken bool // the last sequence did not end well
+	counts
+}
 
-	ran, made, accepted, failed, executions, executionsFailed int
+// counts are what has happened.
+type counts struct {
+	sequences, rounds, made, accepted, faults, lost, extras, executions, failed int
+}
+
+func (c counts) String() string {
+	return fmt.Sprintf("%d steps: %d calls of attackers, of which CloudTrail accepted %d, %d faults, and %d executions, of which %d failed; in %d rounds of %d sequences, %d without events and %d without an extra",
+		c.made+c.faults+c.executions, c.made, c.accepted, c.faults, c.executions, c.failed, c.rounds, c.sequences, c.lost, c.extras)
+}
+
+// newRunner returns a runner for a guard that is at rest. Of tampering people are told nothing from then on: what they are told is
+// tested elsewhere, and takes its time.
+func newRunner(g guard, path string) *runner {
+	g.t.Helper()
+	notice(silent)(g)
+	g.only(path)
+	return &runner{guard: g, path: path}
 }
 
 // heal brings the guard back to rest, and the trail into its declared state, after a sequence that failed.
@@ -323,20 +407,11 @@ func (r *runner) heal() {
 		return
 	}
 	r.Gateway.SetFaults(localaws.Faults{})
-	for _, rule := range r.ConfigRuleNames {
-		found, err := r.admin.Config.DescribeRemediationExceptions(r.t.Context(), &configservice.DescribeRemediationExceptionsInput{ConfigRuleName: &rule})
-		r.must(err)
-		for _, e := range found.RemediationExceptions {
-			_, err := r.admin.Config.DeleteRemediationExceptions(r.t.Context(), &configservice.DeleteRemediationExceptionsInput{
-				ConfigRuleName: &rule, ResourceKeys: []configtypes.RemediationExceptionResourceKey{{ResourceType: e.ResourceType, ResourceId: e.ResourceId}},
-			})
-			r.must(err)
-		}
-	}
+	r.only(r.path)
 	for range 2 {
 		r.must(r.begin(nil))
 		r.settle()
-		r.configLooks(period)
+		r.pass(time.Hour)
 	}
 	if unmet := r.unmet(); len(unmet) > 0 {
 		r.t.Fatalf("the guard cannot be brought back to rest: %v", unmet)
@@ -344,93 +419,137 @@ func (r *runner) heal() {
 	r.broken = false
 }
 
-// run makes the calls of a sequence, lets Config look once, and says what is not as it should be.
+// run makes the calls of a sequence, round by round, lets an hour pass in which nothing happens, and says what is not as it should
+// be.
 func (r *runner) run(s sequence) (problems []string) {
 	r.t.Helper()
 	r.broken = true
 	r.order.Seed(s.order, 0)
+	r.sequences++
+	for i, round := range s.rounds {
+		for _, problem := range r.runRound(round) {
+			problems = append(problems, fmt.Sprintf("round %d: %s", i+1, problem))
+		}
+		if len(problems) > 0 {
+			return problems
+		}
+	}
 	before := len(r.Executions())
-	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	beforeLast, accepted, looks, endless := r.play(s)
-	if endless {
-		problem("there is no end of executions: the guard starts itself")
-		return problems
-	}
-	r.configLooks(period)
-	looks++
-
-	if unmet := r.unmet(); len(unmet) > 0 {
-		problem("the trail is not as declared: %s", strings.Join(unmet, "; "))
-	}
-	all := r.since(before)
-	for i, x := range all {
-		outlived := x.Status == automation.Success || slices.ContainsFunc(all, func(y *automation.Execution) bool {
-			return y.Status == automation.Success && (y.StartTime.After(x.StartTime) || y.EndTime.After(x.EndTime))
-		})
-		switch {
-		case x.EndTime.IsZero():
-			problem("an execution is still %s", x.Status)
-		case x.Status != automation.Success && before+i >= beforeLast:
-			problem("an execution that started after the last call of an attacker is %s: %s", x.Status, x.FailureMessage)
-		case !outlived:
-			problem("an execution is %s, and none succeeded after it: %s", x.Status, x.FailureMessage)
+	r.pass(time.Hour)
+	r.executions += r.started(before)
+	for _, x := range r.since(before) {
+		if x.Status != automation.Success || len(x.Writes) > 0 {
+			problems = append(problems, fmt.Sprintf("an execution at rest is %s, and wrote %v: %s", x.Status, x.Writes, x.FailureMessage))
 		}
-		if x.Status != automation.Success {
-			r.executionsFailed++
-		}
-	}
-	if most := accepted + looks*len(r.ConfigRuleNames); len(all) > most {
-		problem("%d executions were started for %d accepted calls and %d looks of Config: the guard starts itself", len(all), accepted, looks)
 	}
 	if found := r.exceptions(); len(found) > 0 {
-		problem("Config no longer remediates %v", found)
+		problems = append(problems, fmt.Sprintf("Config no longer remediates %v", found))
 	}
-	rested := len(r.Executions())
-	r.configLooks(period)
-	if found := r.notCompliant(); len(found) > 0 {
-		problem("Config finds %v not satisfied", found)
-	}
-	if n := len(r.since(rested)); n > 0 {
-		problem("%d executions were started when all was well", n)
-	}
-	r.executions += len(all)
 	r.broken = len(problems) > 0
 	return problems
 }
 
-// play makes the calls of a sequence, each when its time has come, and runs to quiescence. It returns how many executions
-// there were when the last call was made, how many calls were accepted, how often Config looked, and whether the guard kept
-// itself running.
-func (r *runner) play(s sequence) (beforeLast, accepted, looks int, endless bool) {
+// runRound makes the calls of a round, lets an hour pass in which nobody attacks, and says what is not as it should be.
+func (r *runner) runRound(round round) (problems []string) {
 	r.t.Helper()
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	var broken []extra
+	var mends []func()
+	for _, name := range round.broken {
+		broken = append(broken, extras[name])
+		mends = append(mends, extras[name].remove(r.guard))
+	}
+	r.rounds, r.extras = r.rounds+1, r.extras+len(broken)
+	if round.lost {
+		r.lost++
+		r.enable(r.rule(drill.EventPath), false)
+	}
+	before, undisturbed := len(r.Executions()), 0
+	var played play
+	said := r.told(func() {
+		played = r.play(round)
+		if round.lost {
+			r.enable(r.rule(drill.EventPath), true)
+		}
+		undisturbed = len(r.Executions())
+		if !played.endless {
+			r.pass(time.Hour)
+		}
+	})
+	unmet, all, own := r.unmet(), r.since(before), 0
+	for i, x := range all {
+		own += x.events()
+		if x.Status == automation.Success {
+			continue
+		}
+		r.failed++
+		switch {
+		case x.EndTime.IsZero():
+			problem("an execution is still %s", x.Status)
+		case !slices.Contains(said, r.failureMessage(x)):
+			problem("an execution is %s, and nobody is told: %s", x.Status, x.FailureMessage)
+		case before+i >= undisturbed && len(broken) == 0:
+			problem("an execution that nothing disturbed is %s: %s", x.Status, x.FailureMessage)
+		}
+	}
+	r.executions += len(all)
+	if most := played.accepted + own + (played.hours+1)*(1+len(r.ConfigRuleNames)); len(all) > most || played.endless {
+		problem("%d executions were started for %d accepted calls, %d of the guard's and %d hours", len(all), played.accepted, own, played.hours+1)
+	}
+	if left := r.unmetBut(broken...); len(left) > 0 {
+		problem("the trail is not as declared: %s", strings.Join(left, "; "))
+	} else if len(unmet) > 0 && (len(all) == 0 || all[len(all)-1].Status != automation.Failed) {
+		problem("nobody is told what is left: %s", strings.Join(unmet, "; "))
+	}
+	if len(broken) == 0 {
+		return problems
+	}
+	for _, mend := range mends {
+		mend()
+	}
+	rested := len(r.Executions())
+	r.pass(time.Hour)
+	r.executions += r.started(rested)
+	if unmet := r.unmet(); len(unmet) > 0 {
+		problem("what was broken is mended, and the trail is not as declared: %s", strings.Join(unmet, "; "))
+	}
+	return problems
+}
+
+// play is what was made of the calls of a round.
+type play struct {
+	accepted, hours int
+	endless         bool // there is no end of executions
+}
+
+// play makes the calls of a round, each when its time has come.
+func (r *runner) play(s round) play {
+	r.t.Helper()
+	const most = 300 // executions: more than a round can start
 	ctx, cancel := context.WithCancel(r.t.Context())
 	defer cancel()
-	most := len(r.Executions()) + maxExecutions
+	before := len(r.Executions())
+	var p play
+	var failed error // the test cannot end in the middle of a call
 	next, calls, sinceLast := 0, 0, 0
-	ofAPI := map[string]int{}
-	makeNext := func() {
+	makeNext := func() (hour bool) {
 		m := s.tamperings[next]
 		next, sinceLast = next+1, 0
-		if m.configLooks {
-			looks++
-			_, err := r.admin.Config.StartConfigRulesEvaluation(r.t.Context(), &configservice.StartConfigRulesEvaluationInput{ConfigRuleNames: r.ConfigRuleNames})
-			r.must(err)
-			r.must(r.ConfigService().Tick(r.t.Context()))
-		}
-		done, err := r.call(r.clients[m.name], m)
-		r.must(err)
+		done, err := r.call(r.attackers[m.name], m)
+		failed = errors.Join(failed, err)
 		r.made++
 		if done {
-			accepted, r.accepted = accepted+1, r.accepted+1
+			p.accepted, r.accepted = p.accepted+1, r.accepted+1
 		}
-		beforeLast = len(r.Executions())
+		return m.hour
 	}
 	var late error
 	r.Gateway.SetFaults(localaws.Faults{
 		Before: func(call api.Call) error {
+			late = nil
 			if call.Principal.ARN != r.AutomationRoleARN {
-				if call.Action() == "ssm:StartAutomationExecution" && len(r.Executions()) > most {
-					endless = true
+				if call.Action() == "ssm:StartAutomationExecution" && r.started(before) > most {
+					p.endless = true
 					cancel()
 					return api.Errorf("ThrottlingException", "the test has seen enough")
 				}
@@ -440,13 +559,11 @@ func (r *runner) play(s sequence) (beforeLast, accepted, looks int, endless bool
 				makeNext()
 			}
 			f, faulty := s.faults[calls]
-			changes := call.Service == "cloudtrail" && !strings.HasPrefix(call.Operation, "Get")
-			late = nil
-			if !faulty || ofAPI[call.Action()] == maxFaultsOfAPI || f.code == "ConflictException" && !changes {
+			changes := call.Service == "cloudtrail" && !slices.ContainsFunc([]string{"Get", "Describe", "List"}, func(p string) bool { return strings.HasPrefix(call.Operation, p) })
+			if !faulty || call.Service == "sns" || f.code == "ConflictException" && !changes {
 				return nil
 			}
-			ofAPI[call.Action()]++
-			r.failed++
+			r.faults++
 			err := api.Errorf(f.code, "injected")
 			if f.late {
 				late = err
@@ -462,11 +579,35 @@ func (r *runner) play(s sequence) (beforeLast, accepted, looks int, endless bool
 		},
 	})
 	defer r.Gateway.SetFaults(localaws.Faults{})
-	for next < len(s.tamperings) && !endless {
-		makeNext()
-		if err := r.RunToQuiescence(ctx); !endless {
+	for next < len(s.tamperings) && !p.endless {
+		hour := makeNext()
+		var err error
+		if hour {
+			p.hours++
+			err = r.Advance(ctx, time.Hour)
+		} else if s.tamperings[min(next, len(s.tamperings)-1)].after > 0 {
+			err = r.RunToQuiescence(ctx)
+		}
+		if !p.endless {
 			r.must(err)
 		}
 	}
-	return beforeLast, accepted, looks, endless
+	if !p.endless {
+		if err := r.RunToQuiescence(ctx); !p.endless {
+			r.must(err)
+		}
+	}
+	r.must(failed)
+	return p
+}
+
+// sortedByNumber walks a map in the order of its keys.
+func sortedByNumber[V any](m map[int]V) iter.Seq2[int, V] {
+	return func(yield func(int, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key, m[key]) {
+				return
+			}
+		}
+	}
 }

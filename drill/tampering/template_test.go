@@ -2,6 +2,7 @@ package tampering
 
 import (
 	"encoding/json"
+	"iter"
 	"maps"
 	"os"
 	"slices"
@@ -98,9 +99,27 @@ func without(kind string) mutation {
 // pattern is the event pattern of a rule.
 func pattern(rule map[string]any) map[string]any { return rule["EventPattern"].(map[string]any) }
 
-func detail(rule map[string]any) map[string]any { return pattern(rule)["detail"].(map[string]any) }
+// alternatives are those of a pattern with $or; none of any other.
+func alternatives(rule map[string]any) []any {
+	list, _ := pattern(rule)["$or"].([]any)
+	return list
+}
 
-// eachRule changes the rules that a kind of event is for.
+// detail is what a pattern says of the calls that are tampering: it is one of several alternatives, or all.
+func detail(rule map[string]any) map[string]any {
+	if list := alternatives(rule); len(list) > 0 {
+		return list[0].(map[string]any)["detail"].(map[string]any)
+	}
+	return pattern(rule)["detail"].(map[string]any)
+}
+
+// exception is what the pattern of the rule that starts the runbook says of remediation exceptions.
+func exception(rule map[string]any) map[string]any {
+	list := alternatives(rule)
+	return list[len(list)-1].(map[string]any)["detail"].(map[string]any)
+}
+
+// eachRule changes the rules that something is for.
 func eachRule(isOne func(rule map[string]any) bool, change func(rule map[string]any)) mutation {
 	return func(tpl template) {
 		for _, rule := range tpl.resources(eventRule) {
@@ -112,16 +131,17 @@ func eachRule(isOne func(rule map[string]any) bool, change func(rule map[string]
 }
 
 // The rules by what they are for.
-func isTampering(rule map[string]any) bool {
-	return slices.Contains(texts(detail(rule)["eventName"]), "StopLogging")
+func isStart(rule map[string]any) bool { return len(alternatives(rule)) > 0 }
+
+func isSchedule(rule map[string]any) bool {
+	return slices.Contains(texts(pattern(rule)["source"]), "aws.cloudformation")
 }
-func isException(rule map[string]any) bool {
-	return slices.Contains(texts(detail(rule)["eventName"]), "PutRemediationExceptions")
+
+func isTamperingNotice(rule map[string]any) bool {
+	return !isStart(rule) && slices.Contains(texts(detail(rule)["eventName"]), "StopLogging")
 }
-func isRepairNotice(rule map[string]any) bool { return detail(rule)["Definition"] != nil }
-func isNonCompliantNotice(rule map[string]any) bool {
-	return detail(rule)["newEvaluationResult"] != nil
-}
+
+func isFailureNotice(rule map[string]any) bool { return detail(rule)["Definition"] != nil }
 
 func disabled(rule map[string]any) { rule["State"] = "DISABLED" }
 
@@ -181,4 +201,15 @@ func (tpl template) inRegion(t *testing.T, region string) template {
 		}
 		maps.Copy(tpl, moved)
 	})
+}
+
+// sorted walks a map in the order of its keys.
+func sorted[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key, m[key]) {
+				return
+			}
+		}
+	}
 }

@@ -272,7 +272,8 @@ func s3Resources(call api.Call) []string {
 }
 
 // automationResources are those of StartAutomationExecution. Policies in use name the automation-definition, the service's
-// table requires the document: a caller needs both, so that a policy that passes here passes under either reading.
+// table requires the document and the execution: a caller needs all, so that a policy that passes here passes under either
+// reading.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 func automationResources(call api.Call) []string {
 	name, version := text(call.Input, "DocumentName"), text(call.Input, "DocumentVersion")
@@ -282,7 +283,8 @@ func automationResources(call api.Call) []string {
 	if strings.HasPrefix(name, "arn:") {
 		name = name[strings.LastIndexByte(name, '/')+1:]
 	}
-	return []string{arnOf(call, "document/"+name), arnOf(call, "automation-definition/"+name+":"+version)}
+	const execution = "automation-execution/00000000-0000-4000-8002-000000000000" // the id is not known before the start
+	return []string{arnOf(call, "document/"+name), arnOf(call, "automation-definition/"+name+":"+version), arnOf(call, execution)}
 }
 
 // keyResources are the key, and the alias where there is one.

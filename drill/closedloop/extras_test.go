@@ -1,0 +1,242 @@
+package closedloop
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/trailguard/trailguard/drill"
+)
+
+// breakage is something that the trail depends on and that is gone.
+type breakage struct {
+	name string
+	// spoil breaks it, and returns how to mend it.
+	spoil func(g guard) (mend func())
+	// left are the settings that cannot be restored, part their part, err AWS's error, and mend what people can do.
+	left            []drill.Setting
+	part, err, mend string
+}
+
+var breakages = []breakage{
+	{"the topic is deleted", func(g guard) func() { return g.deleteTopic(g.declaredText("SnsTopicName")) }, []drill.Setting{drill.SNSTopicARN},
+		"SNS", "InvalidSnsTopicNameException", "Restore the topic and its policy."},
+	{"the log group is deleted", guard.deleteLogGroup, []drill.Setting{drill.CloudWatchLogsLogGroupARN, drill.CloudWatchLogsRoleARN},
+		"CloudWatch Logs", "InvalidCloudWatchLogsLogGroupArnException", "Restore the log group, the role, its policy."},
+	{"the role for CloudWatch Logs has no policy", guard.deleteLogsPolicy, []drill.Setting{drill.CloudWatchLogsLogGroupARN, drill.CloudWatchLogsRoleARN},
+		"CloudWatch Logs", "InvalidCloudWatchLogsRoleArnException", "Restore the log group, the role, its policy."},
+	{"the key is disabled", func(g guard) func() { return g.disableKey(g.LogKeyARN) }, []drill.Setting{drill.KMSKeyID},
+		"key", "KmsException", "Enable the key, cancel its deletion, restore its policy."},
+	{"the key is to be deleted", guard.scheduleKeyDeletion, []drill.Setting{drill.KMSKeyID},
+		"key", "KmsException", "Enable the key, cancel its deletion, restore its policy."},
+	{"the key's policy leaves CloudTrail out", guard.closeKey, []drill.Setting{drill.KMSKeyID},
+		"key", "InsufficientEncryptionPolicyException", "Enable the key, cancel its deletion, restore its policy."},
+	{"the bucket's policy is deleted", func(g guard) func() {
+		policy := g.bucketPolicy()
+		g.deleteBucketPolicy()
+		return func() { g.putBucketPolicy(policy) }
+	}, []drill.Setting{drill.S3BucketName, drill.S3KeyPrefix}, "bucket", "InsufficientS3BucketPolicyException", "Restore the bucket and its policy."},
+}
+
+// TestWhatIsBrokenKeepsNothingElseFromBeingRestored: every setting is wrong, and one cannot be put right.
+func TestWhatIsBrokenKeepsNothingElseFromBeingRestored(t *testing.T) {
+	onShared(t, "everything", func(g guard) {
+		for _, broken := range breakages {
+			for name, tamper := range map[string]func(g guard){"everything is tampered with": ruin, "the trail is deleted": guard.deleteTrails} {
+				g.step(broken.name+", "+name, func(g guard) {
+					g.healthy()
+					mend := broken.spoil(g)
+					tamper(g)
+					g.Clock.Advance(time.Second)
+					x := g.repair()
+					if exists := len(g.trailARNs()) > 0; !exists && broken.part == "bucket" {
+						// CloudTrail makes no trail without a bucket that it may write to.
+						g.wantFailed(x, "NOT REPAIRED: ", "LEFT: trail: ", broken.err)
+					} else {
+						g.wantFailed(x, "NOT REPAIRED: ", "LEFT: "+broken.part+": An error occurred ("+broken.err+") when calling the ", broken.mend)
+						g.wantOnlyLeft(broken.left)
+					}
+					mend()
+					g.wantSuccess(g.repair())
+					g.wantRepaired()
+				})
+			}
+		}
+	})
+}
+
+// wantOnlyLeft reports settings other than these that are not as declared, and those of these that are.
+func (g guard) wantOnlyLeft(left []drill.Setting) {
+	g.t.Helper()
+	var found []string
+	for _, unmet := range g.unmet() {
+		name, _, _ := strings.Cut(unmet, " ")
+		found = append(found, name)
+	}
+	var want []string
+	for _, setting := range left {
+		want = append(want, string(setting))
+	}
+	if slices.Sort(found); !slices.Equal(found, want) {
+		g.t.Errorf("not as declared are %v, want %v: %v", found, want, g.unmet())
+	}
+}
+
+// TestWhatIsBrokenAndNotTamperedWithFailsNothing: a topic that is gone is no setting of the trail that differs. People are
+// told that CloudTrail cannot use it.
+func TestWhatIsBrokenAndNotTamperedWithFailsNothing(t *testing.T) {
+	onShared(t, "everything", func(g guard) {
+		for _, test := range []struct {
+			broken breakage
+			told   string
+		}{
+			{breakages[0], "LatestNotificationError: "}, {breakages[1], "LatestCloudWatchLogsDeliveryError: "}, {breakages[2], "LatestCloudWatchLogsDeliveryError: "},
+		} {
+			g.step(test.broken.name, func(g guard) {
+				g.healthy()
+				mend := test.broken.spoil(g)
+				g.must(g.CloudTrail().Deliver(g.t.Context()))
+				e := g.elsewhere()
+				g.update(cloudtrail.UpdateTrailInput{S3BucketName: &e.bucket, KmsKeyId: &e.key, EnableLogFileValidation: no})
+				g.Clock.Advance(time.Second)
+				x := g.repair()
+				g.wantSuccess(x)
+				g.wantRepaired()
+				if message := strings.Join(told(x), "\n"); !strings.Contains(message, test.told) {
+					g.t.Errorf("people were told\n%s\nwant %s", message, test.told)
+				}
+				mend()
+			})
+		}
+	})
+}
+
+// TestPeopleAreToldWhichTrailsFillTheRegion, when there is no room for the guard's own.
+func TestPeopleAreToldWhichTrailsFillTheRegion(t *testing.T) {
+	onShared(t, "default", func(g guard) {
+		g.only(drill.SchedulePath)
+		before := len(g.Executions())
+		bucket := g.elsewhere().bucket
+		var decoys []string
+		for i := range 5 {
+			decoys = append(decoys, fmt.Sprintf("decoy-%d", i))
+			g.createTrail(cloudtrail.CreateTrailInput{Name: &decoys[i], S3BucketName: &bucket})
+		}
+		g.tick(schedulePeriod)
+		for _, x := range g.since(before) {
+			g.wantFailed(x, "NOT REPAIRED: CloudTrail trail trailguard", "LEFT: trail: An error occurred (MaximumNumberOfTrailsExceededException)",
+				"A Region has at most five trails: delete one.")
+			for _, decoy := range decoys {
+				g.wantFailed(x, "Trail "+decoy+" writes to "+bucket)
+			}
+		}
+		if len(g.since(before)) == 0 {
+			t.Error("nothing was executed")
+		}
+		g.delete(decoys[3])
+		g.tick(schedulePeriod)
+		g.wantRepaired()
+	})
+}
+
+func (g guard) deleteTopic(topic string) (mend func()) {
+	g.t.Helper()
+	ctx, topics := g.t.Context(), sns.NewFromConfig(g.admin)
+	before, err := topics.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &topic})
+	g.must(err)
+	_, err = topics.DeleteTopic(ctx, &sns.DeleteTopicInput{TopicArn: &topic})
+	g.must(err)
+	return func() {
+		_, err := topics.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String(topic[strings.LastIndexByte(topic, ':')+1:])})
+		g.must(err)
+		for _, name := range []string{"Policy", "KmsMasterKeyId"} {
+			if value := before.Attributes[name]; value != "" {
+				_, err = topics.SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{TopicArn: &topic, AttributeName: &name, AttributeValue: &value})
+				g.must(err)
+			}
+		}
+	}
+}
+
+func (g guard) deleteLogGroup() (mend func()) {
+	g.t.Helper()
+	ctx, groups := g.t.Context(), cloudwatchlogs.NewFromConfig(g.admin)
+	name := aws.String(strings.Split(g.declaredText("CloudWatchLogsLogGroupArn"), ":")[6])
+	_, err := groups.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: name})
+	g.must(err)
+	return func() {
+		_, err := groups.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: name})
+		g.must(err)
+	}
+}
+
+func (g guard) deleteLogsPolicy() (mend func()) {
+	g.t.Helper()
+	ctx, roles, name := g.t.Context(), iam.NewFromConfig(g.admin), roleName(g.declaredText("CloudWatchLogsRoleArn"))
+	listed, err := roles.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: name})
+	g.must(err)
+	policy := listed.PolicyNames[0]
+	got, err := roles.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: name, PolicyName: &policy})
+	g.must(err)
+	document, err := url.PathUnescape(*got.PolicyDocument)
+	g.must(err)
+	_, err = roles.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: name, PolicyName: &policy})
+	g.must(err)
+	return func() {
+		_, err := roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: name, PolicyName: &policy, PolicyDocument: &document})
+		g.must(err)
+	}
+}
+
+// keyID is a key as each operation of KMS takes it.
+func keyID(arn string) *string { return roleName(arn) }
+
+func (g guard) disableKey(arn string) (mend func()) {
+	g.t.Helper()
+	_, err := g.clients.KMS.DisableKey(g.t.Context(), &kms.DisableKeyInput{KeyId: keyID(arn)})
+	g.must(err)
+	return func() {
+		_, err := g.clients.KMS.EnableKey(g.t.Context(), &kms.EnableKeyInput{KeyId: keyID(arn)})
+		g.must(err)
+	}
+}
+
+func (g guard) scheduleKeyDeletion() (mend func()) {
+	g.t.Helper()
+	_, err := g.clients.KMS.ScheduleKeyDeletion(g.t.Context(), &kms.ScheduleKeyDeletionInput{KeyId: keyID(g.LogKeyARN)})
+	g.must(err)
+	return func() {
+		_, err := g.clients.KMS.CancelKeyDeletion(g.t.Context(), &kms.CancelKeyDeletionInput{KeyId: keyID(g.LogKeyARN)})
+		g.must(err)
+		_, err = g.clients.KMS.EnableKey(g.t.Context(), &kms.EnableKeyInput{KeyId: keyID(g.LogKeyARN)})
+		g.must(err)
+	}
+}
+
+// closeKey takes CloudTrail out of the key's policy.
+func (g guard) closeKey() (mend func()) {
+	g.t.Helper()
+	put := func(policy string) {
+		_, err := g.clients.KMS.PutKeyPolicy(g.t.Context(), &kms.PutKeyPolicyInput{KeyId: keyID(g.LogKeyARN), PolicyName: aws.String("default"), Policy: &policy})
+		g.must(err)
+	}
+	before := g.keyPolicy(g.LogKeyARN)
+	var document map[string]any
+	g.must(json.Unmarshal([]byte(before), &document))
+	document["Statement"] = slices.DeleteFunc(document["Statement"].([]any), func(statement any) bool {
+		return strings.Contains(g.encode(statement), "cloudtrail.amazonaws.com")
+	})
+	put(g.encode(document))
+	return func() { put(before) }
+}
