@@ -29,7 +29,9 @@ func TestADeploymentAppliesWhatItDeclaresAnew(t *testing.T) {
 			declared  string
 			writes    []string
 		}{
-			{"DataResources", []mutation{declaring("EventSelectors", []any{map[string]any{"ReadWriteType": "All", "IncludeManagementEvents": true, "DataResources": []any{objects}}})},
+			{"DataResources", []mutation{declaring("EventSelectors", []any{
+				map[string]any{"ReadWriteType": "All", "IncludeManagementEvents": true, "DataResources": []any{objects}},
+			})},
 				drill.EventSelectors, `["eventCategory = Data and resources.ARN starts with arn:aws:s3:::payroll/ and resources.type = AWS::S3::Object",` +
 					`"eventCategory = Management"]`, []string{"PutEventSelectors"}},
 			{"InsightTypes", []mutation{declaring("InsightSelectors", []any{map[string]any{"InsightType": "ApiErrorRateInsight"}})},
@@ -39,7 +41,9 @@ func TestADeploymentAppliesWhatItDeclaresAnew(t *testing.T) {
 				map[string]any{"FieldSelectors": []any{
 					map[string]any{"Field": "eventCategory", "Equals": []any{"Data"}}, map[string]any{"Field": "resources.type", "Equals": []any{"AWS::Lambda::Function"}},
 				}},
-			})}, drill.EventSelectors, `["eventCategory = Data and resources.type = AWS::Lambda::Function","eventCategory = Management"]`, []string{"PutEventSelectors"}},
+			})},
+				drill.EventSelectors, `["eventCategory = Data and resources.type = AWS::Lambda::Function","eventCategory = Management"]`,
+				[]string{"PutEventSelectors"}},
 			{"TrailTags", []mutation{
 				declaring("TagsList", []any{map[string]any{"Key": "owner", "Value": "security"}}),
 				withAction("cloudtrail:StartLogging", "cloudtrail:AddTags"), withAction("cloudtrail:StartLogging", "cloudtrail:ListTags"),

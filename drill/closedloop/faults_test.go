@@ -179,7 +179,8 @@ func TestARunEndsInTime(t *testing.T) {
 			most  time.Duration
 			told  string // empty where people cannot be told
 		}{
-			{"all of CloudTrail is throttled", throttled("cloudtrail"), 8 * time.Minute, "LEFT: logging: An error occurred (ThrottlingException) when calling the GetTrailStatus operation"},
+			{"all of CloudTrail is throttled", throttled("cloudtrail"), 8 * time.Minute,
+				"LEFT: logging: An error occurred (ThrottlingException) when calling the GetTrailStatus operation"},
 			{"everything is throttled", throttled("cloudtrail", "config", "sns"), 10 * time.Minute, ""},
 			{"the changes are in conflict", func(call api.Call) error {
 				if call.Operation != "StartLogging" && call.Operation != "UpdateTrail" {
