@@ -9,7 +9,6 @@ import (
 	"os"
 	"sync"
 	"testing"
-	"time"
 
 	awscloudtrail "github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
@@ -122,8 +121,6 @@ func (a *account) use(t *testing.T, test func(t *testing.T, a *account)) {
 	t.Parallel()
 	a.using.Lock()
 	defer a.using.Unlock()
-	at := time.Now()
-	defer func() { fmt.Fprintf(os.Stderr, "HELD %s %s %s\n", a.name, t.Name(), time.Since(at)) }()
 	test(t, a)
 	if err := a.Err(); err != nil {
 		t.Errorf("the simulation itself failed, so that this test proves nothing: %v", err)

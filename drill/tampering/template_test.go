@@ -119,17 +119,6 @@ func exception(rule map[string]any) map[string]any {
 	return list[len(list)-1].(map[string]any)["detail"].(map[string]any)
 }
 
-// eachRule changes the rules that something is for.
-func eachRule(isOne func(rule map[string]any) bool, change func(rule map[string]any)) mutation {
-	return func(tpl template) {
-		for _, rule := range tpl.resources(eventRule) {
-			if isOne(rule) {
-				change(rule)
-			}
-		}
-	}
-}
-
 // The rules by what they are for.
 func isStart(rule map[string]any) bool { return len(alternatives(rule)) > 0 }
 
@@ -144,37 +133,6 @@ func isTamperingNotice(rule map[string]any) bool {
 func isFailureNotice(rule map[string]any) bool { return detail(rule)["Definition"] != nil }
 
 func disabled(rule map[string]any) { rule["State"] = "DISABLED" }
-
-// runbookTargets changes the targets that start the runbook.
-func runbookTargets(change func(target map[string]any)) mutation {
-	return func(tpl template) {
-		for _, rule := range tpl.resources(eventRule) {
-			for _, target := range rule["Targets"].([]any) {
-				if target := target.(map[string]any); target["RoleArn"] != nil {
-					change(target)
-				}
-			}
-		}
-	}
-}
-
-// withoutAction takes an action out of every identity policy.
-func withoutAction(action string) mutation {
-	return func(tpl template) {
-		for _, policy := range tpl.resources(rolePolicy) {
-			document := policy["PolicyDocument"].(map[string]any)
-			var kept []any
-			for _, statement := range document["Statement"].([]any) {
-				statement := statement.(map[string]any)
-				actions := slices.DeleteFunc(texts(statement["Action"]), func(one string) bool { return one == action })
-				if statement["Action"] = actions; len(actions) > 0 {
-					kept = append(kept, statement)
-				}
-			}
-			document["Statement"] = kept
-		}
-	}
-}
 
 // texts are the strings of a list, or the one string.
 func texts(v any) []string {
