@@ -247,14 +247,21 @@ func TestSelectorsThatMeanTheSameAreWrittenAlike(t *testing.T) {
 }
 
 func TestTheReportOfARunIsReadFromItsOutputAndFromItsFailure(t *testing.T) {
-	const report = `{"changed": {"IsLogging": {"found": false, "declared": true}}, "wrong": {"SNS": "gone"}, "writes": ["start_logging"], "startedBy": "event", "message": "NOT REPAIRED"}`
-	for _, text := range []string{report, "Step fails: Failure message: RuntimeError: " + report + "\n  File \"script\", line 7"} {
+	const (
+		report    = `{"wrong": {"SNS": "gone"}, "writes": ["start_logging"], "startedBy": "event", "changed": {"IsLogging": {"found": false, "declared": true}}`
+		whole     = report + `, "message": "NOT REPAIRED"}`
+		truncated = report + `, "message": "NOT REPA`
+	)
+	for _, text := range []string{whole, "Step fails: Failure message: RuntimeError: " + whole + "\n  File \"script\", line 7", "RuntimeError: " + truncated} {
 		got := parseRunReport(text)
 		if got == nil || got.StartedBy != "event" || got.Writes[0] != "start_logging" || got.Wrong["SNS"] != "gone" || got.Changed["IsLogging"].Declared != true {
 			t.Errorf("%s: got %+v", text, got)
 		}
 	}
-	for _, text := range []string{"", "Failure message: KeyError: Name", report[:40]} {
+	if got := parseRunReport(whole[:40]); got == nil || got.Wrong["SNS"] != "gone" || got.StartedBy != "" {
+		t.Errorf("%s: got %+v", whole[:40], got)
+	}
+	for _, text := range []string{"", "Failure message: KeyError: Name", `{"wrong": ["SNS"]}`} {
 		if got := parseRunReport(text); got != nil {
 			t.Errorf("%s: got %+v", text, got)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -143,7 +144,7 @@ func convert(from, into any) error {
 	return json.Unmarshal(encoded, into)
 }
 
-// Report is what a run of the runbook says of itself.
+// RunReport is what a run of the runbook says of itself.
 type RunReport struct {
 	// StartedBy is event, schedule, Config or hand.
 	StartedBy string `json:"startedBy"`
@@ -164,12 +165,28 @@ type RunReport struct {
 	NotTold string `json:"notTold"`
 }
 
-var reportText = regexp.MustCompile(`(?s)\{"changed".*\}`)
-
-// parseRunReport reads the output of an execution, or what its failure says; nil where neither holds a report.
+// parseRunReport reads the output of an execution, or what its failure says, of which AWS may show only the beginning: nil where
+// it holds no report.
 func parseRunReport(text string) *RunReport {
+	start := strings.Index(text, `{"wrong"`)
+	if start < 0 {
+		return nil
+	}
+	members := map[string]json.RawMessage{}
+	decoder := json.NewDecoder(strings.NewReader(text[start:]))
+	_, err := decoder.Token()
+	for err == nil && decoder.More() {
+		var name json.Token
+		var value json.RawMessage
+		if name, err = decoder.Token(); err == nil {
+			err = decoder.Decode(&value)
+		}
+		if err == nil {
+			members[name.(string)] = value
+		}
+	}
 	var report RunReport
-	if json.Unmarshal([]byte(reportText.FindString(text)), &report) != nil {
+	if convert(members, &report) != nil {
 		return nil
 	}
 	return &report

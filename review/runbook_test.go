@@ -103,7 +103,7 @@ func TestADeployedScriptThatIsAnotherProgramIsNoticed(t *testing.T) {
 		name, from, to string
 		same           bool
 	}{
-		{"a line is lost", "\n arm_config()\n", "\n", false},
+		{"a line is lost", "\n  arm_config()\n", "\n", false},
 		{"a line has left its block", "\n  raise RuntimeError(text)\n", "\n  pass\n raise RuntimeError(text)\n", false},
 		{"a text has changed", "REPAIRED:", " REPAIRED:", false},
 		{"spaces", "sleep(pause)", "sleep( pause )", true},

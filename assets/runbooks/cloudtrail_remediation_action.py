@@ -32,18 +32,19 @@ SHOWN = dict(EnableLogFileValidation='LogFileValidationEnabled', SnsTopicName='S
 # always written by themselves: a topic that is gone must not keep the bucket from being restored.
 TOGETHER = ('bucket', 'key', 'coverage')
 
-# What people can do where AWS refuses to put a part back.
+# What people can do where AWS refuses to put a part back, by a word of the part or the error.
 MENDS = {
-    'trail': 'A Region has at most five trails: delete one.',
+    'Denied': 'Allow it to the role: policy, boundary, SCPs.',
+    'MaximumNumber': 'A Region has at most five trails: delete one.',
     'bucket': 'Restore the bucket and its policy.',
     'key': 'Enable the key, cancel its deletion, restore its policy.',
     'SNS': 'Restore the topic and its policy.',
-    'CloudWatch Logs': 'Restore the log group, the role, its policy.',
-    'organization': 'Turn on trusted access for CloudTrail.',
+    'CloudWatch Logs': 'Restore the log group, role and policy.',
+    'organization': 'Turn on trusted access of CloudTrail.',
 }
 
 # Errors that say nothing of what was asked: it is asked again until the deadline.
-PASSING = ('Conflict', 'InternalFailure', 'ServiceUnavailable', 'Throttling', 'TrailAlreadyExists', 'TrailNotFound')
+PASSING = ('Conflict', 'InternalFailure', 'ServiceUnavailable', 'Throttling', 'AlreadyExists', 'TrailNotFound')
 
 # The declared state; the trail's name; its latest status and its ARN; what the latest look found wrong, by part.
 want, name, status, wrong = {}, {}, {}, {}
@@ -56,11 +57,10 @@ def handler(events, context):
     want.update(events)
     name.update(Name=want['Name'])
     reconcile()
-    arm_config()
-    report = dict(changed=changed, wrong=wrong, armed=armed, writes=writes, dark=dark, startedBy=want['StartedBy'])
+    # Automation takes no more than 100 kB of an output, and keeps the beginning of a failure's text: what is long comes last.
+    report = dict(wrong=wrong, writes=writes, armed=armed, dark=dark, startedBy=want['StartedBy'], message='', changed=changed)
     if changed or wrong or armed:
         tell(report)
-    # Automation takes no more than 100 kB.
     text = json.dumps(report, default=str)[:90000]
     if wrong:
         raise RuntimeError(text)
@@ -80,12 +80,17 @@ def reconcile():
         settings()
         insights()
         tags()
+        arm_config()
         if not wrong:
             return
         written = len(writes) > before
-        refusals = 0 if written or any(code in str(wrong) for code in PASSING) else refusals + 1
+        refusals = 0 if written or passing() else refusals + 1
         pause = 2 if written else min(2 * pause, 30)
         time.sleep(pause)
+
+
+def passing():
+    return any(code in str(wrong) for code in PASSING)
 
 
 # Asks CloudTrail. The answer is {} where what is asked for is missing, and None where AWS refuses, or cannot be reached: that
@@ -98,7 +103,7 @@ def ask(part, operation, missing='', **arguments):
             return {}
         wrong[part] = str(error)
         return None
-    if operation[:3] not in ('get', 'lis', 'des'):
+    if operation[:3] not in 'get lis des':
         writes.append(operation)
     return answer
 
@@ -123,9 +128,11 @@ def logging():
 def create():
     differs('trail', 'Trail', None, want['Name'])
     for parts in TOGETHER + ('organization',), ('bucket',):
-        given = dict((key, want[key]) for key, part in SETTINGS.items() if part in parts and want[key])
+        given = {key: want[key] for key, part in SETTINGS.items() if part in parts and want[key]}
         if ask('trail', 'create_trail', **name, **given):
             return start()
+        if passing():
+            return
 
 
 def start():
@@ -143,7 +150,7 @@ def selectors():
         kind = kind if want[kind] else 'EventSelectors'
         if meaning(found) != meaning(want[kind]):
             differs(part, 'EventSelectors', found, want[kind])
-            ask(part, 'put_event_selectors', TrailName=want['Name'], **dict([(kind, want[kind])]))
+            ask(part, 'put_event_selectors', TrailName=want['Name'], **{kind: want[kind]})
 
 
 def settings():
@@ -210,7 +217,7 @@ def arm_config():
 
 # Tells people what was done, and could not be done. A message that cannot be sent never fails a repair.
 def tell(report):
-    subject = f'{"NOT " if wrong else ""}REPAIRED: CloudTrail trail {want["Name"]}'
+    subject = 'NOT ' * bool(wrong) + 'REPAIRED: CloudTrail trail ' + want['Name']
     try:
         text = report['message'] = '\n'.join([subject, *lines()])
         if want['AlertTopicArn']:
@@ -221,21 +228,21 @@ def tell(report):
 
 def lines():
     for setting, one in changed.items():
-        yield f'{setting}: found {json.dumps(one["found"])}, declared {json.dumps(one["declared"])}'
+        yield '{}: found {}, declared {}'.format(setting, *map(json.dumps, one.values()))
     for part, error in wrong.items():
-        yield f'LEFT: {part}: {error} {MENDS.get(part, "")}'
+        yield ' '.join([f'LEFT: {part}: {error}', *(MENDS[word] for word in MENDS if word in part + error)])
     for rule in armed:
         yield f'Config remediates again: an exception of {rule} was deleted'
     if 'IsLogging' in changed:
-        since, until = (str(dark.get(key))[:19] for key in ('since', 'until'))
+        since, until = (str(dark.get(key) or other)[:19] for key, other in (('since', 'unknown'), ('until', 'now')))
         yield f'Nothing was logged from {since} to {until}'
     for key in status:
-        if key.endswith('Error'):
+        if 'Error' in key:
             yield f'{key}: {status[key]}'
     # A renamed trail leaves the old one behind, and a full Region keeps a deleted one from being made again.
     for one in (ask('trails', 'describe_trails') or {}).get('trailList', []):
         if one['Name'] != want['Name']:
-            yield f'Trail {one["Name"]} writes to {one["S3BucketName"]}'
+            yield 'Trail {Name} writes to {S3BucketName}'.format(**one)
     wrong.pop('trails', None)
     yield f'{status.get("TrailARN")}, started by {want["StartedBy"]}: {want["Execution"]}'
 
@@ -264,13 +271,13 @@ def advanced(basic):
         kind, arns = one['Type'], one.get('Values', [])
         # arn:aws:s3 stands for every object. No value stands for none.
         every = any(arn.strip(':').count(':') < 3 for arn in arns)
-        which = dict([('Field', 'resources.ARN'), ('StartsWith' if 'S3' in kind else 'Equals', [] if every else arns)])
+        which = {'Field': 'resources.ARN', 'StartsWith' if 'S3' in kind else 'Equals': [] if every else arns}
         if arns:
             yield [dict(Field='eventCategory', Equals=['Data']), dict(Field='resources.type', Equals=[kind]), only, which]
 
 
 def client(service):
-    return boto3.client(service, config=Config(retries=dict(mode='standard', max_attempts=5), connect_timeout=5, read_timeout=10))
+    return boto3.client(service, config=Config(retries=dict(mode='standard', max_attempts=3), connect_timeout=5, read_timeout=10))
 
 
 cloudtrail = client('cloudtrail')

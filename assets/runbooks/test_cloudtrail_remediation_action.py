@@ -160,6 +160,54 @@ class Runs(unittest.TestCase):
         self.assertIn('KmsKeyDisabledException', messages[0]['Message'])
         self.assertIn('Enable the key', messages[0]['Message'])
 
+    def test_a_trail_that_is_in_conflict_is_made_whole_later(self):
+        for code in 'ConflictException', 'ThrottlingException', 'TrailAlreadyExistsException':
+            with self.subTest(code):
+                cloudtrail = CloudTrail(refused=[('create_trail', code)])
+                cloudtrail.exists = False
+                create = cloudtrail.create_trail
+
+                def refused_once(Name, **settings):
+                    try:
+                        return create(Name, **settings)
+                    finally:
+                        cloudtrail.refused = ()
+
+                cloudtrail.create_trail = refused_once
+                report, failed, _ = run(cloudtrail)
+                self.assertEqual((cloudtrail.calls, failed, set(report['changed'])),
+                                 (['create_trail', 'create_trail', 'start_logging'], False, {'Trail', 'IsLogging'}))
+
+    def test_each_refusal_has_its_mend(self):
+        for code, mend in (
+            ('AccessDeniedException', 'Allow it to the role'), ('MaximumNumberOfTrailsExceededException', 'delete one'),
+        ):
+            with self.subTest(code):
+                cloudtrail = CloudTrail(refused=[('create_trail', code)])
+                cloudtrail.exists = False
+                _, failed, messages = run(cloudtrail)
+                left = [line for line in messages[0]['Message'].splitlines() if line.startswith('LEFT: trail: ')]
+                self.assertTrue(failed)
+                self.assertEqual([sum(mend in line for mend in ('Allow it', 'delete one', 'Restore', 'Enable', 'Turn on')) for line in left], [1])
+                self.assertIn(mend, left[0])
+
+    def test_times_that_are_not_known_are_called_so(self):
+        cloudtrail = CloudTrail()
+        cloudtrail.exists = False
+        _, _, messages = run(cloudtrail)
+        self.assertRegex(messages[0]['Message'], 'Nothing was logged from unknown to 20')
+        cloudtrail = CloudTrail(refused=[('start_logging', 'RefusedException')])
+        cloudtrail.logging = False
+        _, _, messages = run(cloudtrail)
+        self.assertIn('Nothing was logged from unknown to now', messages[0]['Message'])
+
+    def test_a_failure_begins_with_what_is_left_wrong(self):
+        script, _ = load(CloudTrail(refused=[('S3BucketName', 'RefusedException')], S3BucketName='other'))
+        with self.assertRaises(RuntimeError) as raised:
+            script.handler(dict(WANT), None)
+        self.assertTrue(str(raised.exception).startswith('{"wrong": {"bucket": '))
+        self.assertEqual(list(json.loads(str(raised.exception)))[-2:], ['message', 'changed'])
+
     def test_each_refused_part_leaves_the_rest_restored(self):
         weak = dict(S3BucketName='other', KmsKeyId='', IsMultiRegionTrail=False, SnsTopicARN='', IsOrganizationTrail=False)
         parts = dict(S3BucketName='bucket', KmsKeyId='key', IsMultiRegionTrail='coverage', SnsTopicName='SNS', IsOrganizationTrail='organization')
@@ -238,6 +286,32 @@ class Runs(unittest.TestCase):
                 cloudtrail.tags = tags
                 run(cloudtrail, TagsList=[tag])
                 self.assertEqual(cloudtrail.calls, calls)
+
+    def test_exceptions_are_looked_for_again_while_config_throttles(self):
+        script, publish = load(CloudTrail())
+        throttled = ClientError(dict(Error=dict(Code='ThrottlingException', Message='slow down')), 'x')
+        config = script.client('config')
+        config.describe_remediation_exceptions.side_effect = [throttled] * 6 + [dict(RemediationExceptions=[])]
+        report = json.loads(script.handler(WANT | dict(ConfigRuleNames=['rule']), None)['Report'])
+        self.assertEqual((report['wrong'], publish.call_args), ({}, None))
+
+    def test_a_run_that_is_throttled_throughout_ends_before_automation_ends_it(self):
+        def throttled(*_, **__):
+            # The longest that botocore waits between four attempts, and what they take.
+            script.time.sleep(1 + 2 + 4 + 4)
+            raise ClientError(dict(Error=dict(Code='ThrottlingException', Message='slow down')), 'x')
+
+        cloudtrail = mock.Mock()
+        for operation in 'get_trail_status', 'get_event_selectors', 'get_trail', 'get_insight_selectors', 'list_tags', 'describe_trails':
+            getattr(cloudtrail, operation).side_effect = throttled
+        script, publish = load(cloudtrail)
+        publish.side_effect = throttled
+        script.client('config').describe_remediation_exceptions.side_effect = throttled
+        began = script.time.time()
+        with self.assertRaises(RuntimeError):
+            script.handler(WANT | dict(ConfigRuleNames=['1', '2', '3'], TagsList=[dict(Key='k', Value='v')]), None)
+        self.assertLess(script.time.time() - began, 600)
+        self.assertGreater(script.time.time() - began, 300)
 
     def test_an_exception_that_config_does_not_delete_is_told(self):
         script, _ = load(CloudTrail())

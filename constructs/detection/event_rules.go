@@ -146,10 +146,8 @@ func (r *eventRules) newNonCompliant() {
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
 func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps) awsevents.CfnRule {
 	props.Targets = []any{&awsevents.CfnRule_TargetProperty{
-		Id: jsii.String("Runbook"),
-		Arn: awscdk.Stack_Of(r).FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("ssm"), Resource: jsii.String("automation-definition"), ResourceName: jsii.String(*r.props.Runbook.Ref() + ":1"),
-		}),
+		Id:               jsii.String("Runbook"),
+		Arn:              r.runbookARN("automation-definition", ":1"),
 		RoleArn:          r.startRole.RoleArn(),
 		Input:            jsii.String(`{"StartedBy":["` + startedBy + `"]}`),
 		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: r.deadLetterQueue.QueueArn()},
@@ -163,30 +161,22 @@ func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps)
 // newStartRole may start this runbook, as this automation role, and nothing else.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 func (r *eventRules) newStartRole() awsiam.Role {
-	arn := func(resource string) *string {
-		return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:"+resource), nil)
-	}
-	ofRunbook := func(resource, version string) *string {
-		return awscdk.Stack_Of(r).FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("ssm"), Resource: jsii.String(resource), ResourceName: jsii.String(*r.props.Runbook.Ref() + version),
-		})
-	}
 	role := awsiam.NewRole(r, jsii.String("StartRole"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]interface{}{
 				"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(r).Account()},
 				// A condition on the rules' ARNs would be circular: each rule refers to this role.
-				"ArnLike": map[string]interface{}{"aws:SourceArn": arn("events:${AWS::Region}:${AWS::AccountId}:rule/*")},
+				"ArnLike": map[string]interface{}{"aws:SourceArn": arn("events", "rule/*")},
 			},
 		}),
 	})
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("ssm:StartAutomationExecution"),
 		Resources: &[]*string{
-			ofRunbook("automation-definition", ":1"),
-			ofRunbook("document", ""),
+			r.runbookARN("automation-definition", ":1"),
+			r.runbookARN("document", ""),
 			// The id of an execution is not known before it starts.
-			arn("ssm:${AWS::Region}:${AWS::AccountId}:automation-execution/*"),
+			arn("ssm", "automation-execution/*"),
 		},
 	}))
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -197,6 +187,16 @@ func (r *eventRules) newStartRole() awsiam.Role {
 		},
 	}))
 	return role
+}
+
+// runbookARN is one of the ARNs that the runbook has.
+func (r *eventRules) runbookARN(resource, version string) *string {
+	return arn("ssm", resource+"/${"+*r.props.Runbook.LogicalId()+"}"+version)
+}
+
+// arn is an ARN of the stack's partition, Region and account, which may refer to resources by ${LogicalId}.
+func arn(service, resource string) *string {
+	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:"+service+":${AWS::Region}:${AWS::AccountId}:"+resource), nil)
 }
 
 // letDeadLettersIn lets EventBridge put what the rules could not deliver into the queue.

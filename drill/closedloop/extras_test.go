@@ -33,9 +33,9 @@ var breakages = []breakage{
 	{"the topic is deleted", func(g guard) func() { return g.deleteTopic(g.declaredText("SnsTopicName")) }, []drill.Setting{drill.SNSTopicARN},
 		"SNS", "InvalidSnsTopicNameException", "Restore the topic and its policy."},
 	{"the log group is deleted", guard.deleteLogGroup, []drill.Setting{drill.CloudWatchLogsLogGroupARN, drill.CloudWatchLogsRoleARN},
-		"CloudWatch Logs", "InvalidCloudWatchLogsLogGroupArnException", "Restore the log group, the role, its policy."},
+		"CloudWatch Logs", "InvalidCloudWatchLogsLogGroupArnException", "Restore the log group, role and policy."},
 	{"the role for CloudWatch Logs has no policy", guard.deleteLogsPolicy, []drill.Setting{drill.CloudWatchLogsLogGroupARN, drill.CloudWatchLogsRoleARN},
-		"CloudWatch Logs", "InvalidCloudWatchLogsRoleArnException", "Restore the log group, the role, its policy."},
+		"CloudWatch Logs", "InvalidCloudWatchLogsRoleArnException", "Restore the log group, role and policy."},
 	{"the key is disabled", func(g guard) func() { return g.disableKey(g.LogKeyARN) }, []drill.Setting{drill.KMSKeyID},
 		"key", "KmsException", "Enable the key, cancel its deletion, restore its policy."},
 	{"the key is to be deleted", guard.scheduleKeyDeletion, []drill.Setting{drill.KMSKeyID},
@@ -62,7 +62,7 @@ func TestWhatIsBrokenKeepsNothingElseFromBeingRestored(t *testing.T) {
 					x := g.repair()
 					if exists := len(g.trailARNs()) > 0; !exists && broken.part == "bucket" {
 						// CloudTrail makes no trail without a bucket that it may write to.
-						g.wantFailed(x, "NOT REPAIRED: ", "LEFT: trail: ", broken.err)
+						g.wantFailed(x, "NOT REPAIRED: ", "LEFT: trail: ", broken.err, broken.mend)
 					} else {
 						g.wantFailed(x, "NOT REPAIRED: ", "LEFT: "+broken.part+": An error occurred ("+broken.err+") when calling the ", broken.mend)
 						g.wantOnlyLeft(broken.left)

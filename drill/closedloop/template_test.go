@@ -130,14 +130,16 @@ func withoutEndOfDeployment(_ *testing.T, tpl template) {
 
 // withoutVersion starts the runbook's default version, and lets the start role do so.
 func withoutVersion(t *testing.T, tpl template) {
+	const version = "}:1"
 	for _, rule := range tpl.resources("AWS::Events::Rule") {
 		for _, target := range rule["Targets"].([]any) {
 			if target := target.(map[string]any); target["RoleArn"] != nil {
-				parts := target["Arn"].(map[string]any)["Fn::Join"].([]any)[1].([]any)
-				target["Arn"].(map[string]any)["Fn::Join"].([]any)[1] = parts[:len(parts)-1]
-				if parts[len(parts)-1] != ":1" {
-					t.Fatalf("the target ends in %v", parts[len(parts)-1])
+				arn := target["Arn"].(map[string]any)
+				text := arn["Fn::Sub"].(string)
+				if !strings.HasSuffix(text, version) {
+					t.Fatalf("the target is %s", text)
 				}
+				arn["Fn::Sub"] = strings.TrimSuffix(text, ":1")
 			}
 		}
 	}
@@ -145,9 +147,7 @@ func withoutVersion(t *testing.T, tpl template) {
 		delete(remediation, "TargetVersion")
 	}
 	for _, policy := range tpl.resources("AWS::IAM::Policy") {
-		if document := parseTemplate(t, strings.ReplaceAll(template(policy).json(t), `":1"`, `":*"`)); document != nil {
-			policy["PolicyDocument"] = document["PolicyDocument"]
-		}
+		policy["PolicyDocument"] = parseTemplate(t, strings.ReplaceAll(template(policy).json(t), version+`"`, `}:*"`))["PolicyDocument"]
 	}
 }
 

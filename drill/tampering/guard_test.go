@@ -221,14 +221,15 @@ func (g guard) since(n int) []run {
 		if x.DocumentName == g.RunbookName && (x.Status == automation.Success || x.Status == automation.Failed) {
 			read, err := drill.ReadSteps(g.t.Context(), g.admin.SSM, drill.Execution{ID: x.ID})
 			g.must(err)
-			// That a run failed is cut off where it is long, and then it is no report.
 			if read.Report != nil {
 				r.RunReport = *read.Report
 			}
 			if len(read.Steps) != 1 || x.Status == automation.Success && read.Report == nil {
 				g.t.Errorf("an execution has %d steps, and reports %+v", len(read.Steps), read.Report)
 			}
-			if read.Report != nil && r.NotTold == "" && r.told != r.Message {
+			// Of a failure's text Automation keeps 3,000 characters: then the report lacks its last parts.
+			isCut := x.Status == automation.Failed && len(x.FailureMessage) > 3000
+			if read.Report != nil && r.NotTold == "" && r.told != r.Message && !(isCut && r.Message == "") {
 				g.t.Errorf("an execution reports the message %q, and people are told %q", r.Message, r.told)
 			}
 		}

@@ -111,7 +111,7 @@ func TestAReplacedRunbookHasNoEffect(t *testing.T) {
 		{"as deployed", nil, nil},
 		// The negative controls.
 		{"rules that start the version of the day", func(tpl template) {
-			text := strings.ReplaceAll(tpl.json(), `{"Ref":"RemediationRunbook702FD778"},":1"`, `{"Ref":"RemediationRunbook702FD778"},":$DEFAULT"`)
+			text := strings.ReplaceAll(tpl.json(), `${RemediationRunbook702FD778}:1"`, `${RemediationRunbook702FD778}:$DEFAULT"`)
 			var changed template
 			if err := json.Unmarshal([]byte(text), &changed); err != nil {
 				t.Fatal(err)

@@ -150,7 +150,7 @@ func TestTheTamperingPatternsMatchEveryCallByEveryCaller(t *testing.T) {
 // TestTheOtherPatternsMatchWhatTheyAreFor matches documents of AWS's own examples, and neighbours of them.
 func TestTheOtherPatternsMatchWhatTheyAreFor(t *testing.T) {
 	inTurn(t, 1, func(t *testing.T, a *account) {
-		g := deploy(t, a, readTemplate(t, "govcloud").inRegion(t, "us-gov-west-1"))
+		g := deploy(t, a, readTemplate(t, "govcloud"))
 		starts, deployments, failures := g.patternOf(isStart), g.patternOf(isSchedule), g.patternOf(isFailureNotice)
 		verdicts := g.patternOf(func(rule map[string]any) bool { return !isStart(rule) && detail(rule)["newEvaluationResult"] != nil })
 

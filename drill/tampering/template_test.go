@@ -6,10 +6,8 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 	"github.com/trailguard/trailguard/drill/internal/repository"
 )
 
@@ -147,18 +145,6 @@ func texts(v any) []string {
 		}
 	}
 	return found
-}
-
-// inRegion moves a template from the Region that it names to the one that there is.
-func (tpl template) inRegion(t *testing.T, region string) template {
-	t.Helper()
-	return tpl.with(t, func(tpl template) {
-		var moved template
-		if err := json.Unmarshal([]byte(strings.ReplaceAll(tpl.json(), region, api.Region)), &moved); err != nil {
-			t.Fatal(err)
-		}
-		maps.Copy(tpl, moved)
-	})
 }
 
 // sorted walks a map in the order of its keys.
