@@ -491,12 +491,6 @@ func TestTheScheduleArmsConfigAgain(t *testing.T) {
 	})
 }
 
-// withoutRemediationInRegion is the template for Regions where Config has no remediation, moved here.
-func withoutRemediationInRegion(t *testing.T) template {
-	t.Helper()
-	return readTemplate(t, "govcloud").mutate(t, replaced("us-gov-west-1", api.Region))
-}
-
 func (g guard) evaluate() {
 	g.t.Helper()
 	_, err := g.clients.Config.StartConfigRulesEvaluation(g.t.Context(), &configservice.StartConfigRulesEvaluationInput{ConfigRuleNames: g.ConfigRuleNames})
@@ -517,7 +511,7 @@ func TestAVerdictWhoseEventGotLostIsNotTheLastWord(t *testing.T) {
 		}
 	}
 	inAny(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, withoutRemediationInRegion(t))
+		g := guarded(t, a, readTemplate(t, "govcloud"))
 		g.tick(0)
 		g.step("a verdict starts the runbook", func(g guard) {
 			g.only(drill.ConfigPath)
