@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -12,6 +14,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/constructs/supplied"
 )
 
 // TopicProps are the properties of the topic that is told.
@@ -51,6 +55,10 @@ func (p *TopicProps) Validate() error {
 				shown = *address
 			}
 			problems = append(problems, fmt.Errorf("AlertEmailAddresses[%d]: %q is not an e-mail address: use one such as security@example.com", i, shown))
+			continue
+		}
+		if slices.ContainsFunc((*p.AlertEmailAddresses)[:i], func(before *string) bool { return before != nil && strings.EqualFold(*before, *address) }) {
+			problems = append(problems, fmt.Errorf("AlertEmailAddresses[%d]: %q is given twice: leave it out", i, *address))
 		}
 	}
 	return errors.Join(problems...)
@@ -68,20 +76,19 @@ func NewTopic(scope constructs.Construct, props *TopicProps) awssns.ITopic {
 			EnforceSSL: jsii.Bool(true),
 		})
 	}
-	added := topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("TellPeople"),
 		Principals: publishers(),
 		Actions:    jsii.Strings("sns:Publish"),
 		Resources:  &[]*string{topic.TopicArn()},
 		Conditions: ofThisAccount(scope),
-	}))
-	if !*added.StatementAdded {
-		awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("trailguard:importedAlertTopic"), jsii.String(
-			"AlertTopic is imported, so its policy cannot be changed here: give it the statement that the README lists"))
+	})
+	if !*topic.AddToResourcePolicy(statement).StatementAdded {
+		supplied.Tell(scope, "AlertTopic", "the topic's policy", statement)
 	}
 	if props.AlertEmailAddresses != nil {
 		for i, address := range *props.AlertEmailAddresses {
-			awssns.NewSubscription(scope, jsii.String(fmt.Sprintf("Email%d", i)), &awssns.SubscriptionProps{
+			awssns.NewSubscription(scope, emailID(i, address), &awssns.SubscriptionProps{
 				Topic: topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: address,
 			})
 		}
@@ -92,6 +99,16 @@ func NewTopic(scope constructs.Construct, props *TopicProps) awssns.ITopic {
 		}
 	}
 	return topic
+}
+
+// emailID is made of the address: by its place in the list, a subscription would be replaced when an address before it is
+// dropped, and SNS, which returns the subscription that an endpoint already has, would then lose it.
+// https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
+func emailID(i int, address *string) *string {
+	if *awscdk.Token_IsUnresolved(address) {
+		return jsii.String(fmt.Sprintf("Email%d", i))
+	}
+	return jsii.String("Email " + *address)
 }
 
 // newKey is a key apart from the log's: whoever disables that one must not silence the alarm about it. The AWS managed key of

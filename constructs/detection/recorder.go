@@ -25,6 +25,7 @@ func newRecorder(scope constructs.Construct, id *string) constructs.IDependable 
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
 	})
+	bucket.Policy().ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
 	role := newRecorderRole(this, bucket)
 	policy := role.Node().FindChild(jsii.String("DefaultPolicy"))
 	recorder := awsconfig.NewCfnConfigurationRecorder(this, jsii.String("ConfigurationRecorder"), &awsconfig.CfnConfigurationRecorderProps{

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/constructs/supplied"
 )
 
 // LogStoreProps are the properties of a LogStore.
@@ -156,12 +158,15 @@ func (s *logStore) grantDecrypt(grantee awsiam.IGrantable) awsiam.Grant {
 		Conditions:   &map[string]*map[string]interface{}{"Null": &encryptedByCloudTrail},
 	})
 	if !*grant.Success() {
-		s.warnUnlessAdded(s.key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Principals: &[]awsiam.IPrincipal{grantee.GrantPrincipal()},
 			Actions:    jsii.Strings("kms:Decrypt"),
 			Resources:  jsii.Strings("*"),
 			Conditions: &map[string]interface{}{"Null": encryptedByCloudTrail},
-		}), jsii.Bool(true)), "Key")
+		})
+		if !*s.key.AddToResourcePolicy(statement, jsii.Bool(true)).StatementAdded {
+			supplied.Tell(s, "LogKey", "the key's policy, for a reader,", statement)
+		}
 	}
 	return grant
 }
@@ -177,9 +182,13 @@ func (s *logStore) newKey(props *LogStoreProps) awskms.IKey {
 			RemovalPolicy:     removalPolicy(props),
 		})
 	}
-	for _, statement := range s.writer.keyStatements() {
-		added := key.AddToResourcePolicy(statement, jsii.Bool(true))
-		s.warnUnlessAdded(added, "Key")
+	statements := s.writer.keyStatements()
+	added := true
+	for _, statement := range statements {
+		added = *key.AddToResourcePolicy(statement, jsii.Bool(true)).StatementAdded && added
+	}
+	if !added {
+		supplied.Tell(s, "LogKey", "the key's policy", statements...)
 	}
 	return key
 }
@@ -204,10 +213,16 @@ func (s *logStore) newBucket(props *LogStoreProps) awss3.IBucket {
 			DestinationBucketName: s.serverAccessLogsBucket.BucketName(),
 		})
 		s.letAccessLogsIn(created)
+		keepWithBucket(created, props)
 		bucket = created
 	}
-	for _, statement := range s.writer.bucketStatements(bucket) {
-		s.warnUnlessAdded(bucket.AddToResourcePolicy(statement), "Bucket")
+	statements := s.writer.bucketStatements(bucket)
+	added := true
+	for _, statement := range statements {
+		added = *bucket.AddToResourcePolicy(statement).StatementAdded && added
+	}
+	if !added {
+		supplied.Tell(s, "LogBucket", "the bucket's policy", statements...)
 	}
 	return bucket
 }
@@ -220,7 +235,7 @@ func (s *logStore) newServerAccessLogsBucket(props *LogStoreProps) awss3.IBucket
 	if props.ServerAccessLogsBucket != nil {
 		return props.ServerAccessLogsBucket
 	}
-	return awss3.NewBucket(s, jsii.String("ServerAccessLogsBucket"), &awss3.BucketProps{
+	bucket := awss3.NewBucket(s, jsii.String("ServerAccessLogsBucket"), &awss3.BucketProps{
 		Versioned:         jsii.Bool(true),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
@@ -230,12 +245,20 @@ func (s *logStore) newServerAccessLogsBucket(props *LogStoreProps) awss3.IBucket
 		Encryption:    awss3.BucketEncryption_S3_MANAGED,
 		RemovalPolicy: removalPolicy(props),
 	})
+	keepWithBucket(bucket, props)
+	return bucket
+}
+
+// keepWithBucket makes the bucket's policy stay where the bucket does: without it a retained trail delivers nothing any more.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+func keepWithBucket(bucket awss3.Bucket, props *LogStoreProps) {
+	bucket.Policy().ApplyRemovalPolicy(removalPolicy(props))
 }
 
 // letAccessLogsIn lets S3 deliver the access log of the log bucket, and of no other bucket.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
 func (s *logStore) letAccessLogsIn(bucket awss3.IBucket) {
-	added := s.serverAccessLogsBucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("ServerAccessLogs"),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("logging.s3.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("s3:PutObject"),
@@ -244,15 +267,9 @@ func (s *logStore) letAccessLogsIn(bucket awss3.IBucket) {
 			"ArnLike":      map[string]interface{}{"aws:SourceArn": bucket.BucketArn()},
 			"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(s).Account()},
 		},
-	}))
-	s.warnUnlessAdded(added, "ServerAccessLogsBucket")
-}
-
-// warnUnlessAdded tells that the policy of an imported resource is out of CDK's reach.
-func (s *logStore) warnUnlessAdded(result *awsiam.AddToResourcePolicyResult, prop string) {
-	if !*result.StatementAdded {
-		awscdk.Annotations_Of(s).AddWarningV2(jsii.String("trailguard:imported"+prop), jsii.String(
-			prop+" is imported, so its policy cannot be changed here: give it the statements that the README lists"))
+	})
+	if !*s.serverAccessLogsBucket.AddToResourcePolicy(statement).StatementAdded {
+		supplied.Tell(s, "ServerAccessLogsBucket", "the bucket's policy", statement)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/detection"
+	"github.com/trailguard/trailguard/constructs/supplied"
 	"github.com/trailguard/trailguard/constructs/trail"
 )
 
@@ -43,11 +44,12 @@ func NewRole(scope constructs.Construct, id *string, props *RoleProps) awsiam.IR
 			Path:        jsii.String(detection.GuardRolePath),
 		})
 	}
-	for _, statement := range statements(scope, props) {
-		if !*role.AddToPrincipalPolicy(statement).StatementAdded {
-			awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("trailguard:importedAutomationRole"), jsii.String(
-				"AutomationRole is imported, so its policy cannot be changed here: give it the statements that the README lists"))
-		}
+	needed := statements(scope, props)
+	for _, statement := range needed {
+		role.AddToPrincipalPolicy(statement)
+	}
+	if supplied.IsImmutable(role) {
+		supplied.Tell(scope, "AutomationRole", "the role's policy", needed...)
 	}
 	return role
 }
@@ -152,6 +154,16 @@ func organizationStatements(scope constructs.Construct) []awsiam.PolicyStatement
 			Resources: &[]*string{
 				serviceLinkedRole("cloudtrail.amazonaws.com/AWSServiceRoleForCloudTrail"),
 				serviceLinkedRole("organizations.amazonaws.com/AWSServiceRoleForOrganizations"),
+			},
+		}),
+		// CloudTrail makes the role with the caller's permission, if the organization has none yet.
+		// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/using-service-linked-roles.html
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:       jsii.String("CreateServiceLinkedRole"),
+			Actions:   jsii.Strings("iam:CreateServiceLinkedRole"),
+			Resources: &[]*string{serviceLinkedRole("cloudtrail.amazonaws.com/AWSServiceRoleForCloudTrail")},
+			Conditions: &map[string]interface{}{
+				"StringEquals": map[string]interface{}{"iam:AWSServiceName": "cloudtrail.amazonaws.com"},
 			},
 		}),
 	}

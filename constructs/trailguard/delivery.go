@@ -5,6 +5,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/constructs/supplied"
 )
 
 // delivery is where CloudTrail delivers to besides the log bucket. Every ARN may be empty.
@@ -26,7 +28,12 @@ func (g *trailGuard) newDelivery() delivery {
 		role := g.props.CloudWatchLogsRole
 		if role == nil {
 			role = g.newCloudWatchLogsRole()
-			d.policies = append(d.policies, role.Node().FindChild(jsii.String("DefaultPolicy")))
+		}
+		added := role.AddToPrincipalPolicy(g.writeEvents())
+		if supplied.IsImmutable(role) {
+			supplied.Tell(g, "CloudWatchLogsRole", "the role's policy", g.writeEvents())
+		} else {
+			d.policies = append(d.policies, added.PolicyDependable)
 		}
 		d.logGroupARN = *g.props.CloudWatchLogGroup.LogGroupArn()
 		d.logGroupRoleARN = *role.RoleArn()
@@ -34,46 +41,64 @@ func (g *trailGuard) newDelivery() delivery {
 	return d
 }
 
-// letTrailPublish lets CloudTrail publish to the topic for this trail.
+// letTrailPublish lets CloudTrail publish to the topic for this trail, and use the topic's key where that can be seen.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-permissions-for-sns-notifications.html
 func (g *trailGuard) letTrailPublish() []constructs.IDependable {
-	added := g.props.SnsTopic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	topic := g.props.SnsTopic
+	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("CloudTrailPublish"),
 		Principals: cloudTrail(),
 		Actions:    jsii.Strings("sns:Publish"),
-		Resources:  &[]*string{g.props.SnsTopic.TopicArn()},
+		Resources:  &[]*string{topic.TopicArn()},
 		Conditions: &map[string]interface{}{
 			"StringEquals": map[string]interface{}{"aws:SourceArn": g.logStore.SourceArns()},
 		},
-	}))
+	})
+	// Which keys CloudTrail sends to the key of a topic is not documented.
+	encrypt := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("CloudTrailEncryptNotices"),
+		Principals: cloudTrail(),
+		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"),
+		Resources:  jsii.Strings("*"),
+		Conditions: &map[string]interface{}{
+			"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(g).Account()},
+		},
+	})
+	added := topic.AddToResourcePolicy(statement)
 	if !*added.StatementAdded {
-		awscdk.Annotations_Of(g).AddWarningV2(jsii.String("trailguard:importedSnsTopic"), jsii.String(
-			"SnsTopic is imported, so its policy cannot be changed here: let cloudtrail.amazonaws.com publish to it, as the README shows"))
+		supplied.Tell(g, "SnsTopic", "the topic's policy, and the policy of its key if it is encrypted,", statement, encrypt)
 		return nil
+	}
+	if key := topic.MasterKey(); key != nil && !*key.AddToResourcePolicy(encrypt, jsii.Bool(true)).StatementAdded {
+		supplied.Tell(g, "SnsTopic", "the policy of the topic's key", encrypt)
 	}
 	return []constructs.IDependable{added.PolicyDependable}
 }
 
-// newCloudWatchLogsRole may write to the log streams that CloudTrail names after the account, and after the organization.
+// newCloudWatchLogsRole is the role with which CloudTrail writes to the log group.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
 func (g *trailGuard) newCloudWatchLogsRole() awsiam.IRole {
-	account := awscdk.Stack_Of(g).Account()
-	role := awsiam.NewRole(g, jsii.String("CloudWatchLogsRole"), &awsiam.RoleProps{
+	return awsiam.NewRole(g, jsii.String("CloudWatchLogsRole"), &awsiam.RoleProps{
 		Description: jsii.String("Lets CloudTrail send the events of the trail " + *g.props.TrailName + " to its log group"),
 		// Without a condition: CloudTrail sends neither aws:SourceArn nor aws:SourceAccount when it assumes this role.
 		// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("cloudtrail.amazonaws.com"), nil),
 	})
+}
+
+// writeEvents is what the role may do: write to the log streams that CloudTrail names after the account, and after the
+// organization.
+func (g *trailGuard) writeEvents() awsiam.PolicyStatement {
+	account := awscdk.Stack_Of(g).Account()
 	streams := []*string{g.logStreams(*account + "_CloudTrail_" + *awscdk.Stack_Of(g).Region() + "*")}
 	if g.props.OrganizationId != nil {
 		streams = append(streams, g.logStreams(*g.props.OrganizationId+"_*"))
 	}
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:       jsii.String("WriteEvents"),
 		Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
 		Resources: &streams,
-	}))
-	return role
+	})
 }
 
 func (g *trailGuard) logStreams(pattern string) *string {

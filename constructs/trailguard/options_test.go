@@ -60,7 +60,7 @@ var options = []struct {
 	{name: "RetryAttempt", idOrType: "AWS::Config::RemediationConfiguration", path: "RetryAttemptSeconds", defaultValue: "60", set: "600"},
 	{name: "ConcurrentExecutionRatePercentage", idOrType: "AWS::Config::RemediationConfiguration", path: "ExecutionControls.SsmControls.ConcurrentExecutionRatePercentage", defaultValue: "<nil>", set: "50"},
 	{name: "ErrorPercentage", idOrType: "AWS::Config::RemediationConfiguration", path: "ExecutionControls.SsmControls.ErrorPercentage", defaultValue: "<nil>", set: "100"},
-	{name: "AlertEmailAddresses", idOrType: "AlertingEmail09A49D21D", path: "Endpoint", defaultValue: "<nil>", set: "security@example.com"},
+	{name: "AlertEmailAddresses", idOrType: "AlertingEmailsecurityexamplecom4CD17086", path: "Endpoint", defaultValue: "<nil>", set: "security@example.com"},
 	{name: "AlertSubscriptions", idOrType: "AlertingTopichttpsexamplecomalertsD8C87C5C", path: "Endpoint", defaultValue: "<nil>", set: "https://example.com/alerts"},
 	{name: "CreateConfigurationRecorder", idOrType: "AWS::Config::ConfigurationRecorder", path: "RecordingGroup.ResourceTypes", defaultValue: "<nil>", set: "[AWS::CloudTrail::Trail]"},
 	{name: "RemovalPolicy", idOrType: "LogStoreBucket0AD36629", path: "DeletionPolicy", defaultValue: "Retain", set: "RetainExceptOnCreate"},

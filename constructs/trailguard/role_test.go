@@ -30,7 +30,7 @@ func TestTheAutomationRoleMayDoWhatTheDeclaredStateNeeds(t *testing.T) {
 		tags         = []string{"cloudtrail:AddTags", "cloudtrail:ListTags"}
 		pass         = []string{"iam:PassRole"}
 		organization = []string{
-			"iam:GetRole", "organizations:DescribeOrganization", "organizations:ListAWSServiceAccessForOrganization", "organizations:ListAccounts",
+			"iam:CreateServiceLinkedRole", "iam:GetRole", "organizations:DescribeOrganization", "organizations:ListAWSServiceAccessForOrganization", "organizations:ListAccounts",
 		}
 	)
 	for _, test := range []struct {
