@@ -68,22 +68,12 @@ func (g *Gateway) Authorize(ctx context.Context, p api.Principal, action, resour
 
 // authorizeCall refuses a call that the policies do not allow.
 func (g *Gateway) authorizeCall(ctx context.Context, call api.Call, keys map[string][]string, p protocol) error {
-	if call.Service == "sts" {
-		if call.Operation != "AssumeRole" {
-			return nil
-		}
-		return g.Authorize(ctx, call.Principal, "sts:AssumeRole", text(call.Input, "RoleArn"), keys)
+	if call.Action() == "sts:GetCallerIdentity" {
+		return nil // it needs no permission
 	}
-	questions, known, err := g.questions(ctx, call)
+	questions, err := g.questions(ctx, call)
 	if err != nil {
 		return err
-	}
-	if !known {
-		// Whoever may do everything needs no resource, unless an organization policy may take something away.
-		if free, err := g.unlimited(call.Principal); err != nil || free {
-			return err
-		}
-		return notModelled("the resource of %s, so it cannot be authorized", call.Action())
 	}
 	for _, q := range questions {
 		q.keys = union(q.keys, keys)
@@ -131,6 +121,10 @@ func (g *Gateway) unlimited(p api.Principal) (bool, error) {
 
 // decide gathers the policies that bear on a question and evaluates them.
 func (g *Gateway) decide(ctx context.Context, p api.Principal, region string, q question) (authorize.Decision, error) {
+	keys, err := g.keysOf(p, q)
+	if err != nil {
+		return authorize.Decision{}, err
+	}
 	policies, err := g.identityPolicies(ctx, p)
 	if err != nil {
 		return authorize.Decision{}, err
@@ -146,8 +140,26 @@ func (g *Gateway) decide(ctx context.Context, p api.Principal, region string, q 
 	if fields := strings.SplitN(q.resource, ":", 6); len(fields) == 6 && fields[4] != "" {
 		request.ResourceAccount = fields[4]
 	}
-	request.Context = union(request.Context, q.keys)
+	request.Context = union(request.Context, keys)
 	return authorize.Evaluate(request, policies)
+}
+
+// keysOf are the condition keys that a question has: none that AWS does not have for the action, and none that a service
+// does not send.
+func (g *Gateway) keysOf(p api.Principal, q question) (map[string][]string, error) {
+	action, known, err := g.options.Reference.Action(q.action)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		return nil, fmt.Errorf("asking for the action %s, which AWS does not have", q.action)
+	}
+	for key := range q.keys {
+		if !action.HasKey(key) {
+			return nil, fmt.Errorf("asking for %s with the condition key %s, which AWS does not have there", q.action, key)
+		}
+	}
+	return sentBy(p, q)
 }
 
 // identityPolicies are those of the principal and of the organization.

@@ -291,10 +291,7 @@ func (a *automations) actor(ctx context.Context, call api.Call, role, id string)
 		return api.Principal{}, api.Errorf("AccessDeniedException", "%s", decision.Reason)
 	}
 	service := api.Principal{Type: api.AWSService, ARN: automationService}
-	err = a.gateway.Authorize(ctx, service, "sts:AssumeRole", role, map[string][]string{
-		"aws:SourceAccount": {api.Account},
-		"aws:SourceArn":     {arnOf(call, "automation-execution/"+id)},
-	})
+	err = a.gateway.Authorize(ctx, service, "sts:AssumeRole", role, fromSource(arnOf(call, "automation-execution/"+id)))
 	if isRefusal(err) {
 		return api.Principal{}, api.Errorf("InvalidAutomationExecutionParametersException", "the defined assume role is unable to be assumed: %v", err)
 	}

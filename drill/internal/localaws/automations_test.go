@@ -88,7 +88,7 @@ func (g guarded) expect(what string, got, want any) {
 }
 
 func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
-	local, err := Start(t.Context(), Options{Python: repository.Python()})
+	local, err := Start(t.Context(), Options{Python: repository.Python(), NodeModules: repository.NodeModules()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -154,7 +154,7 @@ func (g *Gateway) topicKeyQuestions(ctx context.Context, call api.Call) ([]quest
 	}
 	var all []question
 	for _, action := range []string{"kms:GenerateDataKey", "kms:Decrypt"} {
-		all = append(all, question{action: action, resource: key.ARN, keys: keys, code: "KMSAccessDenied"})
+		all = append(all, question{action: action, resource: key.ARN, keys: keys, via: "sns", code: "KMSAccessDenied"})
 	}
 	return all, nil
 }

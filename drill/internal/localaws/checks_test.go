@@ -218,9 +218,10 @@ func TestAnEncryptedTopicAsksForItsKey(t *testing.T) {
 	}{
 		{"no key", "", Key{}, passing, "", ""},
 		{"a key for nobody", keyARN, keyFor(nobody, both, ""), passing, "KMSAccessDenied", "KMSAccessDenied"},
-		{"a key for EventBridge", keyARN, keyFor(service, both, account), passing, "", "KMSAccessDenied"},
-		{"a key for EventBridge in another account", keyARN, keyFor(service, both, strings.ReplaceAll(account, "123456789012", "999999999999")), passing,
-			"KMSAccessDenied", "KMSAccessDenied"},
+		{"a key for EventBridge", keyARN, keyFor(service, both, ""), passing, "", "KMSAccessDenied"},
+		{"a key that wants an account, which EventBridge does not tell", keyARN, keyFor(service, both, account), passing, "KMSAccessDenied", "KMSAccessDenied"},
+		{"a key that takes an account where it is told", keyARN, keyFor(service, both, strings.ReplaceAll(account, "Equals", "EqualsIfExists")), passing,
+			"", "KMSAccessDenied"},
 		{"a key for the role", keyARN, keyFor(role, both, ""), passing, "KMSAccessDenied", ""},
 		{"a key for the role by way of SNS", keyARN, keyFor(role, both, `"StringEquals":{"kms:ViaService":"sns.us-east-1.amazonaws.com"}`), passing,
 			"KMSAccessDenied", ""},
@@ -243,9 +244,9 @@ func TestAnEncryptedTopicAsksForItsKey(t *testing.T) {
 				return err
 			}
 			rule := "arn:aws:events:us-east-1:123456789012:rule/r"
-			wantCode(t, publish(w.ServiceCredentials(eventService, eventService.ARN, fromRule(rule))), test.service)
+			wantCode(t, publish(w.ServiceCredentials(eventService, eventService.ARN, fromSource(rule))), test.service)
 			wantCode(t, publish(w.Credentials(repairer)), test.assigned)
-			wantCode(t, asAPI(w.AuthorizePublish(t.Context(), eventService, topicARN, fromRule(rule))), test.service)
+			wantCode(t, asAPI(w.AuthorizePublish(t.Context(), eventService, topicARN, fromSource(rule))), test.service)
 			// The topic's own policy comes first.
 			w.directory.topics[topicARN] = strings.ReplaceAll(letsPublish, "sns:Publish", "sns:Subscribe")
 			w.Reset()

@@ -28,12 +28,6 @@ type environment struct {
 	organizationID string
 }
 
-// source are the condition keys of CloudTrail's own calls.
-// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cross-service-confused-deputy-prevention.html
-func source(t cloudtrail.Trail) map[string][]string {
-	return map[string][]string{"aws:SourceArn": {t.ARN}, "aws:SourceAccount": {api.Account}}
-}
-
 func (e *environment) BucketRegion(ctx context.Context, bucket string) (string, error) {
 	return cached(e.gateway, "s3 location of "+bucket, func() (string, error) { return e.backend.bucketRegion(ctx, bucket) })
 }
@@ -45,7 +39,7 @@ func (e *environment) MayDeliver(ctx context.Context, t cloudtrail.Trail) error 
 		return err
 	}
 	bucket := fmt.Sprintf("arn:%s:s3:::%s", api.Partition, t.S3BucketName)
-	if err := e.gateway.Authorize(ctx, trailService, "s3:GetBucketAcl", bucket, source(t)); err != nil {
+	if err := e.gateway.Authorize(ctx, trailService, "s3:GetBucketAcl", bucket, fromSource(t.ARN)); err != nil {
 		return err
 	}
 	prefix := ""
@@ -56,7 +50,7 @@ func (e *environment) MayDeliver(ctx context.Context, t cloudtrail.Trail) error 
 	if t.IsOrganizationTrail {
 		folders = append(folders, prefix+"AWSLogs/"+e.organizationID+"/"+api.Account)
 	}
-	keys := source(t)
+	keys := fromSource(t.ARN)
 	keys["s3:x-amz-acl"] = []string{"bucket-owner-full-control"}
 	keys["s3:x-amz-server-side-encryption"] = []string{"AES256"}
 	if t.KMSKeyID != "" {
@@ -96,10 +90,10 @@ func (e *environment) MayEncrypt(ctx context.Context, t cloudtrail.Trail) error 
 	default:
 		return api.Errorf("KMS.KMSInvalidStateException", "%s is %s", key.ARN, key.State)
 	}
-	if err := e.gateway.Authorize(ctx, trailService, "kms:DescribeKey", key.ARN, source(t)); err != nil {
+	if err := e.gateway.Authorize(ctx, trailService, "kms:DescribeKey", key.ARN, fromSource(t.ARN)); err != nil {
 		return err
 	}
-	keys := source(t)
+	keys := fromSource(t.ARN)
 	keys["kms:EncryptionContext:aws:cloudtrail:arn"] = []string{t.ARN}
 	keys["kms:EncryptionContext:aws:s3:arn"] = []string{fmt.Sprintf("arn:%s:s3:::%s", api.Partition, t.S3BucketName)}
 	return e.gateway.Authorize(ctx, trailService, "kms:GenerateDataKey", key.ARN, keys)
@@ -116,8 +110,10 @@ func (e *environment) ResolveTopic(ctx context.Context, nameOrARN string) (strin
 	return arn, nil
 }
 
+// MayNotify asks what CloudTrail needs of a topic's policy, and of its key.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-permissions-for-sns-notifications.html
 func (e *environment) MayNotify(ctx context.Context, t cloudtrail.Trail) error {
-	return e.gateway.Authorize(ctx, trailService, "sns:Publish", t.SNSTopicARN, source(t))
+	return e.gateway.AuthorizePublish(ctx, trailService, t.SNSTopicARN, fromSource(t.ARN))
 }
 
 // MayWriteLogs asks what CloudTrail needs to write to CloudWatch Logs: the group, a role that trusts it, and the role's
@@ -140,7 +136,7 @@ func (e *environment) MayWriteLogs(ctx context.Context, t cloudtrail.Trail) erro
 	if !exists {
 		return api.Errorf("ResourceNotFoundException", "log group %s does not exist", group)
 	}
-	if err := e.gateway.Authorize(ctx, trailService, "sts:AssumeRole", t.CloudWatchLogsRoleARN, source(t)); err != nil {
+	if err := e.gateway.Authorize(ctx, trailService, "sts:AssumeRole", t.CloudWatchLogsRoleARN, fromSource(t.ARN)); err != nil {
 		return err
 	}
 	writer := api.Principal{Type: api.AssumedRole, ARN: t.CloudWatchLogsRoleARN, SessionName: "CloudTrail"}

@@ -27,6 +27,7 @@ import (
 
 	"github.com/trailguard/trailguard/drill/internal/localaws/api"
 	"github.com/trailguard/trailguard/drill/internal/localaws/authorize"
+	"github.com/trailguard/trailguard/drill/internal/localaws/servicereference"
 )
 
 // GatewayOptions are the settings of a Gateway.
@@ -47,6 +48,8 @@ type GatewayOptions struct {
 	Checks map[string]func(context.Context, api.Call) error
 	// Directory finds the policies that authorize needs. Required.
 	Directory Directory
+	// Reference says which resources and condition keys each action has. Required.
+	Reference *servicereference.Reference
 	// Logs tells whether at this moment a trail logs a call. It is asked before and after each call that changes
 	// something.
 	//

@@ -26,6 +26,7 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/localaws/configservice"
 	"github.com/trailguard/trailguard/drill/internal/localaws/events"
 	"github.com/trailguard/trailguard/drill/internal/localaws/moto"
+	"github.com/trailguard/trailguard/drill/internal/localaws/servicereference"
 )
 
 // Administrator may do everything that no organization, bucket or key policy takes away. It is meant for deployments.
@@ -49,9 +50,7 @@ const remediationPolicy = `{"Version":"2012-10-17","Statement":[
 type Options struct {
 	// Python is an interpreter that has moto and boto3. Required.
 	Python string
-	// NodeModules is the folder of Node modules that holds cfn-guard.
-	//
-	// Default: - custom policy rules of Config are refused.
+	// NodeModules is the folder of Node modules that holds cfn-guard and the Service Authorization Reference. Required.
 	NodeModules string
 	// Start is what the clock shows first.
 	//
@@ -125,13 +124,15 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 			err = errors.Join(fmt.Errorf("starting the local AWS: %w", err), a.Close())
 		}
 	}()
-	if options.NodeModules != "" {
-		path, err := configservice.CfnGuardPath(options.NodeModules)
-		if err != nil {
-			return nil, err
-		}
-		a.guard = (&configservice.CfnGuard{Path: path}).Evaluate
+	reference, err := servicereference.Open(options.NodeModules)
+	if err != nil {
+		return nil, err
 	}
+	path, err := configservice.CfnGuardPath(options.NodeModules)
+	if err != nil {
+		return nil, err
+	}
+	a.guard = (&configservice.CfnGuard{Path: path}).Evaluate
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
 		return nil, err
 	}
@@ -143,7 +144,7 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	direct := backendConfig(a.moto.URL())
 	a.backend, a.logs = newBackend(direct), cloudwatchlogs.NewFromConfig(direct)
 	a.Gateway = NewGateway(GatewayOptions{
-		Clock: a.Clock, Backend: a.moto.URL(), Directory: a.backend, Handlers: a.handlers(), Logs: a.logsCall,
+		Clock: a.Clock, Backend: a.moto.URL(), Directory: a.backend, Reference: reference, Handlers: a.handlers(), Logs: a.logsCall,
 		Checks: a.checks(), Changed: a.changed, Sink: a.publish, DropDeletionOfLastTrail: options.DropDeletionOfLastTrail,
 	})
 	a.Administrate(Administrator)

@@ -140,7 +140,7 @@ func (g guarded) putConfig() {
 }
 
 func TestTheLoopIsClosed(t *testing.T) {
-	local, err := Start(t.Context(), Options{Python: repository.Python()})
+	local, err := Start(t.Context(), Options{Python: repository.Python(), NodeModules: repository.NodeModules()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,6 +298,13 @@ func TestTheLoopIsClosed(t *testing.T) {
 		wantCode(g.t, start("Repair", "Events"), "AccessDeniedException")
 		wantCode(g.t, start("Other", "Repair"), "AccessDeniedException")
 	})
+}
+
+func TestWithoutTheServiceAuthorizationReferenceNothingStarts(t *testing.T) {
+	_, err := Start(t.Context(), Options{Python: repository.Python(), NodeModules: t.TempDir()})
+	if err == nil || !strings.Contains(err.Error(), "make setup") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestSelectorsDecideWhichEventsAreLogged(t *testing.T) {

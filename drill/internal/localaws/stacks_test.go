@@ -168,7 +168,7 @@ func (g guarded) addVersion() {
 }
 
 func TestEventsOfStacksAndSchedulesReachTheirRules(t *testing.T) {
-	local, err := Start(t.Context(), Options{Python: repository.Python()})
+	local, err := Start(t.Context(), Options{Python: repository.Python(), NodeModules: repository.NodeModules()})
 	if err != nil {
 		t.Fatal(err)
 	}

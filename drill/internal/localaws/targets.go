@@ -37,45 +37,59 @@ func (t *targets) config(key string, p api.Principal, keys map[string][]string) 
 	return config
 }
 
-// StartAutomation starts a document with the target's role, which must trust EventBridge for the rule.
+// as is the configuration with which a rule calls a target: with the target's role, which must trust EventBridge for the
+// rule, or as EventBridge itself, where the target has none.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
+func (t *targets) as(ctx context.Context, role, rule string) (aws.Config, error) {
+	if role == "" {
+		return t.config(rule, eventService, fromSource(rule)), nil
+	}
+	if err := t.gateway.Authorize(ctx, eventService, "sts:AssumeRole", role, fromSource(rule)); err != nil {
+		return aws.Config{}, err
+	}
+	return t.config(role, api.Principal{Type: api.AssumedRole, ARN: role, SessionName: "events"}, nil), nil
+}
+
+// StartAutomation starts a document.
 func (t *targets) StartAutomation(ctx context.Context, role, rule, document string, parameters map[string][]string) error {
-	if err := t.gateway.Authorize(ctx, eventService, "sts:AssumeRole", role, fromRule(rule)); err != nil {
+	config, err := t.as(ctx, role, rule)
+	if err != nil {
 		return err
 	}
-	p := api.Principal{Type: api.AssumedRole, ARN: role, SessionName: "events"}
 	input := &ssm.StartAutomationExecutionInput{Parameters: parameters}
 	name, version, found := strings.Cut(document, ":")
 	input.DocumentName = &name
 	if found {
 		input.DocumentVersion = &version
 	}
-	_, err := ssm.NewFromConfig(t.config(role, p, nil)).StartAutomationExecution(ctx, input)
+	_, err = ssm.NewFromConfig(config).StartAutomationExecution(ctx, input)
 	return err
 }
 
-// PublishSNS publishes for a rule. The topic's policy must let EventBridge.
+// PublishSNS publishes for a rule. The role must be allowed to, or the topic's policy must let EventBridge.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
-func (t *targets) PublishSNS(ctx context.Context, topic, rule, message string) error {
-	_, err := sns.NewFromConfig(t.config(rule, eventService, fromRule(rule))).Publish(ctx, &sns.PublishInput{
-		TopicArn: &topic, Message: &message,
-	})
+func (t *targets) PublishSNS(ctx context.Context, role, rule, topic, message string) error {
+	config, err := t.as(ctx, role, rule)
+	if err != nil {
+		return err
+	}
+	_, err = sns.NewFromConfig(config).Publish(ctx, &sns.PublishInput{TopicArn: &topic, Message: &message})
 	return err
 }
 
-// SendSQS sends for a rule. The queue's policy must let EventBridge.
-func (t *targets) SendSQS(ctx context.Context, queue, rule, message string, attributes map[string]string) error {
-	url := fmt.Sprintf("http://127.0.0.1/%s/%s", api.Account, queue[strings.LastIndexByte(queue, ':')+1:])
+// SendSQS sends for a rule. The role must be allowed to, or the queue's policy must let EventBridge.
+func (t *targets) SendSQS(ctx context.Context, role, rule, queue, message string, attributes map[string]string) error {
+	config, err := t.as(ctx, role, rule)
+	if err != nil {
+		return err
+	}
+	url := fmt.Sprintf("http://127.0.0.1/%s/%s", api.Account, afterLast(queue, ":"))
 	input := &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &message, MessageAttributes: map[string]sqstypes.MessageAttributeValue{}}
 	for name, value := range attributes {
 		if value != "" {
 			input.MessageAttributes[name] = sqstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
 		}
 	}
-	_, err := sqs.NewFromConfig(t.config(rule, eventService, fromRule(rule))).SendMessage(ctx, input)
+	_, err = sqs.NewFromConfig(config).SendMessage(ctx, input)
 	return err
-}
-
-func fromRule(rule string) map[string][]string {
-	return map[string][]string{"aws:SourceArn": {rule}, "aws:SourceAccount": {api.Account}}
 }

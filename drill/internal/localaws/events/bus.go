@@ -25,10 +25,11 @@ const maximumEvents = 1000
 type Targets interface {
 	// StartAutomation starts NAME or NAME:VERSION with the target's role, which EventBridge assumes for the rule.
 	StartAutomation(ctx context.Context, roleARN, ruleARN, documentNameAndVersion string, parameters map[string][]string) error
-	// PublishSNS publishes as events.amazonaws.com, for the rule.
-	PublishSNS(ctx context.Context, topicARN, ruleARN, message string) error
-	// SendSQS sends as events.amazonaws.com, for the rule; attributes are set for a dead letter only.
-	SendSQS(ctx context.Context, queueARN, ruleARN, message string, attributes map[string]string) error
+	// PublishSNS publishes with the target's role or, without one, as events.amazonaws.com for the rule.
+	PublishSNS(ctx context.Context, roleARN, ruleARN, topicARN, message string) error
+	// SendSQS sends with the target's role or, without one, as events.amazonaws.com for the rule. A dead letter has
+	// attributes, and no role.
+	SendSQS(ctx context.Context, roleARN, ruleARN, queueARN, message string, attributes map[string]string) error
 }
 
 // Outcome is how an attempt to invoke a target ended.
@@ -304,7 +305,7 @@ func (b *Bus) fail(ctx context.Context, i *invocation, input, exhausted string) 
 		}
 		message, err := marshal(i.event)
 		if err == nil {
-			err = b.targets.SendSQS(ctx, i.target.DeadLetterARN, i.rule.ARN, message, attributes)
+			err = b.targets.SendSQS(ctx, "", i.rule.ARN, i.target.DeadLetterARN, message, attributes)
 		}
 		if sent = err == nil; !sent {
 			fault = classify(i.target.DeadLetterARN, err).fault
@@ -358,9 +359,9 @@ func (b *Bus) invoke(ctx context.Context, i *invocation) (input string, refusal 
 		}
 		err = b.targets.StartAutomation(ctx, i.target.RoleARN, i.rule.ARN, resource, parameters)
 	case topic:
-		err = b.targets.PublishSNS(ctx, i.target.ARN, i.rule.ARN, input)
+		err = b.targets.PublishSNS(ctx, i.target.RoleARN, i.rule.ARN, i.target.ARN, input)
 	case queue:
-		err = b.targets.SendSQS(ctx, i.target.ARN, i.rule.ARN, input, nil)
+		err = b.targets.SendSQS(ctx, i.target.RoleARN, i.rule.ARN, i.target.ARN, input, nil)
 	}
 	if err != nil {
 		return input, classify(i.target.ARN, err)

@@ -48,13 +48,20 @@ func (f *fakeTargets) StartAutomation(ctx context.Context, roleARN, _, document 
 	return f.onStart(ctx)
 }
 
-func (f *fakeTargets) PublishSNS(_ context.Context, topicARN, ruleARN, message string) error {
-	return f.call("publish %s for %s: %s", topicARN, ruleARN, message)
+func (f *fakeTargets) PublishSNS(_ context.Context, roleARN, ruleARN, topicARN, message string) error {
+	return f.call("publish %s for %s%s: %s", topicARN, ruleARN, as(roleARN), message)
 }
 
-func (f *fakeTargets) SendSQS(_ context.Context, queueARN, ruleARN, message string, attributes map[string]string) error {
+func (f *fakeTargets) SendSQS(_ context.Context, roleARN, ruleARN, queueARN, message string, attributes map[string]string) error {
 	f.attributes = append(f.attributes, attributes)
-	return f.call("send %s for %s: %s", queueARN, ruleARN, message)
+	return f.call("send %s for %s%s: %s", queueARN, ruleARN, as(roleARN), message)
+}
+
+func as(roleARN string) string {
+	if roleARN == "" {
+		return ""
+	}
+	return " as " + roleARN
 }
 
 type fixedRules []Rule
@@ -128,19 +135,21 @@ func TestAMatchingEventStartsEveryTargetWithItsInput(t *testing.T) {
 		automationTarget(goodInput),
 		Target{ID: "topic", ARN: topicARN, Transformer: &Transformer{map[string]string{"n": "$.detail.n"}, `"n is <n>"`}},
 		Target{ID: "queue", ARN: queueARN},
-		Target{ID: "path", ARN: queueARN, InputPath: "$.detail"},
+		Target{ID: "path", ARN: queueARN, RoleARN: startRole, InputPath: "$.detail"},
+		Target{ID: "topic with a role", ARN: topicARN, RoleARN: startRole, Input: "1"},
 	))
 	b.send(t)
 	want := []string{
 		"start Repair:$DEFAULT as " + startRole + " with map[AutomationAssumeRole:[arn:aws:iam::123456789012:role/repair] TrailName:[org-trail]]",
 		"publish " + topicARN + " for " + ruleOneARN + `: "n is 1"`,
 		"send " + queueARN + " for " + ruleOneARN + ": " + eventJSON,
-		"send " + queueARN + " for " + ruleOneARN + `: {"n":1}`,
+		"send " + queueARN + " for " + ruleOneARN + " as " + startRole + `: {"n":1}`,
+		"publish " + topicARN + " for " + ruleOneARN + " as " + startRole + ": 1",
 	}
 	if !reflect.DeepEqual(b.targets.calls, want) {
 		t.Errorf("got  %q\nwant %q", b.targets.calls, want)
 	}
-	wantMetrics := map[string]Metrics{"one": {MatchedEvents: 1, TriggeredRules: 1, Invocations: 4}}
+	wantMetrics := map[string]Metrics{"one": {MatchedEvents: 1, TriggeredRules: 1, Invocations: 5}}
 	if got := b.Metrics(); !reflect.DeepEqual(got, wantMetrics) {
 		t.Errorf("metrics %+v, want %+v", got, wantMetrics)
 	}
@@ -364,7 +373,6 @@ func TestRulesThatAreRefusedOrNotModelledDoNotValidate(t *testing.T) {
 		{with(func(t *Target) { t.ARN = "arn:aws:ssm:eu-west-1:123456789012:automation-definition/Repair" }), "not modelled"},
 		{with(func(t *Target) { t.ARN = "arn:aws:sns:us-east-1:123456789012:automation-definition/x" }), "not modelled"},
 		{with(func(t *Target) { t.RoleARN = "" }), "needs a RoleArn"},
-		{with(func(t *Target) { t.ARN = topicARN }), "RoleArn with target " + topicARN + " is not modelled"},
 		{with(func(t *Target) { t.DeadLetterARN = topicARN }), "not a queue"},
 		{with(func(t *Target) { t.Input = "{" }), "not JSON"},
 		{with(func(t *Target) { t.InputPath = "$.detail" }), "only one of"},

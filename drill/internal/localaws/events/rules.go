@@ -92,9 +92,6 @@ func (t Target) validate() error {
 	if kind == automation && t.RoleARN == "" {
 		return errors.New("an automation definition needs a RoleArn")
 	}
-	if kind != automation && t.RoleARN != "" {
-		return fmt.Errorf("RoleArn with target %s is %w: access comes from the resource's policy", t.ARN, ErrNotModelled)
-	}
 	if t.DeadLetterARN != "" {
 		if kind, _, err := targetOf(t.DeadLetterARN); err != nil || kind != queue {
 			return fmt.Errorf("dead-letter target %s is not a queue", t.DeadLetterARN)

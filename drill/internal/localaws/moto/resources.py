@@ -1042,7 +1042,8 @@ class LogGroup(Resource):
                   logGroupClass=new.get("LogGroupClass"),
                   tags=as_map(new.get("Tags", [])) or None)
         self.physical_resource_id = name
-        self.values = {"Arn": self.arn("logs", f"log-group:{name}:*")}
+        group, = self.call("logs", "DescribeLogGroups", logGroupNamePrefix=name, limit=1)["logGroups"]
+        self.values = {"Arn": group["arn"]}
         self._set_retention({}, new)
 
     def update(self, old, new):

@@ -197,11 +197,11 @@ class Resources(parsing.ResourceMap):
                     try:
                         self._apply(name, pending[name], undo, replaced, tell)
                     except NotYet as e:
-                        blocked = self._failure(name, e, tell)
+                        blocked = (name, e)
                     else:
                         del pending[name]
                 if len(pending) == before:
-                    raise blocked
+                    raise self._failure(*blocked, tell)
             publish()
         except Failure as e:
             roll_back(e)
@@ -217,7 +217,7 @@ class Resources(parsing.ResourceMap):
         kind = TYPES[declared["Type"]]
         existing = self.deployed.get(name)
         resource = existing
-        verb = "UPDATE"
+        verb = "UPDATE" if existing else "CREATE"
         try:
             properties = intrinsics.resolve(declared.get("Properties", {}), self)
             if existing is not None and (type(existing) is not kind or existing.replaced_by(properties)):
