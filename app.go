@@ -2,25 +2,43 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/trailguard"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 func main() {
 	defer jsii.Close()
 	if err := synthesize(); err != nil {
 		fmt.Fprintf(os.Stderr, "trailguard: the configuration in cdk.json or on the command line cannot be used:\n%v\n", err)
+		os.Stderr = nil // jsii waits for its process twice, and sometimes says that the second time failed
 		jsii.Close()
 		os.Exit(1)
 	}
 }
 
-func synthesize() error {
+// synthesize writes the template. An error that only the CDK finds is returned as it is.
+func synthesize() (err error) {
+	defer func() {
+		switch problem := recover().(type) {
+		case nil:
+		case runtime.Error:
+			panic(problem)
+		case error:
+			err = problem
+		default:
+			panic(problem)
+		}
+	}()
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
 	configuration, err := readConfiguration(app.Node().GetAllContext(nil))
 	if err != nil {
@@ -34,11 +52,41 @@ func synthesize() error {
 		SuppressTemplateIndentation: jsii.Bool(true),
 	})
 	props := configuration.props(stack)
-	if err := props.Validate(); err != nil {
+	if err := errors.Join(props.Validate(), props.ValidateIn(stack)); err != nil {
 		return inKeys(err)
 	}
 	// The id Default is left out of the logical ids, so that they and the outputs read as in a stack of one construct.
-	trailguard.NewTrailGuard(stack, jsii.String("Default"), props)
+	guard := trailguard.NewTrailGuard(stack, jsii.String("Default"), props)
+	if err := validate(guard); err != nil {
+		return inKeys(err)
+	}
 	app.Synth(nil)
-	return nil
+	return checkTemplate(filepath.Join(*app.Outdir(), *stack.TemplateFile()), configuration)
+}
+
+// validate returns what the construct's validations, and those of all in it, find. The CDK would panic with it.
+func validate(construct constructs.Construct) error {
+	var problems []error
+	for _, child := range *construct.Node().FindAll(constructs.ConstructOrder_PREORDER) {
+		for _, problem := range *child.Node().Validate() {
+			problems = append(problems, errors.New(*problem))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// checkTemplate refuses a template that is longer than a request to CloudFormation takes, and removes it, so that nothing deploys it.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+func checkTemplate(path string, configuration configuration) error {
+	template, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("reading the template: %w", err)
+	}
+	tooLong := validation.Text{
+		Name: "the template", Taker: "CloudFormation", Unit: "bytes", Has: int(template.Size()), Most: 51_200, Parts: configuration.parts(),
+	}.Check()
+	if tooLong == nil {
+		return nil
+	}
+	return errors.Join(tooLong, os.Remove(path), os.Remove(filepath.Join(filepath.Dir(path), "manifest.json")))
 }

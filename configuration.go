@@ -21,7 +21,9 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/trail"
 	"github.com/trailguard/trailguard/constructs/trailguard"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // configuration is the trailguard block of cdk.json. A key of the block may also be given on the command line, where it
@@ -91,6 +93,10 @@ func readConfiguration(context any) (configuration, error) {
 		if !known {
 			problems = append(problems, fmt.Errorf("%s: is not a key of the configuration: use %s",
 				key, strings.Join(slices.Sorted(maps.Keys(fields)), ", ")))
+			continue
+		}
+		if text := shown(given[key]); strings.Contains(text, "${Token[") || strings.Contains(text, "#{Token[") {
+			problems = append(problems, fmt.Errorf("%s: %s has a token of the CDK in it, which only code can make: give what it stands for", key, text))
 			continue
 		}
 		if err := decode(given[key], field); err != nil {
@@ -185,18 +191,28 @@ func (c configuration) check() error {
 	}{
 		{"account", c.Account, regexp.MustCompile(`^[0-9]{12}$`), "an account id: use 12 digits"},
 		{"region", c.Region, regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]$`), "a Region: use a code such as eu-central-1"},
-		{"snsTopicArn", c.SNSTopicARN, arn("sns", ".+"), "the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME"},
+		{"snsTopicArn", c.SNSTopicARN, arn("sns", `[A-Za-z0-9_-]{1,256}(\.fifo)?`), "the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME"},
 		{"cloudWatchLogGroupName", c.CloudWatchLogGroupName, regexp.MustCompile(`^[A-Za-z0-9_/.#-]{1,512}$`), "the name of a log group: use 1-512 letters, digits and _ / . # -"},
-		{"cloudWatchLogsRoleArn", c.CloudWatchLogsRoleARN, arn("iam", "role/.+"), "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"},
-		{"logBucketName", c.LogBucketName, bucketName, "the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes"},
-		{"logKeyArn", c.LogKeyARN, arn("kms", "key/.+"), "the ARN of a key: use arn:aws:kms:REGION:ACCOUNT:key/ID"},
-		{"serverAccessLogsBucketName", c.ServerAccessLogsBucketName, bucketName, "the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes"},
-		{"automationRoleArn", c.AutomationRoleARN, arn("iam", "role/.+"), "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"},
-		{"alertTopicArn", c.AlertTopicARN, arn("sns", ".+"), "the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME"},
+		{"cloudWatchLogsRoleArn", c.CloudWatchLogsRoleARN, arn("iam", "role/[!-~]+"), "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"},
+		{"logKeyArn", c.LogKeyARN, arn("kms", "key/[A-Za-z0-9-]+"), "the ARN of a key: use arn:aws:kms:REGION:ACCOUNT:key/ID"},
+		{"automationRoleArn", c.AutomationRoleARN, arn("iam", "role/[!-~]+"), "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"},
+		{"alertTopicArn", c.AlertTopicARN, arn("sns", `[A-Za-z0-9_-]{1,256}(\.fifo)?`), "the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME"},
 		{"objectLockMode", c.ObjectLockMode, regexp.MustCompile(`^(GOVERNANCE|COMPLIANCE)$`), "a mode: use GOVERNANCE or COMPLIANCE"},
 	} {
 		if value.given != nil && !value.form.MatchString(*value.given) {
 			problems = append(problems, fmt.Errorf("%s: %q is not %s", value.key, *value.given, value.advice))
+		}
+	}
+	// The CDK would panic with what it finds when these are imported.
+	for _, bucket := range []struct {
+		key  string
+		name *string
+	}{
+		{"logBucketName", c.LogBucketName},
+		{"serverAccessLogsBucketName", c.ServerAccessLogsBucketName},
+	} {
+		if bucket.name != nil {
+			problems = append(problems, trail.CheckBucketName(bucket.key, *bucket.name))
 		}
 	}
 	for _, value := range []struct {
@@ -215,13 +231,18 @@ func (c configuration) check() error {
 	if minutes := c.CheckEveryMinutes; minutes != nil && *minutes < 0 {
 		problems = append(problems, fmt.Errorf("checkEveryMinutes: %v is out of range: use a whole number from 5 to 1440, or 0 for never", *minutes))
 	}
+	if days := c.ObjectLockRetentionDays; days != nil && *days > mostLockedDays {
+		problems = append(problems, fmt.Errorf("objectLockRetentionDays: %v is out of range: use a whole number from 1 to %d", *days, mostLockedDays))
+	}
 	if c.ObjectLockMode != nil && c.ObjectLockRetentionDays == nil {
 		problems = append(problems, errors.New("objectLockMode: has no retention: give objectLockRetentionDays too, or leave out objectLockMode"))
 	}
 	return errors.Join(problems...)
 }
 
-var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+// mostLockedDays are 100 years, the longest retention that S3 takes.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
+const mostLockedDays = 36_500
 
 // arn matches the ARNs of a service in every partition.
 func arn(service, resource string) *regexp.Regexp {
@@ -235,22 +256,40 @@ var propKeys = map[string]string{
 	"ObjectLockRetention":    "objectLockRetentionDays",
 	"RetryAttempt":           "retryAttemptSeconds",
 	"CheckEvery":             "checkEveryMinutes",
+	"LogBucket":              "logBucketName",
+	"LogKey":                 "logKeyArn",
 	"ServerAccessLogsBucket": "serverAccessLogsBucketName",
+	"SnsTopic":               "snsTopicArn",
+	"CloudWatchLogGroup":     "cloudWatchLogGroupName",
 	"CloudWatchLogsRole":     "cloudWatchLogsRoleArn",
+	"AutomationRole":         "automationRoleArn",
+	"AlertTopic":             "alertTopicArn",
 }
 
-// inKeys returns the error of TrailGuardProps.Validate with the configuration's keys in place of the properties' names.
-func inKeys(err error) error {
-	lines := strings.Split(err.Error(), "\n")
-	for i, line := range lines {
-		prop, rest, _ := strings.Cut(line, ":")
-		key, ok := propKeys[prop]
-		if !ok {
-			key = strings.ToLower(prop[:1]) + prop[1:]
-		}
-		lines[i] = key + ":" + rest
+// parts are what the lists of the configuration bring into the template, by their keys.
+func (c configuration) parts() map[string]string {
+	return map[string]string{
+		"dataResources":          validation.JSON(c.DataResources),
+		"advancedEventSelectors": validation.JSON(c.AdvancedEventSelectors),
+		"trailTags":              validation.JSON(c.TrailTags),
+		"alertEmailAddresses":    validation.JSON(c.AlertEmailAddresses),
 	}
-	return errors.New(strings.Join(lines, "\n"))
+}
+
+// propName matches the name of a property, and what is quoted or in brackets and may contain one.
+var propName = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\[[^\]]*\]|\b[A-Z][A-Za-z0-9]+\b`)
+
+// inKeys returns an error of TrailGuardProps with the configuration's keys in place of the properties' names.
+func inKeys(err error) error {
+	return errors.New(propName.ReplaceAllStringFunc(err.Error(), func(name string) string {
+		if _, isProp := reflect.TypeFor[trailguard.TrailGuardProps]().FieldByName(name); !isProp {
+			return name
+		}
+		if key, ok := propKeys[name]; ok {
+			return key
+		}
+		return strings.ToLower(name[:1]) + name[1:]
+	}))
 }
 
 func (c configuration) trailName() string {

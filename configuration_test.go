@@ -10,9 +10,16 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/constructs/trailguard"
 )
 
+// TestMain is the app itself, instead of its tests, in a process that runs as the app.
 func TestMain(m *testing.M) {
+	if os.Getenv(asTheApp) != "" {
+		main()
+		return
+	}
 	code := m.Run()
 	jsii.Close()
 	os.Exit(code)
@@ -24,6 +31,8 @@ func TestBadConfigurationGetsItsErrors(t *testing.T) {
 		"expireAfterDays, insightTypes, logBucketName, logKeyArn, maximumAutomaticAttempts, maximumExecutionFrequency, objectLockMode, " +
 		"objectLockRetentionDays, organizationId, previousTrailNames, region, removalPolicy, repairOnEvents, retryAttemptSeconds, s3KeyPrefix, " +
 		"serverAccessLogsBucketName, snsTopicArn, trailName, trailTags, transitionAfterDays"
+	const noBucket = "is not the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes, begin and end with a letter or digit, " +
+		"put no dot beside a dot or dash, form no IP address, and use no beginning or end that S3 reserves"
 	const selectors = `a list of advanced event selectors: use [{"name": "...", "fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}]`
 	for _, test := range []struct{ name, context, want string }{
 		{"not an object", `{"trailguard": "my-trail"}`, `trailguard: "my-trail" is not an object: use {"trailName": "my-trail"}, or -c trailguard:trailName=my-trail`},
@@ -59,10 +68,21 @@ func TestBadConfigurationGetsItsErrors(t *testing.T) {
 				`snsTopicArn: "topic" is not the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME` + "\n" +
 				`cloudWatchLogGroupName: "a b" is not the name of a log group: use 1-512 letters, digits and _ / . # -` + "\n" +
 				`cloudWatchLogsRoleArn: "role" is not the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME` + "\n" +
-				`logBucketName: "My_Bucket" is not the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes` + "\n" +
 				`logKeyArn: "alias/x" is not the ARN of a key: use arn:aws:kms:REGION:ACCOUNT:key/ID` + "\n" +
-				`serverAccessLogsBucketName: "x" is not the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes` + "\n" +
-				`automationRoleArn: "arn:aws:iam::1:role/x" is not the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME`},
+				`automationRoleArn: "arn:aws:iam::1:role/x" is not the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME` + "\n" +
+				`logBucketName: "My_Bucket" ` + noBucket + "\n" +
+				`serverAccessLogsBucketName: "x" ` + noBucket},
+		{"tokens", `{"trailguard": {"s3KeyPrefix": "${Token[TOKEN.7]}", "alertEmailAddresses": ["#{Token[TOKEN.8]}"]}}`,
+			`alertEmailAddresses: ["#{Token[TOKEN.8]}"] has a token of the CDK in it, which only code can make: give what it stands for` + "\n" +
+				`s3KeyPrefix: "${Token[TOKEN.7]}" has a token of the CDK in it, which only code can make: give what it stands for`},
+		{"names of buckets", `{"trailguard": {"logBucketName": "192.168.1.1", "serverAccessLogsBucketName": "a.b..c"}}`,
+			`logBucketName: "192.168.1.1" ` + noBucket + "\n" + `serverAccessLogsBucketName: "a.b..c" ` + noBucket},
+		{"names in ARNs", `{"trailguard": {"snsTopicArn": "arn:aws:sns:us-east-1:123456789012:a/b", "logKeyArn": "arn:aws:kms:us-east-1:123456789012:key/a b",
+				"automationRoleArn": "arn:aws:iam::123456789012:role/a b"}}`,
+			`snsTopicArn: "arn:aws:sns:us-east-1:123456789012:a/b" is not the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME` + "\n" +
+				`logKeyArn: "arn:aws:kms:us-east-1:123456789012:key/a b" is not the ARN of a key: use arn:aws:kms:REGION:ACCOUNT:key/ID` + "\n" +
+				`automationRoleArn: "arn:aws:iam::123456789012:role/a b" is not the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME`},
+		{"more than 100 years", `{"trailguard": {"objectLockRetentionDays": 36501}}`, "objectLockRetentionDays: 36501 is out of range: use a whole number from 1 to 36500"},
 		{"wrong numbers", `{"trailguard": {"transitionAfterDays": 0, "expireAfterDays": 1.5, "objectLockRetentionDays": -1, "retryAttemptSeconds": 0}}`,
 			"transitionAfterDays: 0 is out of range: use a whole number from 1\nexpireAfterDays: 1.5 is out of range: use a whole number from 1\n" +
 				"objectLockRetentionDays: -1 is out of range: use a whole number from 1\nretryAttemptSeconds: 0 is out of range: use a whole number from 1"},
@@ -159,12 +179,28 @@ func unset(object any) []string {
 	return names
 }
 
+// TestEachPropIsNamedByItsKey looks for the key of each prop among those of the configuration.
+func TestEachPropIsNamedByItsKey(t *testing.T) {
+	keys := reflect.TypeFor[configuration]()
+	known := map[string]bool{}
+	for i := range keys.NumField() {
+		known[keys.Field(i).Tag.Get("json")] = true
+	}
+	props := reflect.TypeFor[trailguard.TrailGuardProps]()
+	for i := range props.NumField() {
+		name := props.Field(i).Name
+		if got := inKeys(errors.New(name)).Error(); !known[got] && !slices.Contains(goOnly, name) {
+			t.Errorf("%s is named %s, which is no key", name, got)
+		}
+	}
+}
+
 // TestWhatPropsRefuseIsToldInKeys reads the configuration, as the app does, and names what its user wrote.
 func TestWhatPropsRefuseIsToldInKeys(t *testing.T) {
 	for _, test := range []struct{ context, want string }{
 		{`{"trailguard:checkEveryMinutes": "7.5"}`, "checkEveryMinutes: 7 minutes 30 seconds is out of range: use whole minutes from 5 minutes to 24 hours, or 0 for never"},
 		{`{"trailguard": {"checkEveryMinutes": 1500}}`, "checkEveryMinutes: 1 day 1 hour is out of range: use whole minutes from 5 minutes to 24 hours, or 0 for never"},
-		{`{"trailguard": {"configRules": false, "retryAttemptSeconds": 60}}`, "retryAttemptSeconds: is for Config rules, and ConfigRules is false: leave out RetryAttempt, or ConfigRules"},
+		{`{"trailguard": {"configRules": false, "retryAttemptSeconds": 60}}`, "retryAttemptSeconds: is for Config rules, and configRules is false: leave out retryAttemptSeconds, or configRules"},
 		{`{"trailguard": {"trailTags": {"a:b!": "x"}}}`, `trailTags: "a:b!" is not the key of a tag: use 1-128 letters, digits, spaces and _ . : / = + - @, and no aws: at the beginning`},
 		{`{"trailguard": {"trailTags": {"a:b": "!"}}}`, `trailTags[a:b]: "!" is not the value of a tag: use at most 256 letters, digits, spaces and _ . : / = + - @`},
 		{`{"trailguard": {"advancedEventSelectors": [{"fieldSelectors": []}], "previousTrailNames": ["trailguard"]}}`,
@@ -194,8 +230,10 @@ func TestNoConfigurationIsFine(t *testing.T) {
 }
 
 func TestErrorsOfPropsNameTheKeys(t *testing.T) {
-	got := inKeys(errors.New("TrailName: x\nRetryAttempt: y\nDataResources[0].Type: z\nCheckEvery: 4 minutes\nTrailTags[a:b]: c")).Error()
-	if want := "trailName: x\nretryAttemptSeconds: y\ndataResources[0].Type: z\ncheckEveryMinutes: 4 minutes\ntrailTags[a:b]: c"; got != want {
+	got := inKeys(errors.New("TrailName: x\nRetryAttempt: y\nDataResources[0].Type: z\nCheckEvery: 4 minutes\n" +
+		"TrailTags[a:LogKey]: \"a \\\" LogKey\" is not LogKey, Nothing")).Error()
+	if want := "trailName: x\nretryAttemptSeconds: y\ndataResources[0].Type: z\ncheckEveryMinutes: 4 minutes\n" +
+		"trailTags[a:LogKey]: \"a \\\" LogKey\" is not logKeyArn, Nothing"; got != want {
 		t.Errorf("the error is %q, not %q", got, want)
 	}
 }

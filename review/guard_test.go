@@ -8,8 +8,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+
+	"github.com/trailguard/trailguard/constructs/trail"
+	"github.com/trailguard/trailguard/constructs/trailguard"
+	"github.com/trailguard/trailguard/internal/cases"
 )
 
 // TestGuardPolicyJudgesEachFieldOfTheConfigurationItem evaluates the deployed policy with cfn-guard, which exits with 0 for
@@ -55,6 +63,40 @@ func TestGuardPolicyJudgesEachFieldOfTheConfigurationItem(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestGuardComparesEveryPrefixThatIsTaken holds every character of ASCII that a prefix may have, and others.
+func TestGuardComparesEveryPrefixThatIsTaken(t *testing.T) {
+	var prefix strings.Builder
+	for character := rune(' '); character < 0x7f; character++ {
+		if trail.CheckS3KeyPrefix("", "a"+string(character)+"a") == nil {
+			prefix.WriteRune(character)
+		}
+	}
+	prefix.WriteString("ü漢🙂 a")
+	text := strings.Trim(prefix.String(), "/")
+	if err := trail.CheckS3KeyPrefix("S3KeyPrefix", text); err != nil || len(text) < 80 {
+		t.Fatalf("%q: %v", text, err)
+	}
+	policy := func(prefix string) (string, map[string]any) {
+		return guardPolicy(t, synthesized(cases.Case{Props: func(awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{S3KeyPrefix: &prefix}
+		}}))
+	}
+	everyCharacter, declared := policy(text)
+	if got := evaluate(t, everyCharacter, declared); got != "PASS" {
+		t.Errorf("the prefix %q is judged %s", text, got)
+	}
+	// Why a prefix may have no backslash: the policy would have to escape it, and Guard does not read the escape.
+	plain, declared := policy("backslash")
+	declared["s3KeyPrefix"] = `back\slash`
+	if got := evaluate(t, strings.Replace(plain, `"backslash"`, strconv.Quote(`back\slash`), 1), declared); got != "FAIL" {
+		t.Errorf("a prefix with a backslash is judged %s", got)
+	}
+}
+
+func synthesized(c cases.Case) map[string]any {
+	return *assertions.Template_FromStack(c.Stack(), nil).ToJSON()
 }
 
 // wrongValues are values that the policy must refuse.

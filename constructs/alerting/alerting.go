@@ -16,6 +16,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/supplied"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // TopicProps are the properties of the topic that is told.
@@ -37,6 +38,8 @@ type TopicProps struct {
 	AlertSubscriptions *[]awssns.ITopicSubscription
 
 	// RemovalPolicy is what becomes of the new key when it is taken out of the stack.
+	//
+	// Default: - it is retained.
 	RemovalPolicy awscdk.RemovalPolicy
 }
 
@@ -44,8 +47,41 @@ var emailAddress = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 
 // Validate returns an error that names every property that cannot be used, nil where there is none.
 func (p *TopicProps) Validate() error {
+	var problems []error
+	// https://docs.aws.amazon.com/sns/latest/dg/sns-fifo-topics.html
+	if p.AlertTopic != nil && p.AlertTopic.Fifo() != nil && *p.AlertTopic.Fifo() {
+		problems = append(problems, errors.New("AlertTopic: is a FIFO topic, to which EventBridge and CloudWatch cannot publish: give a standard topic"))
+	}
+	if p.AlertSubscriptions != nil {
+		for i, subscription := range *p.AlertSubscriptions {
+			if subscription == nil {
+				problems = append(problems, fmt.Errorf("AlertSubscriptions[%d]: is empty: give a subscription, or leave it out", i))
+			}
+		}
+	}
+	return errors.Join(append(problems, p.checkAddresses()...)...)
+}
+
+// ValidateIn returns an error if the topic is of another account or Region than the scope's stack.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
+func (p *TopicProps) ValidateIn(scope constructs.Construct) error {
+	const reason = "rules, alarms and the runbook tell topics of their own account and Region: give one of those"
+	if p.AlertTopic == nil {
+		return nil
+	}
+	return errors.Join(
+		validation.OfAccount(scope, "AlertTopic", p.AlertTopic.Env(), reason),
+		validation.InRegion(scope, "AlertTopic", p.AlertTopic.Env(), reason),
+	)
+}
+
+func (p *TopicProps) checkAddresses() []error {
 	if p.AlertEmailAddresses == nil {
 		return nil
+	}
+	if *awscdk.Token_IsUnresolved(*p.AlertEmailAddresses) {
+		return []error{errors.New("AlertEmailAddresses: is a token, and each address is a resource of its own: give literal addresses, or a list of tokens")}
 	}
 	var problems []error
 	for i, address := range *p.AlertEmailAddresses {
@@ -61,14 +97,20 @@ func (p *TopicProps) Validate() error {
 			problems = append(problems, fmt.Errorf("AlertEmailAddresses[%d]: %q is given twice: leave it out", i, *address))
 		}
 	}
-	return errors.Join(problems...)
+	return problems
 }
 
 // NewTopic defines the topic that is told, or completes the given one. Only the account's EventBridge rules and CloudWatch
-// alarms may publish to it, and only over TLS.
+// alarms may publish to it, and only over TLS. It panics where props.Validate or
+// props.ValidateIn returns an error. Nil props make a new topic.
 //
 //	EventBridge rules, alarms ──publish──► topic (encrypted with Key) ──► subscriptions
 func NewTopic(scope constructs.Construct, props *TopicProps) awssns.ITopic {
+	if props == nil {
+		props = &TopicProps{}
+	}
+	validation.Panic("Topic", nil, validation.Required("scope", scope != nil))
+	validation.Panic("Topic of", scope.Node().Path(), props.Validate(), props.ValidateIn(scope))
 	topic := props.AlertTopic
 	if topic == nil {
 		topic = awssns.NewTopic(scope, jsii.String("Topic"), &awssns.TopicProps{
@@ -108,13 +150,17 @@ func emailID(i int, address *string) *string {
 	if *awscdk.Token_IsUnresolved(address) {
 		return jsii.String(fmt.Sprintf("Email%d", i))
 	}
-	return jsii.String("Email " + *address)
+	// The CDK takes a slash in an id for two dashes, which another address may have.
+	return jsii.String("Email " + strings.ReplaceAll(*address, "/", "%2F"))
 }
 
 // newKey is a key apart from the log's: whoever disables that one must not silence the alarm about it. The AWS managed key of
 // SNS cannot be used by EventBridge. In a key policy the resource * is the key itself.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 func newKey(scope constructs.Construct, removalPolicy awscdk.RemovalPolicy) awskms.IKey {
+	if removalPolicy == "" {
+		removalPolicy = awscdk.RemovalPolicy_RETAIN
+	}
 	key := awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
 		EnableKeyRotation: jsii.Bool(true),
 		RemovalPolicy:     removalPolicy,

@@ -1,6 +1,8 @@
 package alerting
 
 import (
+	"errors"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/trail"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // NoticesProps are the properties of NewNotices.
@@ -27,14 +30,31 @@ type NoticesProps struct {
 	EventRules detection.EventRules
 }
 
-// NewNotices defines what is told besides what the runbook itself tells.
+// Validate returns an error that names every property that is missing, nil where there is none.
+func (p *NoticesProps) Validate() error {
+	return errors.Join(
+		p.Settings.Validate(),
+		validation.Required("Topic", p.Topic != nil),
+		validation.Required("AutomationRole", p.AutomationRole != nil),
+		validation.Required("Runbook", p.Runbook != nil),
+		validation.Required("EventRules", p.EventRules != nil),
+	)
+}
+
+// NewNotices defines what is told besides what the runbook itself tells. It panics where props.Validate returns an error.
 //
 //	tampering by anyone but AutomationRole ─────────► Tampering ────┐
 //	executions of Runbook that fail ────────────────► RepairFailed ─┤
 //	events that could not start Runbook ────────────► Undelivered ──┼──► Topic
 //	more than ten starts by events in ten minutes ──► Flood ────────┘
 func NewNotices(scope constructs.Construct, props *NoticesProps) {
+	if props == nil {
+		props = &NoticesProps{}
+	}
+	validation.Panic("Notices", nil, validation.Required("scope", scope != nil))
+	validation.Panic("Notices of", scope.Node().Path(), props.Validate())
 	notice := func(id string, pattern map[string]any, paths map[string]any, template string) {
+		validation.AtSynthesis(scope, detection.CheckPattern(id, pattern, props.Settings, *props.AutomationRole.RoleArn(), nil))
 		awsevents.NewCfnRule(scope, jsii.String(id), &awsevents.CfnRuleProps{
 			EventPattern: pattern,
 			Targets: []any{&awsevents.CfnRule_TargetProperty{

@@ -3,7 +3,9 @@
 package detection
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
@@ -11,6 +13,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/trail"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // ConfigRulesProps are the properties of ConfigRules.
@@ -59,9 +62,10 @@ type configRules struct {
 //
 //	Requires ◄──wait for── TrailEnabled, SecurityTrailEnabled (periodic), TrailSettings (on change)
 func NewConfigRules(scope constructs.Construct, id *string, props *ConfigRulesProps) ConfigRules {
-	if err := props.Validate(); err != nil {
-		panic(fmt.Errorf("ConfigRules %q: %w", *id, err))
+	if props == nil {
+		props = &ConfigRulesProps{}
 	}
+	validation.Panic("ConfigRules", id, props.Validate())
 
 	this := &configRules{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
@@ -86,8 +90,13 @@ func (r *configRules) All() []awsconfig.CfnConfigRule {
 	return []awsconfig.CfnConfigRule{r.trailEnabled, r.securityTrailEnabled, r.trailSettings}
 }
 
-// Validate returns an error that names every property that cannot be used, nil where there is none.
+// Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
 func (p *ConfigRulesProps) Validate() error {
+	return errors.Join(p.Settings.Validate(), checkPlain(p.Settings), p.ValidateOptional())
+}
+
+// ValidateOptional returns an error that names every optional property that cannot be used, nil where there is none.
+func (p *ConfigRulesProps) ValidateOptional() error {
 	switch p.MaximumExecutionFrequency {
 	case "", awsconfig.MaximumExecutionFrequency_ONE_HOUR, awsconfig.MaximumExecutionFrequency_THREE_HOURS,
 		awsconfig.MaximumExecutionFrequency_SIX_HOURS, awsconfig.MaximumExecutionFrequency_TWELVE_HOURS,
@@ -109,12 +118,26 @@ func (r *configRules) newTrailEnabled() awsconfig.CfnConfigRule {
 	if arn := r.props.Settings.CloudWatchLogsLogGroupARN; arn != "" {
 		parameters["cloudWatchLogsLogGroupArn"] = arn
 	}
+	validation.AtSynthesis(r, checkInputParameters(r.props.Settings, parameters))
 	return awsconfig.NewCfnConfigRule(r, jsii.String("TrailEnabled"), &awsconfig.CfnConfigRuleProps{
 		Description:               jsii.String("The trail " + r.props.Settings.Name + " is logging to its bucket"),
 		Source:                    managedRule("CLOUD_TRAIL_ENABLED"),
 		InputParameters:           parameters,
 		MaximumExecutionFrequency: r.frequency(),
 	})
+}
+
+// checkInputParameters refuses more than a rule takes.
+// https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html
+func checkInputParameters(settings trail.Settings, parameters map[string]any) error {
+	const longestBucketName = 63
+	parameters = maps.Clone(parameters)
+	parameters["s3BucketName"] = strings.Repeat("x", longestBucketName)
+	return validation.Text{
+		Name: "the input parameters of the rule TrailEnabled", Taker: "AWS Config", Unit: "characters", Most: 1024,
+		Has:   validation.Characters(validation.JSON(parameters)),
+		Parts: map[string]string{"SnsTopic": settings.SNSTopicARN, "CloudWatchLogGroup": settings.CloudWatchLogsLogGroupARN},
+	}.Check()
 }
 
 // newSecurityTrailEnabled notices weakened settings and narrowed event selectors.
@@ -129,6 +152,8 @@ func (r *configRules) newSecurityTrailEnabled() awsconfig.CfnConfigRule {
 
 // newTrailSettings compares every recorded setting of the trail, each time that Config records a change.
 func (r *configRules) newTrailSettings() awsconfig.CfnConfigRule {
+	policy := guardPolicy(r.props.Settings)
+	validation.AtSynthesis(r, checkPolicy(r.props.Settings, policy))
 	return awsconfig.NewCfnConfigRule(r, jsii.String("TrailSettings"), &awsconfig.CfnConfigRuleProps{
 		Description: jsii.String("The trail " + r.props.Settings.Name + " has the declared settings"),
 		Scope: &awsconfig.CfnConfigRule_ScopeProperty{
@@ -138,7 +163,7 @@ func (r *configRules) newTrailSettings() awsconfig.CfnConfigRule {
 			Owner: jsii.String("CUSTOM_POLICY"),
 			CustomPolicyDetails: &awsconfig.CfnConfigRule_CustomPolicyDetailsProperty{
 				PolicyRuntime: jsii.String("guard-2.x.x"),
-				PolicyText:    jsii.String(guardPolicy(r.props.Settings)),
+				PolicyText:    &policy,
 			},
 			SourceDetails: []any{&awsconfig.CfnConfigRule_SourceDetailProperty{
 				EventSource: jsii.String("aws.config"),

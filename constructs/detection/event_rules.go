@@ -1,6 +1,7 @@
 package detection
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/trail"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // EventRulesProps are the properties of EventRules.
@@ -68,9 +70,10 @@ type eventRules struct {
 //	each hour, the end of the stack's deployment ────────────────► Schedule ───┼──start, as StartRole──► Runbook
 //	NON_COMPLIANT, where Config has no remediation ──────────────► NonCompliant┘     └──if it cannot──► DeadLetterQueue
 func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProps) EventRules {
-	if err := props.Validate(); err != nil {
-		panic(fmt.Errorf("EventRules %q: %w", *id, err))
+	if props == nil {
+		props = &EventRulesProps{}
 	}
+	validation.Panic("EventRules", id, props.Validate())
 
 	this := &eventRules{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
@@ -95,8 +98,18 @@ func (r *eventRules) Tampering() awsevents.CfnRule  { return r.tampering }
 func (r *eventRules) Starting() []awsevents.CfnRule { return r.starting }
 func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.deadLetterQueue }
 
-// Validate returns an error that names every property that cannot be used, nil where there is none.
+// Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
 func (p *EventRulesProps) Validate() error {
+	return errors.Join(
+		p.Settings.Validate(),
+		validation.Required("AutomationRole", p.AutomationRole != nil),
+		validation.Required("Runbook", p.Runbook != nil),
+		p.ValidateOptional(),
+	)
+}
+
+// ValidateOptional returns an error that names every optional property that cannot be used, nil where there is none.
+func (p *EventRulesProps) ValidateOptional() error {
 	const fewest, most = 5, 24 * 60
 	if p.CheckEvery == nil || *p.CheckEvery.IsUnresolved() {
 		return nil
@@ -152,6 +165,9 @@ func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps)
 		Input:            jsii.String(`{"StartedBy":["` + startedBy + `"]}`),
 		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: r.deadLetterQueue.QueueArn()},
 	}}
+	if pattern, ok := props.EventPattern.(map[string]any); ok {
+		validation.AtSynthesis(r, CheckPattern(id, pattern, r.props.Settings, *r.props.AutomationRole.RoleArn(), r.props.ConfigRules))
+	}
 	rule := awsevents.NewCfnRule(r, jsii.String(id), props)
 	rule.Node().AddDependency(r.startRole.Node().FindChild(jsii.String("DefaultPolicy")))
 	r.starting = append(r.starting, rule)

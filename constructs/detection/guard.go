@@ -1,10 +1,14 @@
 package detection
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/trailguard/trailguard/constructs/trail"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // guardPolicy returns the policy, in the language of AWS CloudFormation Guard, with which Config compares each recorded
@@ -50,4 +54,33 @@ func guardPolicy(settings trail.Settings) string {
 
 	return fmt.Sprintf("rule trail_is_as_declared when configuration.trailARN == %q {\n  configuration {\n    %s\n  }\n}\n",
 		settings.ARN, strings.Join(clauses, "\n    "))
+}
+
+// supplied are the values of the policy that are not the guard's own, by the properties that they come from.
+func supplied(settings trail.Settings) map[string]string {
+	return map[string]string{
+		"LogBucket": settings.S3BucketName, "S3KeyPrefix": settings.S3KeyPrefix, "LogKey": settings.KMSKeyARN, "SnsTopic": settings.SNSTopicARN,
+		"CloudWatchLogGroup": settings.CloudWatchLogsLogGroupARN, "CloudWatchLogsRole": settings.CloudWatchLogsRoleARN,
+	}
+}
+
+// checkPlain refuses values that a policy would have to escape.
+func checkPlain(settings trail.Settings) error {
+	var problems []error
+	values := supplied(settings)
+	for _, prop := range slices.Sorted(maps.Keys(values)) {
+		if !trail.IsPlain(values[prop]) {
+			problems = append(problems, fmt.Errorf("%s: %q cannot be compared in a Config rule: use nothing that cannot be printed, and no \" or \\", prop, values[prop]))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// checkPolicy refuses a policy that is longer than Config takes.
+// https://docs.aws.amazon.com/config/latest/APIReference/API_CustomPolicyDetails.html
+func checkPolicy(settings trail.Settings, policy string) error {
+	return validation.Text{
+		Name: "the policy of the rule TrailSettings", Taker: "AWS Config", Unit: "characters", Most: 10_000,
+		Has: validation.Characters(policy), Parts: supplied(settings),
+	}.Check()
 }

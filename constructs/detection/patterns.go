@@ -1,6 +1,15 @@
 package detection
 
-import "github.com/trailguard/trailguard/constructs/trail"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+
+	"github.com/trailguard/trailguard/constructs/trail"
+	"github.com/trailguard/trailguard/constructs/validation"
+)
 
 // GuardRolePath is the IAM path of the automation roles that guards create.
 const GuardRolePath = "/trailguard/"
@@ -92,6 +101,34 @@ func NonCompliantPattern(rules ConfigRules) map[string]any {
 			"newEvaluationResult": map[string]any{"complianceType": []any{"NON_COMPLIANT"}},
 		},
 	}
+}
+
+// CheckPattern refuses an event pattern of a rule that is longer than EventBridge takes, unless AWS has raised an account's quota.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+func CheckPattern(rule string, pattern map[string]any, settings trail.Settings, automationRoleARN string, configRules ConfigRules) error {
+	text := validation.JSON(pattern)
+	if configRules != nil {
+		for _, configRule := range configRules.All() {
+			text = strings.ReplaceAll(text, *configRule.Ref(), longestName(configRule))
+		}
+	}
+	return validation.Text{
+		Name: "the event pattern of the rule " + rule, Taker: "EventBridge", Unit: "characters", Most: 2048,
+		Has:   validation.Characters(text),
+		Parts: map[string]string{"TrailName": settings.Name, "AutomationRole": automationRoleARN},
+	}.Check()
+}
+
+// longestName has as many characters as the name that CloudFormation gives a rule: the stack's name, the logical id and twelve more.
+// https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html
+func longestName(rule awsconfig.CfnConfigRule) string {
+	const most, random = 128, 12
+	stack := *rule.Stack().StackName()
+	if *awscdk.Token_IsUnresolved(stack) {
+		return strings.Repeat("x", most)
+	}
+	id := fmt.Sprint(rule.Stack().Resolve(rule.LogicalId()))
+	return strings.Repeat("x", min(most, len(stack)+len("-")+len(id)+len("-")+random))
 }
 
 func names(rules ConfigRules) []any {

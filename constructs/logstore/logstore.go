@@ -3,8 +3,6 @@
 package logstore
 
 import (
-	"fmt"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -13,6 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/supplied"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // LogStoreProps are the properties of a LogStore.
@@ -103,7 +102,7 @@ type logStore struct {
 	serverAccessLogsBucket awss3.IBucket
 }
 
-// NewLogStore defines a LogStore. It panics where props.Validate returns an error.
+// NewLogStore defines a LogStore. It panics where props.Validate or props.ValidateIn returns an error.
 //
 //	trail ──writes──► Bucket ──access log──► ServerAccessLogsBucket
 //	  └──encrypts with──► Key
@@ -111,9 +110,7 @@ func NewLogStore(scope constructs.Construct, id *string, props *LogStoreProps) L
 	if props == nil {
 		props = &LogStoreProps{}
 	}
-	if err := props.Validate(); err != nil {
-		panic(fmt.Errorf("LogStore %q: %w", *id, err))
-	}
+	validation.Panic("LogStore", id, props.Validate(), props.ValidateIn(scope))
 
 	this := &logStore{}
 	constructs.NewConstruct_Override(this, scope, id)
@@ -258,15 +255,19 @@ func keepWithBucket(bucket awss3.Bucket, props *LogStoreProps) {
 // letAccessLogsIn lets S3 deliver the access log of the log bucket, and of no other bucket.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
 func (s *logStore) letAccessLogsIn(bucket awss3.IBucket) {
+	conditions := map[string]interface{}{
+		"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(s).Account()},
+	}
+	// In a bucket of another stack, the ARN would make each stack depend on the other.
+	if supplied.IsOfStack(s, s.serverAccessLogsBucket) {
+		conditions["ArnLike"] = map[string]interface{}{"aws:SourceArn": bucket.BucketArn()}
+	}
 	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("ServerAccessLogs"),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("logging.s3.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("s3:PutObject"),
 		Resources:  &[]*string{s.serverAccessLogsBucket.ArnForObjects(jsii.String("*"))},
-		Conditions: &map[string]interface{}{
-			"ArnLike":      map[string]interface{}{"aws:SourceArn": bucket.BucketArn()},
-			"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(s).Account()},
-		},
+		Conditions: &conditions,
 	})
 	if !*s.serverAccessLogsBucket.AddToResourcePolicy(statement).StatementAdded {
 		supplied.Tell(s, "ServerAccessLogsBucket", "the bucket's policy", statement)

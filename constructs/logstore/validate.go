@@ -3,17 +3,23 @@ package logstore
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/trail"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 const (
 	secondsPerDay         = 24 * 60 * 60
 	defaultTransitionDays = 90
+	mostDays              = math.MaxInt32
 )
 
 // Validate returns an error that names every property that cannot be used, nil where there is none.
@@ -34,12 +40,62 @@ func (p *LogStoreProps) Validate() error {
 	if p.Bucket != nil {
 		problems = append(problems, p.checkSuppliedBucket()...)
 	}
+	problems = append(problems, p.checkBuckets(), p.checkKey())
 	problems = append(problems, p.checkLifecycle()...)
 	switch p.RemovalPolicy {
 	case "", awscdk.RemovalPolicy_RETAIN, awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, awscdk.RemovalPolicy_DESTROY:
 	default:
 		problems = append(problems, fmt.Errorf("RemovalPolicy: %q is not for a bucket: "+
 			"use RETAIN, RETAIN_ON_UPDATE_OR_DELETE or DESTROY", p.RemovalPolicy))
+	}
+	return errors.Join(problems...)
+}
+
+// ValidateIn returns an error that names every property that cannot be used in the scope's stack, nil where there is none. Bucket and key may
+// be of another account, and in another Region if both are. The Region of a bucket that is imported by its name is not known.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_CreateTrail.html
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html
+func (p *LogStoreProps) ValidateIn(scope constructs.Construct) error {
+	const ofTheBucket = "S3 delivers the access log to buckets of the log bucket's account and Region: give one of those"
+	var problems []error
+	switch {
+	case p.Bucket != nil && p.Key != nil:
+		if _, isDefined := p.Bucket.(awss3.Bucket); isDefined || *p.Bucket.Env().Region != *awscdk.Stack_Of(scope).Region() {
+			problems = append(problems, validation.Same("LogKey", "is in the Region", p.Key.Env().Region, "the bucket is in", p.Bucket.Env().Region,
+				"CloudTrail needs both in one Region: give a key of the bucket's"))
+		}
+	case p.Key != nil:
+		problems = append(problems, validation.InRegion(scope, "LogKey", p.Key.Env(),
+			"CloudTrail needs key and bucket in one Region: give a key of the stack's, or LogBucket, too"))
+	case p.Bucket != nil:
+		problems = append(problems, validation.InRegion(scope, "LogBucket", p.Bucket.Env(),
+			"CloudTrail needs key and bucket in one Region: give LogKey, too, a key of the bucket's"))
+	}
+	if p.ServerAccessLogsBucket != nil {
+		problems = append(problems,
+			validation.OfAccount(scope, "ServerAccessLogsBucket", p.ServerAccessLogsBucket.Env(), ofTheBucket),
+			validation.InRegion(scope, "ServerAccessLogsBucket", p.ServerAccessLogsBucket.Env(), ofTheBucket))
+	}
+	return errors.Join(problems...)
+}
+
+// checkKey refuses an alias: CloudTrail and Config report the key's own ARN, which would never be the declared one.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_Trail.html
+func (p *LogStoreProps) checkKey() error {
+	if alias, ok := p.Key.(awskms.IAlias); ok {
+		return fmt.Errorf("LogKey: %q is an alias, and CloudTrail reports the key's own ARN, which would never be the declared one: give the key", *alias.AliasName())
+	}
+	return nil
+}
+
+// checkBuckets refuses names that the CDK lets pass and CloudTrail would refuse.
+func (p *LogStoreProps) checkBuckets() error {
+	var problems []error
+	if p.Bucket != nil {
+		problems = append(problems, trail.CheckBucketName("LogBucket", *p.Bucket.BucketName()))
+	}
+	if p.ServerAccessLogsBucket != nil {
+		problems = append(problems, trail.CheckBucketName("ServerAccessLogsBucket", *p.ServerAccessLogsBucket.BucketName()))
 	}
 	return errors.Join(problems...)
 }
@@ -92,8 +148,8 @@ func wholeDays(field string, duration awscdk.Duration) (float64, error) {
 	}
 	seconds := *duration.ToSeconds(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)})
 	days := seconds / secondsPerDay
-	if days < 1 || days != float64(int(days)) {
-		return 0, fmt.Errorf("%s: %v is not a number of whole days: use whole days, 1 or more", field, *duration.ToHumanString())
+	if days < 1 || days > mostDays || days != float64(int(days)) {
+		return 0, fmt.Errorf("%s: %v is not a number of whole days: use whole days, 1 to %d", field, *duration.ToHumanString(), mostDays)
 	}
 	return days, nil
 }

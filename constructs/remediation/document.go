@@ -1,11 +1,14 @@
 package remediation
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/trailguard/trailguard/assets"
 	"github.com/trailguard/trailguard/constructs/trail"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // surroundings are what the deployed runbook knows besides the declared state of the trail.
@@ -59,6 +62,30 @@ func document(settings trail.Settings, around surroundings) assets.Runbook {
 	}
 	runbook.Parameters = parameters
 	return runbook
+}
+
+// checkSize refuses a runbook that is longer than Systems Manager takes, together with the values that start it. CloudFormation
+// sends it as YAML with quoted texts: no longer than JSON on lines of its own, but for long texts, which it folds.
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html
+func checkSize(settings trail.Settings, runbook assets.Runbook) error {
+	var lines bytes.Buffer
+	if err := json.Indent(&lines, []byte(validation.JSON(runbook)), "", "  "); err != nil {
+		panic(fmt.Errorf("remediation: indenting the runbook: %w", err))
+	}
+	const folds = 10 // one byte for each so many
+	has := validation.Bytes(lines.String())
+	has += has / folds
+	for _, parameter := range runbook.Parameters {
+		has += validation.Bytes(validation.JSON(parameter.Default))
+	}
+	return validation.Text{
+		Name: "the runbook", Taker: "Systems Manager", Unit: "bytes", Most: 64 * 1024, Has: has,
+		Parts: map[string]string{
+			"DataResources":          validation.JSON(settings.EventSelectors()),
+			"AdvancedEventSelectors": validation.JSON(settings.AdvancedSelectors()),
+			"TrailTags":              validation.JSON(settings.TagsList()),
+		},
+	}.Check()
 }
 
 // withoutComments returns a script without its comments and empty lines, indented by single spaces: a template and a document

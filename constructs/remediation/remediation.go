@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"github.com/trailguard/trailguard/assets"
 	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/trail"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // RemediationProps are the properties of a Remediation.
@@ -75,14 +78,16 @@ type remediation struct {
 	runbook awsssm.CfnDocument
 }
 
-// NewRemediation defines a Remediation. It panics where props.Validate returns an error.
+// NewRemediation defines a Remediation. It panics where props.Validate or props.ValidateIn returns an error.
 //
 //	Rules ──NON_COMPLIANT──► …Remediation ──starts──► Runbook ──assumes──► Role ──restores──► the trail
 //	                                                     └──tells──► AlertTopic
 func NewRemediation(scope constructs.Construct, id *string, props *RemediationProps) Remediation {
-	if err := props.Validate(); err != nil {
-		panic(fmt.Errorf("Remediation %q: %w", *id, err))
+	if props == nil {
+		props = &RemediationProps{}
 	}
+	validation.Panic("Remediation", id, props.Validate())
+	validation.Panic("Remediation", id, props.ValidateIn(scope))
 
 	this := &remediation{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
@@ -100,14 +105,20 @@ func (r *remediation) Parameters() []Parameter {
 	return Parameters(r.props.Settings, *r.props.Role.RoleArn())
 }
 
-// Validate returns an error that names every property that cannot be used, nil where there is none.
+// Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
 func (p *RemediationProps) Validate() error {
+	return errors.Join(p.Settings.Validate(), validation.Required("Role", p.Role != nil), p.ValidateOptional())
+}
+
+// ValidateOptional returns an error that names every optional property that cannot be used, nil where there is none.
+func (p *RemediationProps) ValidateOptional() error {
 	var problems []error
 	inRange := func(field string, value *float64, highest float64, unit string) {
 		if value == nil || *value >= 1 && *value <= highest && *value == float64(int(*value)) {
 			return
 		}
-		if !*awscdk.Token_IsUnresolved(value) {
+		// What is no number at all, the CDK could not be asked about.
+		if math.IsInf(*value, 0) || math.IsNaN(*value) || !*awscdk.Token_IsUnresolved(value) {
 			problems = append(problems, fmt.Errorf("%s: %s is out of range: use a whole number of %s from 1 to %.0f",
 				field, strconv.FormatFloat(*value, 'f', -1, 64), unit, highest))
 		}
@@ -121,11 +132,29 @@ func (p *RemediationProps) Validate() error {
 	return errors.Join(problems...)
 }
 
+var reservedName = regexp.MustCompile(`^(?i:aws|amazon|amzn)`)
+
+// ValidateIn returns an error if the runbook would get a name from the stack's that is Systems Manager's own.
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html
+func (p *RemediationProps) ValidateIn(scope constructs.Construct) error {
+	stack := awscdk.Stack_Of(scope)
+	for stack.NestedStackParent() != nil {
+		stack = stack.NestedStackParent()
+	}
+	name := *stack.StackName()
+	if *awscdk.Token_IsUnresolved(name) || !reservedName.MatchString(name) {
+		return nil
+	}
+	return fmt.Errorf("StackName: %q cannot be the stack's, for the name of the runbook begins with it, and Systems Manager reserves names "+
+		"that begin with aws, amazon or amzn: give the stack another name", name)
+}
+
 // newRunbook leaves the name to CloudFormation. A changed document is a new one under another name, not a new version: the rules
 // and Config start the first version, whatever versions are added to it later.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ssm-document.html
 func (r *remediation) newRunbook() awsssm.CfnDocument {
 	runbook := document(r.props.Settings, r.surroundings())
+	validation.AtSynthesis(r, checkSize(r.props.Settings, runbook))
 	if warning := assets.RuntimeWarning(runbook.MainSteps[0].Runtime(), time.Now()); warning != "" {
 		awscdk.Annotations_Of(r).AddWarningV2(jsii.String("trailguard:runtime"), &warning)
 	}

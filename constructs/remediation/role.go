@@ -1,6 +1,9 @@
 package remediation
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
@@ -10,6 +13,7 @@ import (
 	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/supplied"
 	"github.com/trailguard/trailguard/constructs/trail"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // RoleProps are the properties of NewRole.
@@ -32,10 +36,17 @@ type RoleProps struct {
 }
 
 // NewRole defines the role that Automation assumes to restore the trail: it may do what the runbook does, on the one trail.
+// It panics where props.Validate or props.ValidateIn returns an error. A role of another stack of the app gets its permissions from a policy with the
+// id.
 //
 //	Automation ──assumes──► role ──may restore──► the trail of Settings
 //	                         └──may publish to──► AlertTopic
 func NewRole(scope constructs.Construct, id *string, props *RoleProps) awsiam.IRole {
+	if props == nil {
+		props = &RoleProps{}
+	}
+	validation.Panic("Role", id, validation.Required("id", id != nil), props.Validate())
+	validation.Panic("Role", id, props.ValidateIn(scope))
 	settings, role := props.Settings, props.Role
 	if role == nil {
 		role = awsiam.NewRole(scope, id, &awsiam.RoleProps{
@@ -44,14 +55,34 @@ func NewRole(scope constructs.Construct, id *string, props *RoleProps) awsiam.IR
 			Path:        jsii.String(detection.GuardRolePath),
 		})
 	}
-	needed := statements(scope, props)
-	for _, statement := range needed {
-		role.AddToPrincipalPolicy(statement)
-	}
-	if supplied.IsImmutable(role) {
-		supplied.Tell(scope, "AutomationRole", "the role's policy", needed...)
-	}
+	supplied.AddToRole(scope, *id, "AutomationRole", role, statements(scope, props)...)
 	return role
+}
+
+// Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
+func (p *RoleProps) Validate() error { return errors.Join(p.Settings.Validate(), p.ValidateOptional()) }
+
+// ValidateOptional returns an error that names every optional property that cannot be used, nil where there is none.
+// https://docs.aws.amazon.com/config/latest/APIReference/API_StaticValue.html
+func (p *RoleProps) ValidateOptional() error {
+	const longest = 256
+	if p.Role == nil {
+		return nil
+	}
+	arn := *p.Role.RoleArn()
+	if *awscdk.Token_IsUnresolved(arn) || len(arn) <= longest {
+		return nil
+	}
+	return fmt.Errorf("AutomationRole: %q has %d characters, and AWS Config passes at most %d to a runbook: give a role with a shorter path or name",
+		arn, len(arn), longest)
+}
+
+// ValidateIn returns an error if the role is of another account than the scope's stack.
+func (p *RoleProps) ValidateIn(scope constructs.Construct) error {
+	if p.Role == nil {
+		return nil
+	}
+	return validation.OfAccount(scope, "AutomationRole", p.Role.Env(), "Automation assumes roles of its own account only: give one of those")
 }
 
 // statements are what the runbook's script needs, and no more.

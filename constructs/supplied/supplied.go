@@ -25,21 +25,50 @@ func Tell(scope constructs.Construct, prop, where string, statements ...awsiam.P
 	if scope.Node().TryFindChild(jsii.String(prop+"Statements")) == nil {
 		awscdk.NewCfnOutput(scope, jsii.String(prop+"Statements"), &awscdk.CfnOutputProps{
 			Description: jsii.String("Statements that " + where + " must have"),
-			Value:       awscdk.Fn_Sub(&text, nil),
+			Value:       awscdk.Stack_Of(scope).ToJsonString(statementsOf(statements), nil),
 		})
 	}
 }
 
-// IsImmutable tells whether a role keeps nothing of what is added to it: an imported role whose policies are not to be changed
+// AddToRole gives a role the statements, and tells if it cannot be changed here. A role that the app defines in another stack gets
+// them from a policy with the id in the scope: in the role's own stack, statements about resources of this stack would make each
+// stack depend on the other. It returns what must exist before the role has the statements.
+func AddToRole(scope constructs.Construct, id, prop string, role awsiam.IRole, statements ...awsiam.PolicyStatement) []constructs.IDependable {
+	if !IsOfStack(scope, role) {
+		if _, isDefined := role.(awsiam.Role); isDefined {
+			return []constructs.IDependable{awsiam.NewPolicy(scope, &id, &awsiam.PolicyProps{
+				Roles: &[]awsiam.IRole{role}, Statements: &statements,
+			})}
+		}
+		Tell(scope, prop, "the role's policy", statements...)
+		return nil
+	}
+	var policies []constructs.IDependable
+	for _, statement := range statements {
+		policies = append(policies, role.AddToPrincipalPolicy(statement).PolicyDependable)
+	}
+	if isImmutable(role) {
+		Tell(scope, prop, "the role's policy", statements...)
+		return nil
+	}
+	return policies[:1] // all are the same
+}
+
+// IsOfStack tells whether a resource is defined, or imported, in the scope's stack.
+func IsOfStack(scope, resource constructs.IConstruct) bool {
+	return *awscdk.Stack_Of(scope).Node().Path() == *awscdk.Stack_Of(resource).Node().Path()
+}
+
+// isImmutable tells whether a role keeps nothing of what is added to it: an imported role whose policies are not to be changed
 // says that it was.
 // https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.aws_iam.Role.html#static-fromwbrrolewbrarnscope-id-rolearn-options
-func IsImmutable(role awsiam.IRole) bool { return len(*role.Node().Children()) == 0 }
+func isImmutable(role awsiam.IRole) bool { return len(*role.Node().Children()) == 0 }
 
 // Text is the JSON of statements, with CloudFormation's ${…} for what is known at deployment only.
 func Text(scope constructs.Construct, statements ...awsiam.PolicyStatement) string {
 	list := []any{}
-	for _, statement := range statements {
-		list = append(list, plain(awscdk.Stack_Of(scope).Resolve(statement.ToStatementJson())))
+	for _, statement := range statementsOf(statements) {
+		list = append(list, plain(unwrapped(awscdk.Stack_Of(scope).Resolve(statement))))
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -48,6 +77,36 @@ func Text(scope constructs.Construct, statements ...awsiam.PolicyStatement) stri
 		panic(fmt.Errorf("supplied: writing statements: %w", err))
 	}
 	return strings.TrimSpace(text.String())
+}
+
+func statementsOf(statements []awsiam.PolicyStatement) []any {
+	list := []any{}
+	for _, statement := range statements {
+		list = append(list, unwrapped(statement.ToStatementJson()))
+	}
+	return list
+}
+
+// unwrapped takes maps out of what they are wrapped in when they pass from the CDK to Go.
+func unwrapped(value any) any {
+	switch value := value.(type) {
+	case []any:
+		list := []any{}
+		for _, item := range value {
+			list = append(list, unwrapped(item))
+		}
+		return list
+	case map[string]any:
+		if inner, isWrapped := value["$jsii.map"]; isWrapped {
+			return unwrapped(inner)
+		}
+		object := map[string]any{}
+		for key, item := range value {
+			object[key] = unwrapped(item)
+		}
+		return object
+	}
+	return value
 }
 
 // plain puts texts with ${…} in the place of CloudFormation's functions.
@@ -61,9 +120,6 @@ func plain(value any) any {
 		}
 		return list
 	case map[string]any:
-		if inner, isWrapped := value["$jsii.map"]; isWrapped {
-			return plain(inner) // what passes from the CDK to Go as a map of its own
-		}
 		if text, isFunction := function(value); isFunction {
 			return text
 		}

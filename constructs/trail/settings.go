@@ -3,6 +3,8 @@
 package trail
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -38,6 +40,19 @@ type Settings struct {
 	InsightTypes []string
 	// Tags are tags that the trail has, by key. Other tags are left alone.
 	Tags map[string]string
+}
+
+// Validate returns an error that names what every declared state has and this one lacks, nil where there is nothing.
+func (s Settings) Validate() error {
+	var problems []error
+	for _, setting := range []struct{ name, value string }{
+		{"Settings.Name", s.Name}, {"Settings.ARN", s.ARN}, {"Settings.S3BucketName", s.S3BucketName}, {"Settings.KMSKeyARN", s.KMSKeyARN},
+	} {
+		if setting.value == "" {
+			problems = append(problems, fmt.Errorf("%s: is required", setting.name))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // AdvancedEventSelector selects events by their fields.

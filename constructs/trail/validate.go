@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,18 +15,20 @@ var (
 	nameCharacters = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]$`)
 	adjacentMarks  = regexp.MustCompile(`[._-]{2}`)
 	ipAddress      = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){3}$`)
-	keyPrefix      = regexp.MustCompile(`^[^{}\x00-\x1f\x7f]{1,200}$`)
+	keyPrefix      = regexp.MustCompile(`^[^{}*?$]{1,200}$`)
 	organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
 )
 
-// token marks a string that CDK replaces when it synthesizes: what it will be cannot be judged yet.
+// isToken tells whether CDK replaces a string, or a part of it, when it synthesizes: what it will be cannot be judged yet.
 // https://docs.aws.amazon.com/cdk/v2/guide/tokens.html
-const token = "${Token["
+func isToken(text string) bool {
+	return strings.Contains(text, "${Token[") || strings.Contains(text, "#{Token[")
+}
 
 // CheckName refuses what CreateTrail would refuse as the name of a trail.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-trail-naming-requirements.html
 func CheckName(field, name string) error {
-	if strings.Contains(name, token) {
+	if isToken(name) {
 		return fmt.Errorf("%s: %s is a token, and the policies need the name itself: give a literal name", field, name)
 	}
 	if !nameCharacters.MatchString(name) || adjacentMarks.MatchString(name) || ipAddress.MatchString(name) {
@@ -39,25 +42,54 @@ func CheckName(field, name string) error {
 // yield the keys that the bucket policy allows.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_CreateTrail.html
 func CheckS3KeyPrefix(field, prefix string) error {
-	if strings.Contains(prefix, token) {
+	if isToken(prefix) {
 		return nil
 	}
-	if !keyPrefix.MatchString(prefix) || strings.HasPrefix(prefix, "/") || strings.HasSuffix(prefix, "/") || strings.ContainsAny(prefix, "*?$") {
+	if !keyPrefix.MatchString(prefix) || strings.HasPrefix(prefix, "/") || strings.HasSuffix(prefix, "/") || !IsPlain(prefix) {
 		return fmt.Errorf("%s: %q is not a key prefix: use 1-200 characters, without a slash at either end "+
-			"and without * ? $ { }; leave it out for no prefix", field, prefix)
+			"and without * ? $ { } \" \\ and what cannot be printed; leave it out for no prefix", field, prefix)
 	}
 	return nil
+}
+
+// IsPlain tells whether a text stands in a Guard policy, and in JSON, as it is: Guard reads a backslash, and what follows it, as two
+// characters.
+// https://docs.aws.amazon.com/cfn-guard/latest/ug/writing-rules.html
+func IsPlain(text string) bool { return strconv.Quote(text) == `"`+text+`"` }
+
+var (
+	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	// reservedBucketName matches the beginnings and ends of names that S3 keeps for itself, or for what is no general purpose bucket.
+	reservedBucketName = regexp.MustCompile(`^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$`)
+	adjacentDots       = regexp.MustCompile(`\.[.-]|-\.`)
+)
+
+// CheckBucketName refuses what is not the name of a general purpose bucket that CloudTrail can write to. The CDK, too, has no dash
+// beside a dot.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+func CheckBucketName(field, name string) error {
+	if isToken(name) || bucketName.MatchString(name) && !adjacentDots.MatchString(name) && !ipAddress.MatchString(name) && !reservedBucketName.MatchString(name) {
+		return nil
+	}
+	return fmt.Errorf("%s: %q is not the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes, begin and end with a letter "+
+		"or digit, put no dot beside a dot or dash, form no IP address, and use no beginning or end that S3 reserves", field, name)
 }
 
 // CheckOrganizationID refuses what is not the id of an organization.
 // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html
 func CheckOrganizationID(field, id string) error {
-	if strings.Contains(id, token) || organizationID.MatchString(id) {
+	if isToken(id) || organizationID.MatchString(id) {
 		return nil
 	}
 	return fmt.Errorf("%s: %q is not an organization id: use o- and 10-32 lower-case letters or digits, "+
 		"as `aws organizations describe-organization` shows it", field, id)
 }
+
+const longestValue = 2048
+
+var fieldName = regexp.MustCompile(`^[A-Za-z0-9._]{1,1000}$`)
+
+func tooLong(value string) bool { return utf8.RuneCountInString(value) > longestValue }
 
 // CheckAdvancedEventSelectors refuses what PutEventSelectors would refuse, what Automation would take for a variable, and a
 // selector of some management events only: a guarded trail logs all of them.
@@ -91,9 +123,15 @@ func CheckAdvancedEventSelectors(field string, selectors []AdvancedEventSelector
 				list := operators[operator]
 				given += len(list)
 				problems = append(problems, CheckValues(field+"."+operator, list))
+				if i := slices.IndexFunc(list, tooLong); i >= 0 {
+					problem(field+"."+operator, "value %d has %d characters: use at most %d", i, utf8.RuneCountInString(list[i]), longestValue)
+				}
 			}
 			if condition.Field == "" || given == 0 {
 				problem(field, "is no condition: give Field, and at least one value of Equals, StartsWith, EndsWith, NotEquals, NotStartsWith or NotEndsWith")
+			}
+			if condition.Field != "" && !fieldName.MatchString(condition.Field) && !isToken(condition.Field) {
+				problem(field+".Field", "%q is not the name of a field: use 1-1000 letters, digits, dots and underscores", condition.Field)
 			}
 			values += given
 		}
@@ -104,12 +142,42 @@ func CheckAdvancedEventSelectors(field string, selectors []AdvancedEventSelector
 	return errors.Join(problems...)
 }
 
-// CheckValues refuses values that select nothing, and what Automation would take for a variable.
+// CheckValues refuses values that select nothing, what Automation would take for a variable, and what JSON cannot hold.
 func CheckValues(field string, values []string) error {
-	if slices.ContainsFunc(values, func(value string) bool { return value == "" || strings.Contains(value, "{{") }) {
-		return fmt.Errorf("%s: %q has a value that cannot be used: give no empty value, and none with {{ in it", field, values)
+	if slices.ContainsFunc(values, func(value string) bool {
+		return value == "" || strings.Contains(value, "{{") || !utf8.ValidString(value)
+	}) {
+		return fmt.Errorf("%s: %q has a value that cannot be used: give no empty value, and none with {{ in it or that is not UTF-8", field, values)
 	}
 	return nil
+}
+
+// services are the services of the resources whose data events a basic event selector selects, by type.
+var services = map[string]string{"AWS::S3::Object": "s3", "AWS::Lambda::Function": "lambda", "AWS::DynamoDB::Table": "dynamodb"}
+
+// CheckDataResource refuses what a basic event selector would refuse, and what would select no event.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DataResource.html
+func CheckDataResource(field string, resource DataResource) error {
+	types := slices.Sorted(maps.Keys(services))
+	var problems []error
+	service, known := services[resource.Type]
+	if !known {
+		problems = append(problems, fmt.Errorf("%s.Type: %q is not a type of data resource: use %s", field, resource.Type, strings.Join(types, ", ")))
+	}
+	if len(resource.Values) == 0 {
+		problems = append(problems, fmt.Errorf("%s.Values: is empty: give at least one ARN, or leave the data resource out", field))
+	}
+	if err := CheckValues(field+".Values", resource.Values); err != nil || !known {
+		return errors.Join(append(problems, err)...)
+	}
+	arn := regexp.MustCompile(`^arn:aws[a-z-]*:` + service + `(:|$)`)
+	for i, value := range resource.Values {
+		if !isToken(value) && !arn.MatchString(value) {
+			problems = append(problems, fmt.Errorf("%s.Values[%d]: %q is not the ARN, or the beginning of the ARN, of %s: begin with arn:aws:%s, "+
+				"with the stack's partition in the place of aws", field, i, value, resource.Type, service))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
@@ -126,7 +194,7 @@ func CheckTags(field string, tags map[string]string) error {
 				"and no aws: at the beginning", field, key, longestKey))
 		}
 		value := tags[key]
-		if strings.Contains(value, token) {
+		if isToken(value) {
 			continue
 		}
 		if utf8.RuneCountInString(value) > longestValue || !tagText.MatchString(value) {
@@ -140,9 +208,15 @@ func CheckTags(field string, tags map[string]string) error {
 	return errors.Join(problems...)
 }
 
-// CheckPreviousNames refuses what cannot have been the name of the trail.
+// CheckPreviousNames refuses what cannot have been the name of the trail, and more names than the policies of a bucket and a key
+// have room for beside the statements of others.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html
 func CheckPreviousNames(field string, names []string, name string) error {
+	const most = 20
 	var problems []error
+	if len(names) > most {
+		problems = append(problems, fmt.Errorf("%s: %d names are too many: give at most %d", field, len(names), most))
+	}
 	for i, previous := range names {
 		field := fmt.Sprintf("%s[%d]", field, i)
 		problems = append(problems, CheckName(field, previous))

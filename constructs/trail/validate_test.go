@@ -22,9 +22,50 @@ func TestKeyPrefixes(t *testing.T) {
 	for prefix, good := range map[string]bool{
 		"audit": true, "audit/2026": true, "a b": true, "${Token[TOKEN.7]}": true,
 		"": false, "/audit": false, "audit/": false, "*": false, "a?": false, "${aws:username}": false, "{{ x }}": false, "a\nb": false,
+		"a'b é#%&<>|~": true, `a\b`: false, `a"b`: false, "a\u00a0b": false, "a\u200bb": false, "a\xffb": false, strings.Repeat("ü", 200): true, strings.Repeat("ü", 201): false,
 	} {
 		if err := CheckS3KeyPrefix("S3KeyPrefix", prefix); (err == nil) != good {
 			t.Errorf("%q: %v", prefix, err)
+		}
+	}
+}
+
+func TestBucketNames(t *testing.T) {
+	for name, good := range map[string]bool{
+		"abc": true, "my-bucket.logs.2": true, "1.2.3": true, strings.Repeat("b", 63): true, "${Token[TOKEN.7]}": true, "logs-111122223333-us-east-1-an": true,
+		"": false, "ab": false, strings.Repeat("b", 64): false, "My-bucket": false, "my_bucket": false, "-abc": false, "abc-": false, ".abc": false, "abc.": false,
+		"a..b": false, "a.-b": false, "a-.b": false, "192.168.1.1": false, "a b": false, "xn--abc": false, "sthree-abc": false, "amzn-s3-demo-bucket": false,
+		"abc-s3alias": false, "abc--ol-s3": false, "abc.mrap": false, "abc--x-s3": false, "abc--table-s3": false, "a\nb": false,
+	} {
+		if err := CheckBucketName("LogBucket", name); (err == nil) != good {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+func TestDataResources(t *testing.T) {
+	for _, test := range []struct {
+		kind, value string
+		good        bool
+	}{
+		{"AWS::S3::Object", "arn:aws:s3", true},
+		{"AWS::S3::Object", "arn:aws:s3:::a/", true},
+		{"AWS::S3::Object", "arn:aws-iso-b:s3:::a/b c", true},
+		{"AWS::S3::Object", "${Token[TOKEN.7]}", true},
+		{"AWS::S3::Object", "#{Token[TOKEN.7]}", true},
+		{"AWS::S3::Object", "arn:${Token[AWS.Partition.3]}:s3:::a/", true},
+		{"AWS::Lambda::Function", "arn:aws-us-gov:lambda", true},
+		{"AWS::DynamoDB::Table", "arn:aws-cn:dynamodb:cn-north-1:123456789012:table/t", true},
+		{"AWS::S3::Object", "arn:aws:s3x", false},
+		{"AWS::S3::Object", "arn:aws:lambda", false},
+		{"AWS::S3::Object", "s3://a/", false},
+		{"AWS::S3::Object", "", false},
+		{"AWS::S3::Object", "arn:aws:s3:::a/\xff", false},
+		{"AWS::S3::Object", "arn:aws:s3:::{{ x }}", false},
+		{"AWS::EC2::Instance", "arn:aws:ec2", false},
+	} {
+		if err := CheckDataResource("D", DataResource{test.kind, []string{test.value}}); (err == nil) != test.good {
+			t.Errorf("%s %q: %v", test.kind, test.value, err)
 		}
 	}
 }
@@ -57,7 +98,7 @@ func TestAdvancedEventSelectorsGetTheirErrors(t *testing.T) {
 	const (
 		category  = "give the field eventCategory with Equals Data, NetworkActivity or Management"
 		condition = "is no condition: give Field, and at least one value of Equals, StartsWith, EndsWith, NotEquals, NotStartsWith or NotEndsWith"
-		values    = "has a value that cannot be used: give no empty value, and none with {{ in it"
+		values    = "has a value that cannot be used: give no empty value, and none with {{ in it or that is not UTF-8"
 	)
 	for _, test := range []struct {
 		name      string

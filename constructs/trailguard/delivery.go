@@ -29,12 +29,7 @@ func (g *trailGuard) newDelivery() delivery {
 		if role == nil {
 			role = g.newCloudWatchLogsRole()
 		}
-		added := role.AddToPrincipalPolicy(g.writeEvents())
-		if supplied.IsImmutable(role) {
-			supplied.Tell(g, "CloudWatchLogsRole", "the role's policy", g.writeEvents())
-		} else {
-			d.policies = append(d.policies, added.PolicyDependable)
-		}
+		d.policies = append(d.policies, supplied.AddToRole(g, "CloudWatchLogsRole", "CloudWatchLogsRole", role, g.writeEvents())...)
 		d.logGroupARN = *g.props.CloudWatchLogGroup.LogGroupArn()
 		d.logGroupRoleARN = *role.RoleArn()
 	}

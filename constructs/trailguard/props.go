@@ -3,6 +3,7 @@ package trailguard
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -13,6 +14,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/regioninfo"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/alerting"
@@ -20,6 +23,7 @@ import (
 	"github.com/trailguard/trailguard/constructs/logstore"
 	"github.com/trailguard/trailguard/constructs/remediation"
 	"github.com/trailguard/trailguard/constructs/trail"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // TrailGuardProps are the properties of a TrailGuard. All of them are optional.
@@ -237,10 +241,7 @@ const (
 // DefaultTrailName is the name of the guarded trail where none is given.
 const DefaultTrailName = "trailguard"
 
-var (
-	insightTypes      = []InsightType{InsightType_API_CALL_RATE, InsightType_API_ERROR_RATE}
-	dataResourceTypes = []string{"AWS::S3::Object", "AWS::Lambda::Function", "AWS::DynamoDB::Table"}
-)
+var insightTypes = []InsightType{InsightType_API_CALL_RATE, InsightType_API_ERROR_RATE}
 
 // Validate returns an error that names every property that cannot be used, nil where there is none. Nil props are fine.
 func (p *TrailGuardProps) Validate() error {
@@ -251,12 +252,28 @@ func (p *TrailGuardProps) Validate() error {
 		props.checkAdvancedEventSelectors(),
 		props.checkTags(),
 		props.checkInsightTypes(),
+		props.checkSnsTopic(),
 		props.checkCloudWatchLogs(),
-		props.configRules().Validate(),
-		props.remediation().Validate(),
-		props.eventRules().Validate(),
+		props.role().ValidateOptional(),
+		props.configRules().ValidateOptional(),
+		props.remediation().ValidateOptional(),
+		props.eventRules().ValidateOptional(),
 		props.checkTriggers(),
 		props.alertTopic().Validate(),
+	)
+}
+
+// ValidateIn returns an error that names every property that cannot be used in the scope's stack, nil where there is none. It
+// compares the stack's account and Region with those of supplied resources if both are known. Nil props are fine.
+func (p *TrailGuardProps) ValidateIn(scope constructs.Construct) error {
+	props := resolve(p)
+	return errors.Join(
+		props.logStore().ValidateIn(scope),
+		props.checkPartition(scope),
+		props.checkDelivery(scope),
+		props.role().ValidateIn(scope),
+		props.remediation().ValidateIn(scope),
+		props.alertTopic().ValidateIn(scope),
 	)
 }
 
@@ -310,6 +327,10 @@ func (p *TrailGuardProps) remediation() *remediation.RemediationProps {
 	}
 }
 
+func (p *TrailGuardProps) role() *remediation.RoleProps {
+	return &remediation.RoleProps{Role: p.AutomationRole}
+}
+
 func (p *TrailGuardProps) eventRules() *detection.EventRulesProps {
 	return &detection.EventRulesProps{RepairOnEvents: p.RepairOnEvents, CheckEvery: p.CheckEvery}
 }
@@ -327,8 +348,12 @@ func (p *TrailGuardProps) alertTopic() *alerting.TopicProps {
 
 func (p *TrailGuardProps) dataResources() []trail.DataResource {
 	var resources []trail.DataResource
-	for _, resource := range p.DataResources {
-		resources = append(resources, trail.DataResource{Type: *resource.Type, Values: texts(resource.Values)})
+	for _, given := range p.DataResources {
+		var resource trail.DataResource
+		if given != nil {
+			resource = trail.DataResource{Type: text(given.Type), Values: texts(given.Values)}
+		}
+		resources = append(resources, resource)
 	}
 	return resources
 }
@@ -384,36 +409,20 @@ func texts(given *[]*string) []string {
 	return list
 }
 
-// checkDataResources refuses what a basic event selector would refuse.
+// checkDataResources refuses what basic event selectors would refuse.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DataResource.html
 func (p *TrailGuardProps) checkDataResources() error {
 	const mostValues = 250
 	var problems []error
 	values := 0
-	for i, resource := range p.DataResources {
-		field := fmt.Sprintf("DataResources[%d]", i)
-		if resource == nil || resource.Type == nil || !slices.Contains(dataResourceTypes, *resource.Type) {
-			problems = append(problems, fmt.Errorf("%s.Type: %s is not a type of data resource: use %s",
-				field, shown(resource), strings.Join(dataResourceTypes, ", ")))
-		}
-		if resource == nil || resource.Values == nil || len(*resource.Values) == 0 {
-			problems = append(problems, fmt.Errorf("%s.Values: is empty: give at least one ARN, or leave the data resource out", field))
-			continue
-		}
-		problems = append(problems, trail.CheckValues(field+".Values", texts(resource.Values)))
-		values += len(*resource.Values)
+	for i, resource := range p.dataResources() {
+		problems = append(problems, trail.CheckDataResource(fmt.Sprintf("DataResources[%d]", i), resource))
+		values += len(resource.Values)
 	}
 	if values > mostValues {
 		problems = append(problems, fmt.Errorf("DataResources: %d values are too many: give at most %d over all data resources", values, mostValues))
 	}
 	return errors.Join(problems...)
-}
-
-func shown(resource *DataResource) string {
-	if resource == nil || resource.Type == nil {
-		return "nothing"
-	}
-	return fmt.Sprintf("%q", *resource.Type)
 }
 
 func (p *TrailGuardProps) checkAdvancedEventSelectors() error {
@@ -461,13 +470,97 @@ func (p *TrailGuardProps) checkInsightTypes() error {
 			problems = append(problems, fmt.Errorf("InsightTypes[%d]: %q is not a type of Insights: use %s or %s",
 				i, insight, InsightType_API_CALL_RATE, InsightType_API_ERROR_RATE))
 		}
+		if slices.Contains(p.InsightTypes[:i], insight) {
+			problems = append(problems, fmt.Errorf("InsightTypes[%d]: %q is given twice: leave it out", i, insight))
+		}
 	}
 	return errors.Join(problems...)
 }
 
-func (p *TrailGuardProps) checkCloudWatchLogs() error {
-	if p.CloudWatchLogsRole != nil && p.CloudWatchLogGroup == nil {
-		return errors.New("CloudWatchLogsRole: has no CloudWatchLogGroup to write to: give CloudWatchLogGroup, or leave out CloudWatchLogsRole")
+// checkSnsTopic refuses a topic that CloudTrail would refuse.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_CreateTrail.html
+// https://docs.aws.amazon.com/sns/latest/dg/sns-fifo-topics.html
+func (p *TrailGuardProps) checkSnsTopic() error {
+	const longest = 256
+	if p.SnsTopic == nil {
+		return nil
 	}
-	return nil
+	var problems []error
+	if p.SnsTopic.Fifo() != nil && *p.SnsTopic.Fifo() {
+		problems = append(problems, errors.New("SnsTopic: is a FIFO topic, to which CloudTrail cannot publish: give a standard topic"))
+	}
+	if arn := *p.SnsTopic.TopicArn(); !*awscdk.Token_IsUnresolved(arn) && len(arn) > longest {
+		problems = append(problems, fmt.Errorf("SnsTopic: %q has %d characters, and CloudTrail takes at most %d: give a topic with a shorter name",
+			arn, len(arn), longest))
+	}
+	return errors.Join(problems...)
+}
+
+var logGroupName = regexp.MustCompile(`^[A-Za-z0-9_/.#-]{1,512}$`)
+
+// checkCloudWatchLogs refuses what CloudWatch Logs would refuse, and a role that could not be compared in a Config rule.
+// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
+func (p *TrailGuardProps) checkCloudWatchLogs() error {
+	var problems []error
+	if p.CloudWatchLogGroup != nil {
+		if name := *p.CloudWatchLogGroup.LogGroupName(); !*awscdk.Token_IsUnresolved(name) && !logGroupName.MatchString(name) {
+			problems = append(problems, fmt.Errorf("CloudWatchLogGroup: %q is not the name of a log group: use 1-512 letters, digits and _ / . # -", name))
+		}
+	}
+	if p.CloudWatchLogsRole != nil {
+		if p.CloudWatchLogGroup == nil {
+			problems = append(problems, errors.New("CloudWatchLogsRole: has no CloudWatchLogGroup to write to: give CloudWatchLogGroup, or leave out CloudWatchLogsRole"))
+		}
+		if arn := *p.CloudWatchLogsRole.RoleArn(); !trail.IsPlain(arn) {
+			problems = append(problems, fmt.Errorf("CloudWatchLogsRole: %q cannot be compared in a Config rule: give a role without \" and \\ in its path", arn))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// checkDelivery refuses what CloudTrail would refuse: its topic may be of another account, its log group and role may not.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_CreateTrail.html
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-permissions-for-sns-notifications.html
+func (p *TrailGuardProps) checkDelivery(scope constructs.Construct) error {
+	const (
+		ofTheTrail = "CloudTrail delivers to log groups of the trail's account and Region: give one of those"
+		ofAccount  = "CloudTrail assumes roles of the trail's account only: give one of those"
+	)
+	var problems []error
+	if p.SnsTopic != nil {
+		problems = append(problems, validation.InRegion(scope, "SnsTopic", p.SnsTopic.Env(), "give a topic of the trail's Region, which gets the notices of all Regions"))
+	}
+	if p.CloudWatchLogGroup != nil {
+		problems = append(problems,
+			validation.OfAccount(scope, "CloudWatchLogGroup", p.CloudWatchLogGroup.Env(), ofTheTrail),
+			validation.InRegion(scope, "CloudWatchLogGroup", p.CloudWatchLogGroup.Env(), ofTheTrail))
+	}
+	if p.CloudWatchLogsRole != nil {
+		problems = append(problems, validation.OfAccount(scope, "CloudWatchLogsRole", p.CloudWatchLogsRole.Env(), ofAccount))
+	}
+	return errors.Join(problems...)
+}
+
+// checkPartition refuses data resources of another partition: they would select nothing.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+func (p *TrailGuardProps) checkPartition(scope constructs.Construct) error {
+	region := awscdk.Stack_Of(scope).Region()
+	if *awscdk.Token_IsUnresolved(region) {
+		return nil
+	}
+	partition := regioninfo.RegionInfo_Get(region).Partition()
+	if partition == nil {
+		return nil
+	}
+	var problems []error
+	for i, resource := range p.dataResources() {
+		for j, value := range resource.Values {
+			given := strings.SplitN(value, ":", 3)
+			if len(given) == 3 && strings.HasPrefix(given[1], "aws") && given[1] != *partition {
+				problems = append(problems, fmt.Errorf("DataResources[%d].Values[%d]: %q is of the partition %s, and the stack is in %s, of %s: begin with arn:%[6]s:%[7]s",
+					i, j, value, given[1], *region, *partition, strings.SplitN(given[2], ":", 2)[0]))
+			}
+		}
+	}
+	return errors.Join(problems...)
 }

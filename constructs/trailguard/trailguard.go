@@ -2,8 +2,6 @@
 package trailguard
 
 import (
-	"fmt"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
@@ -20,6 +18,7 @@ import (
 	"github.com/trailguard/trailguard/constructs/logstore"
 	"github.com/trailguard/trailguard/constructs/remediation"
 	"github.com/trailguard/trailguard/constructs/trail"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // TrailGuard is the guard of one trail.
@@ -64,7 +63,7 @@ type trailGuard struct {
 	eventRules     detection.EventRules
 }
 
-// NewTrailGuard defines a TrailGuard. It panics where props.Validate returns an error. Nil props guard a trail with the
+// NewTrailGuard defines a TrailGuard. It panics where props.Validate or props.ValidateIn returns an error. Nil props guard a trail with the
 // settings that AWS recommends.
 //
 //	trail ──writes──► LogStore (Bucket, Key)
@@ -75,9 +74,7 @@ type trailGuard struct {
 //
 // The trail itself is not a resource of the stack: the runbook creates it, so that it can also put it back.
 func NewTrailGuard(scope constructs.Construct, id *string, props *TrailGuardProps) TrailGuard {
-	if err := props.Validate(); err != nil {
-		panic(fmt.Errorf("TrailGuard %q: %w", *id, err))
-	}
+	validation.Panic("TrailGuard", id, props.Validate(), props.ValidateIn(scope))
 
 	this := &trailGuard{props: resolve(props)}
 	constructs.NewConstruct_Override(this, scope, id)
@@ -139,8 +136,10 @@ func (g *trailGuard) declaredSettings() trail.Settings {
 	return settings
 }
 
+const automationRole = "AutomationRole"
+
 func (g *trailGuard) newAutomationRole() awsiam.IRole {
-	return remediation.NewRole(g, jsii.String("AutomationRole"), &remediation.RoleProps{
+	return remediation.NewRole(g, jsii.String(automationRole), &remediation.RoleProps{
 		Settings:    g.settings,
 		Role:        g.props.AutomationRole,
 		AlertTopic:  g.alertTopic,
@@ -152,6 +151,9 @@ func (g *trailGuard) newConfigRules() detection.ConfigRules {
 	props := g.props.configRules()
 	props.Settings = g.settings
 	props.Requires = append(g.delivery.policies, g.automationRole)
+	if policy := g.Node().TryFindChild(jsii.String(automationRole)); policy != nil {
+		props.Requires = append(props.Requires, policy) // the role itself, or the policy of a role of another stack
+	}
 	if policy := g.logStore.Policy(); policy != nil {
 		props.Requires = append(props.Requires, policy)
 	}

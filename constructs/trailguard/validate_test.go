@@ -1,6 +1,8 @@
 package trailguard_test
 
 import (
+	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -8,7 +10,10 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/trailguard"
@@ -18,6 +23,9 @@ const nameRule = "use 3-128 letters, digits, periods, underscores and dashes, be
 	"put no two marks side by side, and do not form an IP address"
 
 const (
+	prefixRule = `is not a key prefix: use 1-200 characters, without a slash at either end and without * ? $ { } " \ and what cannot be printed; leave it out for no prefix`
+	bucketRule = "is not the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes, begin and end with a letter or digit, " +
+		"put no dot beside a dot or dash, form no IP address, and use no beginning or end that S3 reserves"
 	checkRange     = "is out of range: use whole minutes from 5 minutes to 24 hours, or 0 for never"
 	nothingRepairs = "ConfigRules: is false, RepairOnEvents is false and CheckEvery is 0, so that nothing would repair the trail: turn one of them on"
 )
@@ -39,6 +47,10 @@ func TestBadPropsGetTheirErrors(t *testing.T) {
 	deletions := []*trailguard.AdvancedEventSelector{{FieldSelectors: []*trailguard.AdvancedFieldSelector{
 		{Field: jsii.String("eventCategory"), Equals: jsii.Strings("Data")}, {Field: jsii.String("resources.type"), Equals: jsii.Strings("AWS::S3::Object")},
 	}}}
+	fifo := awssns.Topic_FromTopicArn(stack, jsii.String("FIFO"), jsii.String("arn:aws:sns:us-east-1:123456789012:t.fifo"))
+	newFIFO := awssns.NewTopic(stack, jsii.String("NewFIFO"), &awssns.TopicProps{Fifo: jsii.Bool(true)})
+	longTopic := "arn:aws:sns:us-east-1:123456789012:" + strings.Repeat("t", 226)
+	longRole := "arn:aws:iam::123456789012:role/" + strings.Repeat("p/", 122) + "r0"
 	for _, test := range []struct {
 		name  string
 		props trailguard.TrailGuardProps
@@ -50,16 +62,16 @@ func TestBadPropsGetTheirErrors(t *testing.T) {
 		{"name ends in a mark", trailguard.TrailGuardProps{TrailName: jsii.String("trail-")}, `TrailName: "trail-" is not a trail name: ` + nameRule},
 		{"name is a token", trailguard.TrailGuardProps{TrailName: jsii.String("${Token[TOKEN.1]}")}, "TrailName: ${Token[TOKEN.1]} is a token, and the policies need the name itself: give a literal name"},
 		{"organization", trailguard.TrailGuardProps{OrganizationId: jsii.String("my-org")}, "OrganizationId: \"my-org\" is not an organization id: use o- and 10-32 lower-case letters or digits, as `aws organizations describe-organization` shows it"},
-		{"prefix with a slash", trailguard.TrailGuardProps{S3KeyPrefix: jsii.String("audit/")}, `S3KeyPrefix: "audit/" is not a key prefix: use 1-200 characters, without a slash at either end and without * ? $ { }; leave it out for no prefix`},
-		{"empty prefix", trailguard.TrailGuardProps{S3KeyPrefix: jsii.String("")}, `S3KeyPrefix: "" is not a key prefix: use 1-200 characters, without a slash at either end and without * ? $ { }; leave it out for no prefix`},
-		{"type of data resource", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::EC2::Instance"), Values: jsii.Strings("x")}}}, `DataResources[0].Type: "AWS::EC2::Instance" is not a type of data resource: use AWS::S3::Object, AWS::Lambda::Function, AWS::DynamoDB::Table`},
-		{"empty data resource", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{nil}}, "DataResources[0].Type: nothing is not a type of data resource: use AWS::S3::Object, AWS::Lambda::Function, AWS::DynamoDB::Table\n" +
+		{"prefix with a slash", trailguard.TrailGuardProps{S3KeyPrefix: jsii.String("audit/")}, `S3KeyPrefix: "audit/" is not a key prefix: use 1-200 characters, without a slash at either end and without * ? $ { } " \ and what cannot be printed; leave it out for no prefix`},
+		{"empty prefix", trailguard.TrailGuardProps{S3KeyPrefix: jsii.String("")}, `S3KeyPrefix: "" is not a key prefix: use 1-200 characters, without a slash at either end and without * ? $ { } " \ and what cannot be printed; leave it out for no prefix`},
+		{"type of data resource", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::EC2::Instance"), Values: jsii.Strings("x")}}}, `DataResources[0].Type: "AWS::EC2::Instance" is not a type of data resource: use AWS::DynamoDB::Table, AWS::Lambda::Function, AWS::S3::Object`},
+		{"empty data resource", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{nil}}, "DataResources[0].Type: \"\" is not a type of data resource: use AWS::DynamoDB::Table, AWS::Lambda::Function, AWS::S3::Object\n" +
 			"DataResources[0].Values: is empty: give at least one ARN, or leave the data resource out"},
-		{"too many data resources", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings(strings.Fields(strings.Repeat("arn ", 251))...)}}}, "DataResources: 251 values are too many: give at most 250 over all data resources"},
+		{"too many data resources", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings(strings.Fields(strings.Repeat("arn:aws:s3:::a/ ", 251))...)}}}, "DataResources: 251 values are too many: give at most 250 over all data resources"},
 		{"type of Insights", trailguard.TrailGuardProps{InsightTypes: []trailguard.InsightType{"Gut"}}, `InsightTypes[0]: "Gut" is not a type of Insights: use ApiCallRateInsight or ApiErrorRateInsight`},
 		{"role without a log group", trailguard.TrailGuardProps{CloudWatchLogsRole: role}, "CloudWatchLogsRole: has no CloudWatchLogGroup to write to: give CloudWatchLogGroup, or leave out CloudWatchLogsRole"},
 		{"supplied bucket", trailguard.TrailGuardProps{LogBucket: bucket, ExpireAfter: awscdk.Duration_Days(jsii.Number(400))}, "ExpireAfter: applies to a new bucket, and a bucket is supplied: leave out ExpireAfter and set it on the supplied bucket, or leave out the bucket"},
-		{"half a day", trailguard.TrailGuardProps{TransitionAfter: awscdk.Duration_Hours(jsii.Number(12))}, "TransitionAfter: 12 hours is not a number of whole days: use whole days, 1 or more"},
+		{"half a day", trailguard.TrailGuardProps{TransitionAfter: awscdk.Duration_Hours(jsii.Number(12))}, "TransitionAfter: 12 hours is not a number of whole days: use whole days, 1 to 2147483647"},
 		{"expiry before the transition", trailguard.TrailGuardProps{ExpireAfter: awscdk.Duration_Days(jsii.Number(90))}, "ExpireAfter: 90 days is not after the transition at 90 days: give a later ExpireAfter or an earlier TransitionAfter"},
 		{"removal policy", trailguard.TrailGuardProps{RemovalPolicy: awscdk.RemovalPolicy_SNAPSHOT}, `RemovalPolicy: "SNAPSHOT" is not for a bucket: use RETAIN, RETAIN_ON_UPDATE_OR_DELETE or DESTROY`},
 		{"frequency", trailguard.TrailGuardProps{MaximumExecutionFrequency: "HOURLY"}, `MaximumExecutionFrequency: "HOURLY" is not a frequency: use ONE_HOUR, THREE_HOURS, SIX_HOURS, TWELVE_HOURS or TWENTY_FOUR_HOURS`},
@@ -69,9 +81,9 @@ func TestBadPropsGetTheirErrors(t *testing.T) {
 		{"errors", trailguard.TrailGuardProps{ErrorPercentage: jsii.Number(50.5)}, "ErrorPercentage: 50.5 is out of range: use a whole number of percent from 1 to 100"},
 		{"e-mail address", trailguard.TrailGuardProps{AlertEmailAddresses: jsii.Strings("a@example.com", "security")}, `AlertEmailAddresses[1]: "security" is not an e-mail address: use one such as security@example.com`},
 		{"variable in a data resource", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings("arn:aws:s3:::a/{{ x }}")}}},
-			`DataResources[0].Values: ["arn:aws:s3:::a/{{ x }}"] has a value that cannot be used: give no empty value, and none with {{ in it`},
+			`DataResources[0].Values: ["arn:aws:s3:::a/{{ x }}"] has a value that cannot be used: give no empty value, and none with {{ in it or that is not UTF-8`},
 		{"no value in a data resource", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: &[]*string{nil}}}},
-			`DataResources[0].Values: [""] has a value that cannot be used: give no empty value, and none with {{ in it`},
+			`DataResources[0].Values: [""] has a value that cannot be used: give no empty value, and none with {{ in it or that is not UTF-8`},
 		{"both kinds of selectors", trailguard.TrailGuardProps{DataResources: objects, AdvancedEventSelectors: deletions}, "AdvancedEventSelectors: take the place of DataResources, and both are given: leave one out"},
 		{"advanced event selector", trailguard.TrailGuardProps{AdvancedEventSelectors: append(slices.Clone(deletions), nil)}, `AdvancedEventSelectors[1]: has the category "": give the field eventCategory with Equals Data, NetworkActivity or Management`},
 		{"no condition", trailguard.TrailGuardProps{AdvancedEventSelectors: []*trailguard.AdvancedEventSelector{{FieldSelectors: append(slices.Clone(deletions[0].FieldSelectors), nil)}}},
@@ -89,6 +101,49 @@ func TestBadPropsGetTheirErrors(t *testing.T) {
 		{"nothing starts a repair", trailguard.TrailGuardProps{ConfigRules: jsii.Bool(false), RepairOnEvents: jsii.Bool(false), CheckEvery: awscdk.Duration_Hours(jsii.Number(0))}, nothingRepairs},
 		{"nothing starts a repair but what is too short", trailguard.TrailGuardProps{ConfigRules: jsii.Bool(false), RepairOnEvents: jsii.Bool(false), CheckEvery: awscdk.Duration_Millis(jsii.Number(500))},
 			"CheckEvery: 500 millis " + checkRange},
+		{"backslash in a prefix", trailguard.TrailGuardProps{S3KeyPrefix: jsii.String(`a\b`)}, `S3KeyPrefix: "a\\b" ` + prefixRule},
+		{"quote in a prefix", trailguard.TrailGuardProps{S3KeyPrefix: jsii.String(`a"b`)}, `S3KeyPrefix: "a\"b" ` + prefixRule},
+		{"value that is no ARN", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{
+			{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings("arn:aws-cn:s3:::a/", "my-bucket", "arn:aws:s3express")},
+			{Type: jsii.String("AWS::Lambda::Function"), Values: jsii.Strings("arn:aws:lambda", "arn:aws:s3:::a/")},
+			{Type: jsii.String("AWS::DynamoDB::Table"), Values: jsii.Strings("arn:aws-eusc:dynamodb:eusc-de-east-1:123456789012:table/t")},
+		}}, `DataResources[0].Values[1]: "my-bucket" is not the ARN, or the beginning of the ARN, of AWS::S3::Object: begin with arn:aws:s3, with the stack's partition in the place of aws` + "\n" +
+			`DataResources[0].Values[2]: "arn:aws:s3express" is not the ARN, or the beginning of the ARN, of AWS::S3::Object: begin with arn:aws:s3, with the stack's partition in the place of aws` + "\n" +
+			`DataResources[1].Values[1]: "arn:aws:s3:::a/" is not the ARN, or the beginning of the ARN, of AWS::Lambda::Function: begin with arn:aws:lambda, with the stack's partition in the place of aws`},
+		{"value too long", trailguard.TrailGuardProps{AdvancedEventSelectors: []*trailguard.AdvancedEventSelector{{
+			FieldSelectors: append(slices.Clone(deletions[0].FieldSelectors), &trailguard.AdvancedFieldSelector{Field: jsii.String("event name"), Equals: jsii.Strings("x", strings.Repeat("x", 2049))}),
+		}}}, "AdvancedEventSelectors[0].FieldSelectors[2].Equals: value 1 has 2049 characters: use at most 2048\n" +
+			`AdvancedEventSelectors[0].FieldSelectors[2].Field: "event name" is not the name of a field: use 1-1000 letters, digits, dots and underscores`},
+		{"Insights twice", trailguard.TrailGuardProps{InsightTypes: []trailguard.InsightType{trailguard.InsightType_API_CALL_RATE, trailguard.InsightType_API_CALL_RATE}},
+			`InsightTypes[1]: "ApiCallRateInsight" is given twice: leave it out`},
+		{"too many previous names", trailguard.TrailGuardProps{PreviousTrailNames: jsii.Strings(strings.Split("old-a old-b old-c old-d old-e old-f old-g old-h old-i old-j old-k old-l old-m old-n old-o old-p old-q old-r old-s old-t old-u", " ")...)},
+			"PreviousTrailNames: 21 names are too many: give at most 20"},
+		{"FIFO topics", trailguard.TrailGuardProps{SnsTopic: fifo, AlertTopic: newFIFO}, "SnsTopic: is a FIFO topic, to which CloudTrail cannot publish: give a standard topic\n" +
+			"AlertTopic: is a FIFO topic, to which EventBridge and CloudWatch cannot publish: give a standard topic"},
+		{"names that AWS does not take", trailguard.TrailGuardProps{
+			LogBucket:          awss3.Bucket_FromBucketName(stack, jsii.String("Legacy"), jsii.String("My_Bucket")),
+			CloudWatchLogGroup: awslogs.LogGroup_FromLogGroupName(stack, jsii.String("Events"), jsii.String("my events")),
+			SnsTopic:           awssns.Topic_FromTopicArn(stack, jsii.String("Long"), jsii.String(longTopic)),
+			AutomationRole:     awsiam.Role_FromRoleArn(stack, jsii.String("LongRole"), jsii.String(longRole), nil),
+		}, `LogBucket: "My_Bucket" ` + bucketRule + "\n" +
+			`SnsTopic: "` + longTopic + `" has 261 characters, and CloudTrail takes at most 256: give a topic with a shorter name` + "\n" +
+			`CloudWatchLogGroup: "my events" is not the name of a log group: use 1-512 letters, digits and _ / . # -` + "\n" +
+			`AutomationRole: "` + longRole + `" has 277 characters, and AWS Config passes at most 256 to a runbook: give a role with a shorter path or name`},
+		{"bucket for the access log", trailguard.TrailGuardProps{ServerAccessLogsBucket: awss3.Bucket_FromBucketName(stack, jsii.String("Reserved"), jsii.String("xn--bucket"))},
+			`ServerAccessLogsBucket: "xn--bucket" ` + bucketRule},
+		{"role that Guard cannot compare", trailguard.TrailGuardProps{
+			CloudWatchLogGroup: awslogs.LogGroup_FromLogGroupName(stack, jsii.String("Group"), jsii.String("events")),
+			CloudWatchLogsRole: awsiam.Role_FromRoleArn(stack, jsii.String("Backslash"), jsii.String(`arn:aws:iam::123456789012:role/a\b/r`), nil),
+		}, `CloudWatchLogsRole: "arn:aws:iam::123456789012:role/a\\b/r" cannot be compared in a Config rule: give a role without " and \ in its path`},
+		{"alias of a key", trailguard.TrailGuardProps{LogKey: awskms.Alias_FromAliasName(stack, jsii.String("Alias"), jsii.String("alias/log"))},
+			`LogKey: "alias/log" is an alias, and CloudTrail reports the key's own ARN, which would never be the declared one: give the key`},
+		{"addresses twice", trailguard.TrailGuardProps{AlertEmailAddresses: jsii.Strings("a@example.com", "b@example.com", "A@Example.com")},
+			`AlertEmailAddresses[2]: "A@Example.com" is given twice: leave it out`},
+		{"addresses that are a token", trailguard.TrailGuardProps{AlertEmailAddresses: awscdk.Fn_Split(jsii.String(","), awscdk.Fn_ImportValue(jsii.String("Addresses")), nil)},
+			"AlertEmailAddresses: is a token, and each address is a resource of its own: give literal addresses, or a list of tokens"},
+		{"no subscription", trailguard.TrailGuardProps{AlertSubscriptions: &[]awssns.ITopicSubscription{nil}}, "AlertSubscriptions[0]: is empty: give a subscription, or leave it out"},
+		{"no number", trailguard.TrailGuardProps{MaximumAutomaticAttempts: jsii.Number(math.Inf(1)), ErrorPercentage: jsii.Number(math.NaN())},
+			"MaximumAutomaticAttempts: +Inf is out of range: use a whole number of attempts from 1 to 25\nErrorPercentage: NaN is out of range: use a whole number of percent from 1 to 100"},
 		{"several at once", trailguard.TrailGuardProps{TrailName: jsii.String("x"), InsightTypes: []trailguard.InsightType{"Gut"}, ErrorPercentage: jsii.Number(101)},
 			`TrailName: "x" is not a trail name: ` + nameRule + "\n" +
 				`InsightTypes[0]: "Gut" is not a type of Insights: use ApiCallRateInsight or ApiErrorRateInsight` + "\n" +
@@ -150,4 +205,118 @@ func TestConstructorPanicsWithTheErrorAndTheConstruct(t *testing.T) {
 	}()
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Stack"), nil)
 	trailguard.NewTrailGuard(stack, jsii.String("Guard"), &trailguard.TrailGuardProps{InsightTypes: []trailguard.InsightType{"Gut"}})
+}
+
+// TestPropsThatDoNotFitTheStackGetTheirErrors compares supplied resources with the account and the Region of the stack.
+func TestPropsThatDoNotFitTheStackGetTheirErrors(t *testing.T) {
+	const (
+		ofTopics = "rules, alarms and the runbook tell topics of their own account and Region: give one of those"
+		ofGroups = "CloudTrail delivers to log groups of the trail's account and Region: give one of those"
+		ofLogs   = "S3 delivers the access log to buckets of the log bucket's account and Region: give one of those"
+	)
+	known := &awscdk.Environment{Account: jsii.String("123456789012"), Region: jsii.String("eu-central-1")}
+	topic := func(stack awscdk.Stack, arn string) awssns.ITopic {
+		return awssns.Topic_FromTopicArn(stack, jsii.String("Topic"), jsii.String("arn:aws:sns:"+arn+":t"))
+	}
+	key := func(stack awscdk.Stack, arn string) awskms.IKey {
+		return awskms.Key_FromKeyArn(stack, jsii.String("Key"), jsii.String("arn:aws:kms:"+arn+":key/k"))
+	}
+	role := func(stack awscdk.Stack, account string) awsiam.IRole {
+		return awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String("arn:aws:iam::"+account+":role/r"), nil)
+	}
+	group := func(stack awscdk.Stack, arn string) awslogs.ILogGroup {
+		return awslogs.LogGroup_FromLogGroupArn(stack, jsii.String("Group"), jsii.String("arn:aws:logs:"+arn+":log-group:g"))
+	}
+	bucket := func(stack awscdk.Stack, account, region string) awss3.IBucket {
+		return awss3.Bucket_FromBucketAttributes(stack, jsii.String("Bucket"), &awss3.BucketAttributes{
+			BucketName: jsii.String("my-bucket"), Account: jsii.String(account), Region: jsii.String(region),
+		})
+	}
+	for _, test := range []struct {
+		name        string
+		stackName   string
+		environment *awscdk.Environment
+		props       func(stack awscdk.Stack) *trailguard.TrailGuardProps
+		want        string
+	}{
+		{"nothing is known of the stack", "Stack", nil, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{
+				AlertTopic: topic(stack, "us-east-1:999999999999"), LogKey: key(stack, "us-east-1:999999999999"), AutomationRole: role(stack, "999999999999"),
+				CloudWatchLogGroup: group(stack, "us-east-1:999999999999"),
+			}
+		}, ""},
+		{"all are of the stack's", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{
+				AlertTopic: topic(stack, "eu-central-1:123456789012"), LogKey: key(stack, "eu-central-1:123456789012"), AutomationRole: role(stack, "123456789012"),
+				CloudWatchLogGroup: group(stack, "eu-central-1:123456789012"),
+			}
+		}, ""},
+		{"an archive of another account and Region", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{LogBucket: bucket(stack, "999999999999", "us-east-1"), LogKey: key(stack, "us-east-1:999999999999")}
+		}, ""},
+		{"a key beside a bucket whose Region is not known", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{LogBucket: awss3.Bucket_FromBucketName(stack, jsii.String("Bucket"), jsii.String("my-bucket")), LogKey: key(stack, "us-east-1:999999999999")}
+		}, ""},
+		{"notices to another account", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{SnsTopic: topic(stack, "eu-central-1:999999999999")}
+		}, ""},
+		{"alert topic", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{AlertTopic: topic(stack, "us-east-1:999999999999")}
+		}, "AlertTopic: is of the account 999999999999, and the stack is of 123456789012: " + ofTopics + "\n" +
+			"AlertTopic: is in the Region us-east-1, and the stack is in eu-central-1: " + ofTopics},
+		{"topic of notices", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{SnsTopic: topic(stack, "us-east-1:123456789012")}
+		}, "SnsTopic: is in the Region us-east-1, and the stack is in eu-central-1: give a topic of the trail's Region, which gets the notices of all Regions"},
+		{"key", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{LogKey: key(stack, "us-east-1:123456789012")}
+		}, "LogKey: is in the Region us-east-1, and the stack is in eu-central-1: CloudTrail needs key and bucket in one Region: give a key of the stack's, or LogBucket, too"},
+		{"key and bucket", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{LogBucket: bucket(stack, "123456789012", "us-west-2"), LogKey: key(stack, "us-east-1:123456789012")}
+		}, "LogKey: is in the Region us-east-1, and the bucket is in us-west-2: CloudTrail needs both in one Region: give a key of the bucket's"},
+		{"bucket", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{LogBucket: bucket(stack, "999999999999", "us-east-1")}
+		}, "LogBucket: is in the Region us-east-1, and the stack is in eu-central-1: CloudTrail needs key and bucket in one Region: give LogKey, too, a key of the bucket's"},
+		{"bucket for the access log", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{ServerAccessLogsBucket: bucket(stack, "999999999999", "us-east-1")}
+		}, "ServerAccessLogsBucket: is of the account 999999999999, and the stack is of 123456789012: " + ofLogs + "\n" +
+			"ServerAccessLogsBucket: is in the Region us-east-1, and the stack is in eu-central-1: " + ofLogs},
+		{"log group", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{CloudWatchLogGroup: group(stack, "us-east-1:999999999999")}
+		}, "CloudWatchLogGroup: is of the account 999999999999, and the stack is of 123456789012: " + ofGroups + "\n" +
+			"CloudWatchLogGroup: is in the Region us-east-1, and the stack is in eu-central-1: " + ofGroups},
+		{"role of the log group", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{CloudWatchLogGroup: group(stack, "eu-central-1:123456789012"), CloudWatchLogsRole: role(stack, "999999999999")}
+		}, "CloudWatchLogsRole: is of the account 999999999999, and the stack is of 123456789012: CloudTrail assumes roles of the trail's account only: give one of those"},
+		{"automation role", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{AutomationRole: role(stack, "999999999999")}
+		}, "AutomationRole: is of the account 999999999999, and the stack is of 123456789012: Automation assumes roles of its own account only: give one of those"},
+		{"partition", "Stack", &awscdk.Environment{Region: jsii.String("cn-north-1")}, func(awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings("arn:aws-cn:s3", "arn:aws:s3:::a/")}}}
+		}, `DataResources[0].Values[1]: "arn:aws:s3:::a/" is of the partition aws, and the stack is in cn-north-1, of aws-cn: begin with arn:aws-cn:s3`},
+		{"name of the stack", "AMZN-audit", nil, func(awscdk.Stack) *trailguard.TrailGuardProps { return nil },
+			`StackName: "AMZN-audit" cannot be the stack's, for the name of the runbook begins with it, and Systems Manager reserves names ` +
+				"that begin with aws, amazon or amzn: give the stack another name"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			stack := awscdk.NewStack(nil, &test.stackName, &awscdk.StackProps{Env: test.environment})
+			props := test.props(stack)
+			err := errors.Join(props.Validate(), props.ValidateIn(stack))
+			if err == nil {
+				err = errors.New("")
+			}
+			if err.Error() != test.want {
+				t.Errorf("the error is\n%s\nit should be\n%s", err, test.want)
+			}
+		})
+	}
+}
+
+// TestANestedStackHasTheNameOfItsParent: its own is not known before the deployment.
+func TestANestedStackHasTheNameOfItsParent(t *testing.T) {
+	outer := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("AWSAudit"), nil)
+	nested := awscdk.NewNestedStack(outer, jsii.String("Inner"), nil)
+	var props *trailguard.TrailGuardProps
+	if err := props.ValidateIn(nested); err == nil || !strings.HasPrefix(err.Error(), `StackName: "AWSAudit" cannot be the stack's`) {
+		t.Errorf("the error is %v", err)
+	}
 }

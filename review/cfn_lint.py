@@ -1,0 +1,69 @@
+"""Runs cfn-lint on each template in each Region that the template is for.
+
+Standard input is a JSON list of {"template": PATH, "regions": [REGION, ...]}, where no Regions are all that cfn-lint knows. A type
+that a Region does not have is reported for each Region. Then one Region is linted for all of a partition in which the template's
+types have the same schemas: cfn-lint says the same of them, and takes minutes for all 46.
+
+With --regions TYPE it prints, as JSON, the Regions that cfn-lint knows, and whether each has the type.
+"""
+
+import collections
+import importlib
+import json
+import sys
+
+from cfnlint.config import ConfigMixIn
+from cfnlint.helpers import REGIONS
+from cfnlint.runner import Runner
+
+PARTITIONS = ('cn-', 'us-gov-', 'eusc-', '-iso')
+
+
+def schemas(region):
+    """The names of the schemas in a Region, by type."""
+    return importlib.import_module('cfnlint.data.schemas.providers.' + region.replace('-', '_')).types
+
+
+def partition(region):
+    return next((part for part in PARTITIONS if part in region), 'aws')
+
+
+def representatives(types, regions):
+    """One Region for all that are alike to cfn-lint."""
+    alike = {}
+    for region in regions:
+        alike.setdefault((partition(region), *(schemas(region)[kind] for kind in types)), region)
+    return tuple(alike.values())
+
+
+def lint(jobs):
+    findings = []
+    together = collections.defaultdict(list)
+    for job in jobs:
+        with open(job['template'], encoding='utf-8') as file:
+            types = sorted({resource['Type'] for resource in json.load(file)['Resources'].values()})
+        regions = job['regions'] or REGIONS
+        for region in regions:
+            for kind in types:
+                if kind not in schemas(region):
+                    findings.append(f'{job["template"]}: {kind} does not exist in {region}')
+        regions = [region for region in regions if all(kind in schemas(region) for kind in types)]
+        if regions:
+            together[representatives(types, regions)].append(job['template'])
+    for regions, templates in together.items():
+        findings += Runner(ConfigMixIn(['--regions', *regions, '--', *templates])).run()
+    return findings
+
+
+def main(arguments):
+    if arguments[:1] == ['--regions']:
+        print(json.dumps({region: arguments[1] in schemas(region) for region in REGIONS}))
+        return 0
+    findings = lint(json.load(sys.stdin))
+    for finding in findings:
+        print(finding)
+    return 1 if findings else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,122 @@
+package review
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/constructs/detection"
+	"github.com/trailguard/trailguard/internal/cases"
+)
+
+// TestCfnLintFindsNothingInAnyRegion lints each golden template in each Region that it is for. The one of AWS GovCloud (US) stands
+// for all Regions where Config has no remediation.
+func TestCfnLintFindsNothingInAnyRegion(t *testing.T) {
+	var jobs []lintJob
+	remediation, others := regions(t, true), regions(t, false)
+	for _, c := range cases.All() {
+		job := lintJob{Template: goldenTemplates(t)[c.Name]}
+		switch {
+		case c.Region == "" && !strings.Contains(read(t, job.Template), "AWS::Config::RemediationConfiguration"):
+			// It is for all.
+		case c.Region == "":
+			job.Regions = remediation
+		case remediates(c.Region):
+			job.Regions = []string{c.Region}
+		default:
+			job.Regions = others
+		}
+		jobs = append(jobs, job)
+	}
+	if findings := cfnLint(t, jobs...); findings != "" {
+		t.Error(findings)
+	}
+}
+
+// TestRegionsWithoutRemediationAreThoseOfTheSchemas fails when AWS opens a Region, or a service in one, and cfn-lint knows of it.
+func TestRegionsWithoutRemediationAreThoseOfTheSchemas(t *testing.T) {
+	for region, has := range schemas(t) {
+		if remediates(region) != has {
+			t.Errorf("that Config has remediation in %s is %t to the constructs, and %t in the schemas", region, remediates(region), has)
+		}
+	}
+}
+
+func TestCfnLintFindsATypeThatARegionDoesNotHave(t *testing.T) {
+	path := goldenTemplates(t)["default"]
+	want := path + ": AWS::Config::RemediationConfiguration does not exist in mx-central-1\n"
+	if findings := cfnLint(t, lintJob{path, []string{"mx-central-1", "eu-central-1"}}); findings != want {
+		t.Errorf("the findings are %q, not %q", findings, want)
+	}
+}
+
+func TestCfnLintFindsAMisspeltProperty(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "misspelt.template.json")
+	write(t, path, strings.ReplaceAll(read(t, goldenTemplates(t)["default"]), "EnableKeyRotation", "EnableKeyRotating"))
+	if findings := cfnLint(t, lintJob{path, []string{"us-east-1"}}); !strings.Contains(findings, "EnableKeyRotating") {
+		t.Errorf("the misspelt property is not found in %q", findings)
+	}
+}
+
+// lintJob is a template and the Regions that it is for.
+type lintJob struct {
+	Template string   `json:"template"`
+	Regions  []string `json:"regions"`
+}
+
+// cfnLint returns what cfn-lint finds, a line each.
+func cfnLint(t *testing.T, jobs ...lintJob) string {
+	t.Helper()
+	input, err := json.Marshal(jobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(tool(t, ".venv", "bin", "python"), "-B", "cfn_lint.py")
+	command.Stdin = bytes.NewReader(input)
+	output, err := command.CombinedOutput()
+	if err != nil && len(output) == 0 {
+		t.Fatal(err)
+	}
+	return string(output)
+}
+
+// regions are those that cfn-lint knows and where the constructs take it that Config has remediation, or that it has none.
+func regions(t *testing.T, remediation bool) []string {
+	t.Helper()
+	var some []string
+	for _, region := range slices.Sorted(maps.Keys(schemas(t))) {
+		if remediates(region) == remediation {
+			some = append(some, region)
+		}
+	}
+	return some
+}
+
+func remediates(region string) bool {
+	return detection.HasRemediation(awscdk.NewStack(nil, nil, &awscdk.StackProps{Env: &awscdk.Environment{Region: jsii.String(region)}}))
+}
+
+// schemas tell, by Region, whether CloudFormation has the remediation of Config there.
+func schemas(t *testing.T) map[string]bool {
+	t.Helper()
+	output, err := exec.Command(tool(t, ".venv", "bin", "python"), "-B", "cfn_lint.py", "--regions", "AWS::Config::RemediationConfiguration").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var has map[string]bool
+	if err := json.Unmarshal(output, &has); err != nil {
+		t.Fatal(err)
+	}
+	if len(has) < 40 {
+		t.Fatalf("cfn-lint knows %d Regions only", len(has))
+	}
+	return has
+}
