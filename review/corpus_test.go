@@ -518,6 +518,7 @@ func TestTheCDKsValidatorTakesOddConfigurations(t *testing.T) {
 		app.Synth(nil)
 		return
 	}
+	t.Parallel()
 	folder := t.TempDir()
 	command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 	command.Env = append(os.Environ(), "CDK_VALIDATION=true", underTheValidator+"="+folder)

@@ -3,11 +3,13 @@ package review
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -51,6 +53,7 @@ func TestRegionsWithoutRemediationAreThoseOfTheSchemas(t *testing.T) {
 }
 
 func TestCfnLintFindsATypeThatARegionDoesNotHave(t *testing.T) {
+	t.Parallel()
 	path := goldenTemplates(t)["default"]
 	want := path + ": AWS::Config::RemediationConfiguration does not exist in mx-central-1\n"
 	if findings := cfnLint(t, lintJob{path, []string{"mx-central-1", "eu-central-1"}}); findings != want {
@@ -59,6 +62,7 @@ func TestCfnLintFindsATypeThatARegionDoesNotHave(t *testing.T) {
 }
 
 func TestCfnLintFindsAMisspeltProperty(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "misspelt.template.json")
 	write(t, path, strings.ReplaceAll(read(t, goldenTemplates(t)["default"]), "EnableKeyRotation", "EnableKeyRotating"))
 	if findings := cfnLint(t, lintJob{path, []string{"us-east-1"}}); !strings.Contains(findings, "EnableKeyRotating") {
@@ -107,16 +111,27 @@ func remediates(region string) bool {
 // schemas tell, by Region, whether CloudFormation has the remediation of Config there.
 func schemas(t *testing.T) map[string]bool {
 	t.Helper()
-	output, err := exec.Command(tool(t, ".venv", "bin", "python"), "-B", "cfn_lint.py", "--regions", "AWS::Config::RemediationConfiguration").Output()
+	has, err := readSchemas()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var has map[string]bool
-	if err := json.Unmarshal(output, &has); err != nil {
-		t.Fatal(err)
-	}
-	if len(has) < 40 {
-		t.Fatalf("cfn-lint knows %d Regions only", len(has))
-	}
 	return has
 }
+
+var readSchemas = sync.OnceValues(func() (has map[string]bool, err error) {
+	python, err := toolPath(".venv", "bin", "python")
+	if err != nil {
+		return nil, err
+	}
+	output, err := exec.Command(python, "-B", "cfn_lint.py", "--regions", "AWS::Config::RemediationConfiguration").Output()
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(output, &has); err != nil {
+		return nil, err
+	}
+	if len(has) < 40 {
+		return nil, fmt.Errorf("cfn-lint knows %d Regions only", len(has))
+	}
+	return has, nil
+})

@@ -15,6 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the script into the runbook's YAML, and its JSON")
 
+// TestMain runs the tests. Only those are parallel that leave all the work to other processes: jsii is one connection.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	jsii.Close()
@@ -27,14 +28,22 @@ const root = ".."
 // tool returns the path of an installed tool.
 func tool(t *testing.T, parts ...string) string {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join(append([]string{root}, parts...)...))
+	path, err := toolPath(parts...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%s is missing: run `make setup`", filepath.Join(parts...))
-	}
 	return path
+}
+
+func toolPath(parts ...string) (string, error) {
+	path, err := filepath.Abs(filepath.Join(append([]string{root}, parts...)...))
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%s is missing: run `make setup`", filepath.Join(parts...))
+	}
+	return path, nil
 }
 
 // goldenTemplates are the reviewed templates by the names of their cases.

@@ -11,6 +11,7 @@ import (
 
 // TestCDKSynthesizesStrictly runs the app as a user does, with the CDK's own validator on.
 func TestCDKSynthesizesStrictly(t *testing.T) {
+	t.Parallel()
 	output := t.TempDir()
 	report, err := synth(t, output)
 	if err != nil {
@@ -49,6 +50,7 @@ func validatorFindings(t *testing.T, assembly string) string {
 }
 
 func TestABadConfigurationStopsTheSynthesis(t *testing.T) {
+	t.Parallel()
 	output := t.TempDir()
 	report, err := synth(t, output, "-c", "trailguard:trailName=x", "-c", "trailguard:expireAfterDays=30")
 	if err == nil {
