@@ -141,6 +141,10 @@ func (s *logStore) GrantRead(grantee awsiam.IGrantable) awsiam.Grant {
 		ResourceArns: &[]*string{s.bucket.ArnForObjects(jsii.String(s.writer.keys()))},
 		Resource:     s.bucket,
 	})
+	// The grant succeeds, too, if the statements were for a bucket that cannot be changed.
+	if list.ResourceStatement() != nil && s.bucket.Policy() == nil {
+		supplied.Tell(s, "LogBucket", "the bucket's policy, for a reader,", list.ResourceStatement(), read.ResourceStatement())
+	}
 	return list.Combine(read).Combine(s.grantDecrypt(grantee))
 }
 

@@ -15,19 +15,21 @@ import (
 )
 
 // Tell warns at synthesis that the resource of a property cannot be changed here, and shows the statements that it must have:
-// in the warning, with CloudFormation's ${…} where a value is known at deployment only, and in the output PROPStatements.
+// in the warning, with CloudFormation's ${…} where a value is known at deployment only, and in an output of the stack.
 // where says which policy the statements belong to, such as "the bucket's policy".
 func Tell(scope constructs.Construct, prop, where string, statements ...awsiam.PolicyStatement) {
-	text := Text(scope, statements...)
-	awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("trailguard:supplied"+prop+strings.ReplaceAll(where, " ", "")), jsii.String(fmt.Sprintf(
-		"%s is supplied, and cannot be changed here: see that %s has these statements (the stack's output %sStatements has them with their values): %s",
-		prop, where, prop, text)))
-	if scope.Node().TryFindChild(jsii.String(prop+"Statements")) == nil {
-		awscdk.NewCfnOutput(scope, jsii.String(prop+"Statements"), &awscdk.CfnOutputProps{
-			Description: jsii.String("Statements that " + where + " must have"),
-			Value:       awscdk.Stack_Of(scope).ToJsonString(statementsOf(statements), nil),
-		})
+	id := prop + "Statements"
+	for n := 2; scope.Node().TryFindChild(&id) != nil; n++ {
+		id = fmt.Sprintf("%sStatements%d", prop, n)
 	}
+	stack := awscdk.Stack_Of(scope)
+	output := awscdk.NewCfnOutput(scope, &id, &awscdk.CfnOutputProps{
+		Description: jsii.String("Statements that " + where + " must have"),
+		Value:       stack.ToJsonString(statementsOf(statements), nil),
+	})
+	awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("trailguard:supplied"+prop+strings.ReplaceAll(where, " ", "")), jsii.String(fmt.Sprintf(
+		"%s is supplied, and cannot be changed here: see that %s has these statements (the stack's output %s has them with their values): %s",
+		prop, where, *stack.GetLogicalId(output), Text(scope, statements...))))
 }
 
 // AddToRole gives a role the statements, and tells if it cannot be changed here. A role that the app defines in another stack gets

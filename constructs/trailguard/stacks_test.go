@@ -3,12 +3,15 @@ package trailguard_test
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
@@ -85,5 +88,38 @@ func TestStatementsToAddAreJSONWithTheNamesOfOtherStacks(t *testing.T) {
 	var statements []struct{ Sid string }
 	if err := json.Unmarshal([]byte(text.String()), &statements); err != nil || len(statements) != 3 || strings.Contains(text.String(), "$") {
 		t.Errorf("the output is %s: %v", text.String(), err)
+	}
+}
+
+// TestEachWarningOfASuppliedResourceNamesItsOutput: the bucket and the key, and both again for a reader of another
+// account, in a stack of which the guard is a part.
+func TestEachWarningOfASuppliedResourceNamesItsOutput(t *testing.T) {
+	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Audit"), nil)
+	guard := trailguard.NewTrailGuard(stack, jsii.String("Guard"), &trailguard.TrailGuardProps{
+		LogBucket: awss3.Bucket_FromBucketName(stack, jsii.String("Log"), jsii.String("log")),
+		LogKey:    awskms.Key_FromKeyArn(stack, jsii.String("Key"), jsii.String("arn:aws:kms:us-east-1:123456789012:key/k")),
+	})
+	guard.GrantReadLogs(awsiam.NewAccountPrincipal(jsii.String("444455556666")))
+	outputs := synthesize(stack)["Outputs"].(map[string]any)
+	named := map[string]bool{}
+	for _, message := range *assertions.Annotations_FromStack(stack).FindWarning(jsii.String("*"), assertions.Match_AnyValue()) {
+		//lint:ignore SA1019 the assertions still return the deprecated type
+		text := fmt.Sprint(message.Entry.Data)
+		match := regexp.MustCompile(`the stack's output (\w+) has them`).FindStringSubmatch(text)
+		if match == nil {
+			t.Fatalf("the warning names no output: %s", text)
+		}
+		named[match[1]] = true
+		output, ok := outputs[match[1]].(map[string]any)
+		if !ok {
+			t.Fatalf("the stack has no output %s, but %v", match[1], outputs)
+		}
+		where := strings.TrimSuffix(strings.TrimPrefix(output["Description"].(string), "Statements that "), " must have")
+		if !strings.Contains(text, "see that "+where+" has these statements") {
+			t.Errorf("the output %s is about %s, and the warning is %s", match[1], where, text)
+		}
+	}
+	if len(named) != 4 {
+		t.Errorf("the warnings name the outputs %v", named)
 	}
 }
