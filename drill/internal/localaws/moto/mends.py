@@ -8,7 +8,9 @@ import re
 from botocore import serialize
 from botocore.parsers import RpcV2CBORParser
 from botocore.session import get_session
+from moto import backends
 from moto.iam import models as iam
+from moto.kms import models as kms
 from moto.kms.responses import KmsResponse
 from moto.s3.models import FakeBucket
 from moto.sns import models as sns
@@ -17,8 +19,11 @@ from moto.sns import models as sns
 def install():
     iam.IAMBackend._init_aws_policies = aws_managed_policies
     KmsResponse.get_key_policy = get_key_policy
+    kms.generate_private_key = generate_private_key
     FakeBucket._log_permissions_enabled_policy = log_permissions_enabled_policy
     sns.requests = Nowhere
+    modules = frozenset(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules  # it looks into each folder of moto at each call
 
 
 @functools.cache
@@ -35,6 +40,11 @@ def aws_managed_policies(backend):
         iam.AWSManagedPolicy.from_data(name, backend.account_id, backend.region_name, data)
         for name, data in _managed_policies().items()
     ]
+
+
+def generate_private_key(key_spec, original=kms.generate_private_key):
+    """Stands in for generate_private_key, which spends a tenth of a second on a key pair for a symmetric key, too."""
+    return None if key_spec == "SYMMETRIC_DEFAULT" else original(key_spec)
 
 
 def get_key_policy(response, original=KmsResponse.get_key_policy):
