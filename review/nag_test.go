@@ -27,7 +27,7 @@ var accepted = []struct{ rule, path, reason string }{
 	{"IAM5[Resource::<ConfigRulesRecorderBucket", "ConfigRules/Recorder/Role/DefaultPolicy", "Config names its files itself; the wildcard ends at the account's Config folder."},
 	{"IAM5[Resource::arn:<AWS::Partition>:logs:", "CloudWatchLogsRole/DefaultPolicy", "CloudTrail names its log streams itself; the wildcard ends at its documented prefix."},
 	{"IAM5[Resource::*]", "AutomationRole/DefaultPolicy", "cloudtrail:DescribeTrails and the two actions on remediation exceptions take no resource; nor do the three Organizations reads that CloudTrail asks for in the case of an organization trail."},
-	{"IAM5[Resource::arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:automation-execution/*]", "EventRules/StartRole/DefaultPolicy", "The id of an execution is not known before it starts; which runbook may be started, and as which role, is named without a wildcard."},
+	{"IAM5[Resource::arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:automation-execution/*]", "EventRules/TargetRole/DefaultPolicy", "The id of an execution is not known before it starts; which runbook may be started, and as which role, is named without a wildcard."},
 	{"SQS3", "EventRules/DeadLetterQueue", "The queue is itself the dead-letter queue, of EventBridge targets."},
 }
 

@@ -100,11 +100,11 @@ func (p *TopicProps) checkAddresses() []error {
 	return problems
 }
 
-// NewTopic defines the topic that is told, or completes the given one. Only the account's EventBridge rules and CloudWatch
+// NewTopic defines the topic that is told, or completes the given one. Besides those whom IAM lets, only the account's CloudWatch
 // alarms may publish to it, and only over TLS. It panics where props.Validate or
 // props.ValidateIn returns an error. Nil props make a new topic.
 //
-//	EventBridge rules, alarms ──publish──► topic (encrypted with Key) ──► subscriptions
+//	rules, runbook (by their roles), alarms ──publish──► topic (encrypted with Key) ──► subscriptions
 func NewTopic(scope constructs.Construct, props *TopicProps) awssns.ITopic {
 	if props == nil {
 		props = &TopicProps{}
@@ -118,12 +118,15 @@ func NewTopic(scope constructs.Construct, props *TopicProps) awssns.ITopic {
 			EnforceSSL: jsii.Bool(true),
 		})
 	}
+	// https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
 	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("TellPeople"),
-		Principals: publishers(),
+		Principals: alarms(),
 		Actions:    jsii.Strings("sns:Publish"),
 		Resources:  &[]*string{topic.TopicArn()},
-		Conditions: ofThisAccount(scope),
+		Conditions: &map[string]interface{}{
+			"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
+		},
 	})
 	if !*topic.AddToResourcePolicy(statement).StatementAdded {
 		supplied.Tell(scope, "AlertTopic", "the topic's policy", statement)
@@ -155,7 +158,7 @@ func emailID(i int, address *string) *string {
 }
 
 // newKey is a key apart from the log's: whoever disables that one must not silence the alarm about it. The AWS managed key of
-// SNS cannot be used by EventBridge. In a key policy the resource * is the key itself.
+// SNS cannot be used by CloudWatch. In a key policy the resource * is the key itself.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 func newKey(scope constructs.Construct, removalPolicy awscdk.RemovalPolicy) awskms.IKey {
 	if removalPolicy == "" {
@@ -165,29 +168,37 @@ func newKey(scope constructs.Construct, removalPolicy awscdk.RemovalPolicy) awsk
 		EnableKeyRotation: jsii.Bool(true),
 		RemovalPolicy:     removalPolicy,
 	})
+	// SNS asks for the key in the name of CloudWatch, without its source: whose alarm it is, the topic's policy asks.
 	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("TellPeople"),
-		Principals: publishers(),
+		Principals: alarms(),
 		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"),
 		Resources:  jsii.Strings("*"),
-		Conditions: ofThisAccount(scope),
+		Conditions: &map[string]interface{}{
+			"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
+		},
 	}), nil)
 	return key
 }
 
-func publishers() *[]awsiam.IPrincipal {
-	return &[]awsiam.IPrincipal{
-		awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil),
-		awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil),
-	}
+func alarms() *[]awsiam.IPrincipal {
+	return &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)}
 }
 
-// ofThisAccount allows the rules and alarms of the stack's account only. AWS documents that conditions cannot be used for
-// EventBridge in the policy of a topic: where EventBridge does not tell its source, IfExists lets the message through rather than
-// lose it.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
-func ofThisAccount(scope constructs.Construct) *map[string]interface{} {
-	return &map[string]interface{}{
-		"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
+// Publish lets a role publish to the topic, and use its key where it has one that can be seen.
+// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+func Publish(topic awssns.ITopic) []awsiam.PolicyStatement {
+	statements := []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       jsii.String("TellPeople"),
+		Actions:   jsii.Strings("sns:Publish"),
+		Resources: &[]*string{topic.TopicArn()},
+	})}
+	if key := topic.MasterKey(); key != nil {
+		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:       jsii.String("EncryptMessages"),
+			Actions:   jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
+			Resources: &[]*string{key.KeyArn()},
+		}))
 	}
+	return statements
 }

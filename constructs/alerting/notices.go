@@ -43,85 +43,103 @@ func (p *NoticesProps) Validate() error {
 
 // NewNotices defines what is told besides what the runbook itself tells. It panics where props.Validate returns an error.
 //
-//	tampering by anyone but AutomationRole ─────────► Tampering ────┐
-//	executions of Runbook that fail ────────────────► RepairFailed ─┤
-//	events that could not start Runbook ────────────► Undelivered ──┼──► Topic
-//	more than ten starts by events in ten minutes ──► Flood ────────┘
+//	tampering by anyone but AutomationRole ────► Tampering ─────┐
+//	executions of Runbook that fail ───────────► RepairFailed ──┴──tell, as TargetRole──► Topic
+//	                                                              └──if they cannot──► DeadLetterQueue
+//	events in DeadLetterQueue ─────────────────► Undelivered ───┐
+//	starts by Schedule that fail ──────────────► FailedInvocations, InvocationsFailedToBeSentToDlq ──► Topic
+//	more than ten starts in ten minutes ───────► Flood ─────────┘
 func NewNotices(scope constructs.Construct, props *NoticesProps) {
 	if props == nil {
 		props = &NoticesProps{}
 	}
 	validation.Panic("Notices", nil, validation.Required("scope", scope != nil))
 	validation.Panic("Notices of", scope.Node().Path(), props.Validate())
-	notice := func(id string, pattern map[string]any, paths map[string]any, template string) {
+	role, queue := props.EventRules.TargetRole(), props.EventRules.DeadLetterQueue()
+	for _, statement := range Publish(props.Topic) {
+		role.AddToPolicy(statement)
+	}
+	notice := func(id string, pattern map[string]any, paths map[string]any, template string) awsevents.CfnRule {
 		validation.AtSynthesis(scope, detection.CheckPattern(id, pattern, props.Settings, *props.AutomationRole.RoleArn(), nil))
-		awsevents.NewCfnRule(scope, jsii.String(id), &awsevents.CfnRuleProps{
+		rule := awsevents.NewCfnRule(scope, jsii.String(id), &awsevents.CfnRuleProps{
 			EventPattern: pattern,
 			Targets: []any{&awsevents.CfnRule_TargetProperty{
-				Id: jsii.String("AlertTopic"), Arn: props.Topic.TopicArn(),
+				Id: jsii.String("AlertTopic"), Arn: props.Topic.TopicArn(), RoleArn: role.RoleArn(),
+				DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: queue.QueueArn()},
 				InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
 					InputPathsMap: paths,
 					InputTemplate: jsii.String(`"` + template + `"`),
 				},
 			}},
 		})
+		rule.Node().AddDependency(role.Node().FindChild(jsii.String("DefaultPolicy")))
+		return rule
 	}
 	where := "the trail " + props.Settings.Name + " in account <account>, <region>"
-	notice("Tampering",
+	tampering := notice("Tampering",
 		detection.TamperingPattern(props.Settings, *props.AutomationRole.RoleArn()),
 		map[string]any{
 			"what": "$.detail.eventName", "who": "$.detail.userIdentity.arn", "when": "$.detail.eventTime",
 			"from": "$.detail.sourceIPAddress", "account": "$.account", "region": "$.region",
 		},
 		"TAMPERING: <what> on "+where+", by <who> from <from> at <when>.")
-	notice("RepairFailed",
+	repairFailed := notice("RepairFailed",
 		RepairFailedPattern(props.Runbook),
 		map[string]any{"status": "$.detail.Status", "execution": "$.detail.ExecutionId", "when": "$.time", "account": "$.account", "region": "$.region"},
 		"REPAIR <status>: "+where+" at <when>, execution <execution>.")
-	newUndelivered(scope, props)
+	props.EventRules.KeepUndelivered(tampering, repairFailed)
+	newAlarms(scope, props)
+}
+
+// newAlarms tells of what no event tells of. An event that a rule cannot deliver is in the queue; the rule counts it if not even
+// the queue takes it, or if there is none any more. Of the rules that start the runbook, that is asked of the schedule's: it has
+// the role, the runbook and the queue of all, and is sure to start regularly.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+func newAlarms(scope constructs.Construct, props *NoticesProps) {
+	const starts, minutes = 10, 10
+	queue := props.EventRules.DeadLetterQueue().QueueName()
+	schedule := props.EventRules.Schedule().Ref()
+	theTrail := "the trail " + props.Settings.Name
+	alarms := []alarm{
+		{"Undelivered", "An event did not start the repair of " + theTrail + ", or was not told", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue, 0, 1},
+		{"FailedInvocations", "The regular check of " + theTrail + " does not start", "AWS/Events", "FailedInvocations", "RuleName", schedule, 0, 1},
+		{"InvocationsFailedToBeSentToDlq", "Events are lost that should start the repair of " + theTrail, "AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", schedule, 0, 1},
+	}
+	// Somebody tampers again and again, or another system and the guard undo each other's changes.
 	if tampering := props.EventRules.Tampering(); tampering != nil {
-		newFlood(scope, props, tampering)
+		alarms = append(alarms,
+			alarm{"Flood", "Events keep starting the repair of " + theTrail, "AWS/Events", "Invocations", "RuleName", tampering.Ref(), starts, minutes})
+	}
+	for _, alarm := range alarms {
+		alarm.define(scope, props.Topic)
 	}
 }
 
-// newUndelivered alarms when an event could not start the runbook: it is in the queue.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-func newUndelivered(scope constructs.Construct, props *NoticesProps) {
-	queue := props.EventRules.DeadLetterQueue().QueueName()
-	newAlarm(scope, "Undelivered", props, &awscloudwatch.CfnAlarmProps{
-		AlarmDescription:  jsii.String("An event did not start the repair of the trail " + props.Settings.Name),
-		Namespace:         jsii.String("AWS/SQS"),
-		MetricName:        jsii.String("ApproximateNumberOfMessagesVisible"),
-		Dimensions:        []any{map[string]any{"name": "QueueName", "value": queue}},
-		Statistic:         jsii.String("Maximum"),
-		Period:            jsii.Number(60),
-		Threshold:         jsii.Number(0),
-		EvaluationPeriods: jsii.Number(1),
-	})
+// alarm tells the topic if a metric's sum over some minutes is above a threshold.
+type alarm struct {
+	id, description              string
+	namespace, metric, dimension string
+	value                        *string
+	threshold, minutes           float64
 }
 
-// newFlood alarms, once, when events keep starting the runbook: somebody tampers again and again, or another system and the
-// guard undo each other's changes.
-func newFlood(scope constructs.Construct, props *NoticesProps, tampering awsevents.CfnRule) {
-	const starts, minutes = 10, 10
-	newAlarm(scope, "Flood", props, &awscloudwatch.CfnAlarmProps{
-		AlarmDescription:  jsii.String("Events keep starting the repair of the trail " + props.Settings.Name),
-		Namespace:         jsii.String("AWS/Events"),
-		MetricName:        jsii.String("Invocations"),
-		Dimensions:        []any{map[string]any{"name": "RuleName", "value": tampering.Ref()}},
-		Statistic:         jsii.String("Sum"),
-		Period:            jsii.Number(minutes * 60),
-		Threshold:         jsii.Number(starts),
-		EvaluationPeriods: jsii.Number(1),
+// define asks for one of the latest five sums: metrics come late, and only then if there is something to count.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+func (a alarm) define(scope constructs.Construct, topic awssns.ITopic) {
+	awscloudwatch.NewCfnAlarm(scope, &a.id, &awscloudwatch.CfnAlarmProps{
+		AlarmDescription:   &a.description,
+		AlarmActions:       &[]any{topic.TopicArn()},
+		Namespace:          &a.namespace,
+		MetricName:         &a.metric,
+		Dimensions:         []any{map[string]any{"name": a.dimension, "value": a.value}},
+		Statistic:          jsii.String("Sum"),
+		Period:             jsii.Number(a.minutes * 60),
+		ComparisonOperator: jsii.String("GreaterThanThreshold"),
+		Threshold:          &a.threshold,
+		DatapointsToAlarm:  jsii.Number(1),
+		EvaluationPeriods:  jsii.Number(5),
+		TreatMissingData:   jsii.String("notBreaching"),
 	})
-}
-
-// newAlarm defines an alarm that tells the topic while the metric is above the threshold.
-func newAlarm(scope constructs.Construct, id string, props *NoticesProps, alarm *awscloudwatch.CfnAlarmProps) {
-	alarm.AlarmActions = &[]any{props.Topic.TopicArn()}
-	alarm.ComparisonOperator = jsii.String("GreaterThanThreshold")
-	alarm.TreatMissingData = jsii.String("notBreaching")
-	awscloudwatch.NewCfnAlarm(scope, jsii.String(id), alarm)
 }
 
 // RepairFailedPattern matches the event that an execution of the runbook has ended without restoring the trail.

@@ -49,25 +49,32 @@ type EventRules interface {
 	constructs.Construct
 	// Tampering is the rule that starts the runbook within seconds of tampering. It is nil where events start nothing.
 	Tampering() awsevents.CfnRule
+	// Schedule is the rule that starts the runbook regularly, and at the end of the stack's deployment.
+	Schedule() awsevents.CfnRule
 	// Starting are all rules that start the runbook.
 	Starting() []awsevents.CfnRule
-	// DeadLetterQueue holds events that could not be delivered to the runbook, for 14 days.
+	// TargetRole is the role with which EventBridge reaches the targets of the guard's rules.
+	TargetRole() awsiam.Role
+	// DeadLetterQueue holds events that could not be delivered to a target, for 14 days.
 	DeadLetterQueue() awssqs.Queue
+	// KeepUndelivered lets EventBridge put into the DeadLetterQueue what the rules could not deliver.
+	KeepUndelivered(rules ...awsevents.CfnRule)
 }
 
 type eventRules struct {
 	constructs.Construct
 	props           *EventRulesProps
 	tampering       awsevents.CfnRule
+	schedule        awsevents.CfnRule
 	starting        []awsevents.CfnRule
-	startRole       awsiam.Role
+	targetRole      awsiam.Role
 	deadLetterQueue awssqs.Queue
 }
 
 // NewEventRules defines EventRules. It panics where props.Validate returns an error.
 //
 //	tampering, a finding of GuardDuty, a remediation exception ──► Tampering ──┐
-//	each hour, the end of the stack's deployment ────────────────► Schedule ───┼──start, as StartRole──► Runbook
+//	each hour, the end of the stack's deployment ────────────────► Schedule ───┼──start, as TargetRole─► Runbook
 //	NON_COMPLIANT, where Config has no remediation ──────────────► NonCompliant┘     └──if it cannot──► DeadLetterQueue
 func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProps) EventRules {
 	if props == nil {
@@ -82,20 +89,22 @@ func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProp
 		EnforceSSL:      jsii.Bool(true),
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 	})
-	this.startRole = this.newStartRole()
+	this.targetRole = this.newTargetRole()
 	if props.RepairOnEvents == nil || *props.RepairOnEvents {
 		this.tampering = this.newTampering()
 	}
-	this.newSchedule()
+	this.schedule = this.newSchedule()
 	if props.ConfigRules != nil && !HasRemediation(this) {
 		this.newNonCompliant()
 	}
-	this.letDeadLettersIn()
+	this.KeepUndelivered(this.starting...)
 	return this
 }
 
 func (r *eventRules) Tampering() awsevents.CfnRule  { return r.tampering }
+func (r *eventRules) Schedule() awsevents.CfnRule   { return r.schedule }
 func (r *eventRules) Starting() []awsevents.CfnRule { return r.starting }
+func (r *eventRules) TargetRole() awsiam.Role       { return r.targetRole }
 func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.deadLetterQueue }
 
 // Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
@@ -132,8 +141,8 @@ func (r *eventRules) newTampering() awsevents.CfnRule {
 // newSchedule starts the runbook at the end of the stack's deployment, which creates the trail and applies what was declared
 // anew, and regularly: the certain path, which needs neither an event of the trail nor Config.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-event-notifications.html
-func (r *eventRules) newSchedule() {
-	r.starts("Schedule", "schedule", &awsevents.CfnRuleProps{
+func (r *eventRules) newSchedule() awsevents.CfnRule {
+	return r.starts("Schedule", "schedule", &awsevents.CfnRuleProps{
 		ScheduleExpression: rate(r.props.CheckEvery),
 		EventPattern: map[string]any{
 			"source":      []any{"aws.cloudformation"},
@@ -161,7 +170,7 @@ func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps)
 	props.Targets = []any{&awsevents.CfnRule_TargetProperty{
 		Id:               jsii.String("Runbook"),
 		Arn:              r.runbookARN("automation-definition", ":1"),
-		RoleArn:          r.startRole.RoleArn(),
+		RoleArn:          r.targetRole.RoleArn(),
 		Input:            jsii.String(`{"StartedBy":["` + startedBy + `"]}`),
 		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: r.deadLetterQueue.QueueArn()},
 	}}
@@ -169,15 +178,15 @@ func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps)
 		validation.AtSynthesis(r, CheckPattern(id, pattern, r.props.Settings, *r.props.AutomationRole.RoleArn(), r.props.ConfigRules))
 	}
 	rule := awsevents.NewCfnRule(r, jsii.String(id), props)
-	rule.Node().AddDependency(r.startRole.Node().FindChild(jsii.String("DefaultPolicy")))
+	rule.Node().AddDependency(r.targetRole.Node().FindChild(jsii.String("DefaultPolicy")))
 	r.starting = append(r.starting, rule)
 	return rule
 }
 
-// newStartRole may start this runbook, as this automation role, and nothing else.
+// newTargetRole is the one role for what EventBridge may do: here, start this runbook, as this automation role.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
-func (r *eventRules) newStartRole() awsiam.Role {
-	role := awsiam.NewRole(r, jsii.String("StartRole"), &awsiam.RoleProps{
+func (r *eventRules) newTargetRole() awsiam.Role {
+	role := awsiam.NewRole(r, jsii.String("TargetRole"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]interface{}{
 				"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(r).Account()},
@@ -215,19 +224,18 @@ func arn(service, resource string) *string {
 	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:"+service+":${AWS::Region}:${AWS::AccountId}:"+resource), nil)
 }
 
-// letDeadLettersIn lets EventBridge put what the rules could not deliver into the queue.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-func (r *eventRules) letDeadLettersIn() {
-	var rules []*string
-	for _, rule := range r.starting {
-		rules = append(rules, rule.AttrArn())
+func (r *eventRules) KeepUndelivered(rules ...awsevents.CfnRule) {
+	var arns []*string
+	for _, rule := range rules {
+		arns = append(arns, rule.AttrArn())
 	}
 	r.deadLetterQueue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("sqs:SendMessage"),
 		Resources:  &[]*string{r.deadLetterQueue.QueueArn()},
 		Conditions: &map[string]interface{}{
-			"ArnEquals": map[string]interface{}{"aws:SourceArn": rules},
+			"ArnEquals": map[string]interface{}{"aws:SourceArn": arns},
 		},
 	}))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/alerting"
 	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/supplied"
 	"github.com/trailguard/trailguard/constructs/trail"
@@ -122,7 +123,7 @@ func statements(scope constructs.Construct, props *RoleProps) []awsiam.PolicySta
 		}),
 	}
 	if props.AlertTopic != nil {
-		statements = append(statements, tellPeople(props.AlertTopic)...)
+		statements = append(statements, alerting.Publish(props.AlertTopic)...)
 	}
 	if settings.CloudWatchLogsRoleARN != "" {
 		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -136,24 +137,6 @@ func statements(scope constructs.Construct, props *RoleProps) []awsiam.PolicySta
 	}
 	if settings.IsOrganizationTrail {
 		statements = append(statements, organizationStatements(scope)...)
-	}
-	return statements
-}
-
-// tellPeople lets the runbook publish to the topic, and use its key where it has one that can be seen.
-// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-func tellPeople(topic awssns.ITopic) []awsiam.PolicyStatement {
-	statements := []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:       jsii.String("TellPeople"),
-		Actions:   jsii.Strings("sns:Publish"),
-		Resources: &[]*string{topic.TopicArn()},
-	})}
-	if key := topic.MasterKey(); key != nil {
-		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:       jsii.String("EncryptMessages"),
-			Actions:   jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
-			Resources: &[]*string{key.KeyArn()},
-		}))
 	}
 	return statements
 }

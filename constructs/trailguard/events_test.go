@@ -97,7 +97,7 @@ func TestTheRunbookIsStartedAsDeclared(t *testing.T) {
 				if got, want := fmt.Sprint(target["Arn"]), definition; got != want {
 					t.Errorf("%s starts %s, not %s", id, got, want)
 				}
-				if got := fmt.Sprint(target["RoleArn"]); got != "map[Fn::GetAtt:[EventRulesStartRole22BCB776 Arn]]" {
+				if got := fmt.Sprint(target["RoleArn"]); got != "map[Fn::GetAtt:[EventRulesTargetRole2F019CD9 Arn]]" {
 					t.Errorf("%s starts the runbook as %s", id, got)
 				}
 				if got := fmt.Sprint(target["DeadLetterConfig"]); got != "map[Arn:map[Fn::GetAtt:[EventRulesDeadLetterQueue2EC35C94 Arn]]]" {
@@ -107,21 +107,31 @@ func TestTheRunbookIsStartedAsDeclared(t *testing.T) {
 					t.Errorf("%s: %s", id, problem)
 				}
 			}
-			for _, statement := range statements(template, "EventRulesStartRole") {
+			for _, statement := range statements(template, "EventRulesTargetRole") {
 				resources := list(statement["Resource"])
 				switch fmt.Sprint(statement["Action"]) {
 				case "ssm:StartAutomationExecution":
 					want := []string{definition, ssm + "document/${RemediationRunbook702FD778}]", ssm + "automation-execution/*]"}
 					if !slices.Equal(resources, want) {
-						t.Errorf("the start role may start\n%s\nnot\n%s", strings.Join(resources, "\n"), strings.Join(want, "\n"))
+						t.Errorf("the target role may start\n%s\nnot\n%s", strings.Join(resources, "\n"), strings.Join(want, "\n"))
 					}
 				case "iam:PassRole":
 					declared := property(template, "AWS::SSM::Document", "Content.parameters.AutomationAssumeRole.default")
 					if !slices.Equal(resources, []string{declared}) {
-						t.Errorf("the start role may pass %v, not %s", resources, declared)
+						t.Errorf("the target role may pass %v, not %s", resources, declared)
+					}
+				case "sns:Publish":
+					topic := property(template, "AWS::SSM::Document", "Content.mainSteps.0.inputs.InputPayload.AlertTopicArn")
+					if !slices.Equal(resources, []string{topic}) {
+						t.Errorf("the target role may publish to %v, not %s", resources, topic)
+					}
+				case "[kms:Decrypt kms:GenerateDataKey]":
+					key := strings.Replace(property(template, "AlertingTopic08189029", "KmsMasterKeyId"), "[Ref:", "[", 1)
+					if !slices.Equal(resources, []string{key}) {
+						t.Errorf("the target role may use %v, not %s", resources, key)
 					}
 				default:
-					t.Errorf("the start role may %v", statement["Action"])
+					t.Errorf("the target role may %v", statement["Action"])
 				}
 			}
 		})
@@ -165,12 +175,12 @@ func wrongInput(content map[string]any, input any) string {
 	return ""
 }
 
-func TestTheDeadLetterQueueTakesTheEventsOfEachStartingRule(t *testing.T) {
+func TestTheDeadLetterQueueTakesTheEventsOfEachRule(t *testing.T) {
 	for _, c := range cases.All() {
 		t.Run(c.Name, func(t *testing.T) {
 			template := templateOf(t, c)
 			var want, got []string
-			for id := range starting(template) {
+			for _, id := range ofType(template, "AWS::Events::Rule") {
 				want = append(want, fmt.Sprintf("map[Fn::GetAtt:[%s Arn]]", id))
 			}
 			policies := ofType(template, "AWS::SQS::QueuePolicy")
@@ -208,13 +218,19 @@ func TestWhatPeopleAreToldBesides(t *testing.T) {
 				if got := property(template, id, "Targets.0.Arn"); got != topic || property(template, id, "Targets.1") != "<nil>" {
 					t.Errorf("%s tells %s", id, got)
 				}
+				if got := property(template, id, "Targets.0.RoleArn"); got != "map[Fn::GetAtt:[EventRulesTargetRole2F019CD9 Arn]]" {
+					t.Errorf("%s tells people as %s", id, got)
+				}
+				if got := property(template, id, "Targets.0.DeadLetterConfig.Arn"); got != "map[Fn::GetAtt:[EventRulesDeadLetterQueue2EC35C94 Arn]]" {
+					t.Errorf("%s puts what it could not tell into %s", id, got)
+				}
 			}
 			if want := []string{"AlertingRepairFailed", "AlertingTampering"}; !slices.Equal(notices, want) {
 				t.Errorf("the notices are %v, not %v", notices, want)
 			}
-			wantAlarms := []string{"AlertingFlood", "AlertingUndelivered"}
+			wantAlarms := []string{"AlertingFailedInvocations", "AlertingFlood", "AlertingInvocationsFailedToBeSentToDlq", "AlertingUndelivered"}
 			if c.Name == "config-only" {
-				wantAlarms = wantAlarms[1:] // no event starts anything
+				wantAlarms = slices.Delete(wantAlarms, 1, 2) // no event starts anything
 			}
 			var alarms []string
 			for _, id := range ofType(template, "AWS::CloudWatch::Alarm") {
@@ -232,12 +248,25 @@ func TestWhatPeopleAreToldBesides(t *testing.T) {
 
 func TestAlarmsWatchWhatStartsTheRunbook(t *testing.T) {
 	template := named(t, "default")
+	const (
+		queue    = " QueueName map[Fn::GetAtt:[EventRulesDeadLetterQueue2EC35C94 QueueName]]"
+		schedule = " RuleName map[Ref:EventRulesScheduleE2B5BCBC]"
+	)
 	for id, want := range map[string]string{
-		"AlertingFlood0F78F26C":       "[map[Name:RuleName Value:map[Ref:EventRulesTampering76AE5C63]]]",
-		"AlertingUndeliveredF11A505A": "[map[Name:QueueName Value:map[Fn::GetAtt:[EventRulesDeadLetterQueue2EC35C94 QueueName]]]]",
+		"AlertingFlood0F78F26C":                          "AWS/Events Invocations RuleName map[Ref:EventRulesTampering76AE5C63] over 10 in 600 s",
+		"AlertingUndeliveredF11A505A":                    "AWS/SQS ApproximateNumberOfMessagesVisible" + queue + " over 0 in 60 s",
+		"AlertingFailedInvocations702993C9":              "AWS/Events FailedInvocations" + schedule + " over 0 in 60 s",
+		"AlertingInvocationsFailedToBeSentToDlqEE566F69": "AWS/Events InvocationsFailedToBeSentToDlq" + schedule + " over 0 in 60 s",
 	} {
-		if got := property(template, id, "Dimensions"); got != want {
+		of := func(name string) string { return property(template, id, name) }
+		got := fmt.Sprintf("%s %s %s %s over %s in %s s", of("Namespace"), of("MetricName"), of("Dimensions.0.Name"), of("Dimensions.0.Value"), of("Threshold"), of("Period"))
+		if got != want {
 			t.Errorf("%s watches %s, not %s", id, got, want)
+		}
+		// Metrics of SQS and EventBridge come late, and only if there is something to count.
+		const late = "Sum GreaterThanThreshold 1 of 5 notBreaching"
+		if got := fmt.Sprintf("%s %s %s of %s %s", of("Statistic"), of("ComparisonOperator"), of("DatapointsToAlarm"), of("EvaluationPeriods"), of("TreatMissingData")); got != late {
+			t.Errorf("%s rings for %s, not for %s", id, got, late)
 		}
 	}
 }

@@ -37,16 +37,16 @@ func TestARuleThatWaitsForNothingIsFound(t *testing.T) {
 	}
 }
 
-// TestEventRulesWaitForTheStartRolesPolicy: an event that comes before it would end in the dead-letter queue.
-func TestEventRulesWaitForTheStartRolesPolicy(t *testing.T) {
+// TestEventRulesWaitForTheTargetRolesPolicy: an event that comes before it would end in the dead-letter queue.
+func TestEventRulesWaitForTheTargetRolesPolicy(t *testing.T) {
 	for _, c := range cases.All() {
 		template := templateOf(t, c)
-		for id := range starting(template) {
-			if !precedes(template, id)["EventRulesStartRoleDefaultPolicy65E9EEAE"] {
-				t.Errorf("%s: %s does not wait for the policy of the start role", c.Name, id)
+		for _, id := range ofType(template, "AWS::Events::Rule") {
+			if !precedes(template, id)["EventRulesTargetRoleDefaultPolicy5BB4CCE4"] {
+				t.Errorf("%s: %s does not wait for the policy of the target role", c.Name, id)
 			}
 			delete(resource(template, id), "DependsOn")
-			if precedes(template, id)["EventRulesStartRoleDefaultPolicy65E9EEAE"] {
+			if precedes(template, id)["EventRulesTargetRoleDefaultPolicy5BB4CCE4"] {
 				t.Errorf("%s: the check does not notice that %s has no DependsOn", c.Name, id)
 			}
 		}

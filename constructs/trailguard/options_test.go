@@ -127,7 +127,7 @@ func TestSuppliedResourcesAreUsedAndNotMade(t *testing.T) {
 		}
 	}
 	for _, id := range append(ofType(template, "AWS::IAM::Role"), ofType(template, "AWS::IAM::Policy")...) {
-		if !strings.HasPrefix(id, "EventRulesStartRole") {
+		if !strings.HasPrefix(id, "EventRulesTargetRole") {
 			t.Errorf("%s is made", id)
 		}
 	}

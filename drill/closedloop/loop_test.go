@@ -540,8 +540,8 @@ func TestAVerdictWhoseEventGotLostIsNotTheLastWord(t *testing.T) {
 	})
 }
 
-// TestEachPermissionOfTheStartRoleIsNeeded: without any of them the event starts nothing, and is kept.
-func TestEachPermissionOfTheStartRoleIsNeeded(t *testing.T) {
+// TestEachPermissionOfTheTargetRoleIsNeeded: without any of them the event starts nothing, and is kept.
+func TestEachPermissionOfTheTargetRoleIsNeeded(t *testing.T) {
 	onShared(t, "default", func(g guard) {
 		g.healthy()
 		g.only(drill.EventPath)

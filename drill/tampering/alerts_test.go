@@ -221,8 +221,8 @@ func (g guard) removePolicies(roleARN string) {
 	}
 }
 
-// startTarget is the role with which rules start the runbook, and the queue for what they could not deliver.
-func (g guard) startTarget() (role, queueARN string) {
+// delivery is the role with which EventBridge reaches the targets of the guard's rules, and the queue for what it could not deliver.
+func (g guard) delivery() (role, queueARN string) {
 	g.t.Helper()
 	for _, rule := range g.eventRules() {
 		for _, target := range rule.targets {
@@ -231,7 +231,7 @@ func (g guard) startTarget() (role, queueARN string) {
 			}
 		}
 	}
-	g.t.Fatal("no rule starts the runbook")
+	g.t.Fatal("no rule has a target with a role")
 	return "", ""
 }
 
@@ -247,10 +247,7 @@ func TestAnEventThatCannotStartTheRunbookRaisesTheAlarm(t *testing.T) {
 			_, err := g.admin.SSM.DeleteDocument(g.t.Context(), &ssm.DeleteDocumentInput{Name: &g.RunbookName})
 			g.must(err)
 		}, "AutomationDefinitionNotFoundException"},
-		{"the role may not start it", func(g guard) {
-			role, _ := g.startTarget()
-			g.removePolicies(role)
-		}, "NO_PERMISSIONS"},
+		{"the role may not start it", func(g guard) { notAllowed(targetRole, "ssm:StartAutomationExecution")(g) }, "NO_PERMISSIONS"},
 	} {
 		for _, path := range []string{drill.EventPath, drill.SchedulePath} {
 			t.Run(test.name+", "+path, func(t *testing.T) {
@@ -277,7 +274,7 @@ func TestAnEventThatCannotStartTheRunbookRaisesTheAlarm(t *testing.T) {
 					if !g.undelivered() {
 						t.Error("the alarm is not raised")
 					}
-					_, queue := g.startTarget()
+					_, queue := g.delivery()
 					letters, err := sqs.NewFromConfig(g.Config(localaws.Administrator)).ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
 						QueueUrl: queueURL(queue), MessageAttributeNames: []string{"All"},
 					})
@@ -293,18 +290,78 @@ func TestAnEventThatCannotStartTheRunbookRaisesTheAlarm(t *testing.T) {
 	}
 }
 
+// TestANoticeThatCannotBeGivenRaisesTheAlarm: the alarm reaches the topic without the role of the notices.
+func TestANoticeThatCannotBeGivenRaisesTheAlarm(t *testing.T) {
+	inTurn(t, 0, func(t *testing.T, a *account) {
+		g := guarded(t, a, readTemplate(t, "default"))
+		for _, word := range []string{"sns:Publish", "kms:GenerateDataKey", "kms:Decrypt"} {
+			restore := notAllowed(targetRole, word)(g)
+			got := g.told(func() {
+				g.strike("T01")
+				g.settle()
+			})
+			g.wantRepaired()
+			if count(got, "TAMPERING: ") != 0 || count(got, "REPAIRED: ") != 1 {
+				t.Errorf("without %s people are told %q", word, got)
+			}
+			if !g.undelivered() {
+				t.Errorf("without %s the alarm is not raised", word)
+			}
+			_, queue := g.delivery()
+			client := sqs.NewFromConfig(g.Config(localaws.Administrator))
+			_, err := client.PurgeQueue(t.Context(), &sqs.PurgeQueueInput{QueueUrl: queueURL(queue)})
+			g.must(err)
+			if g.undelivered() {
+				t.Error("the alarm is raised when the queue is empty")
+			}
+			restore()
+		}
+	})
+}
+
 // TestADeadLetterHasToComeFromTheGuard is about who may raise the alarm.
 func TestADeadLetterHasToComeFromTheGuard(t *testing.T) {
 	inTurn(t, 1, func(t *testing.T, a *account) {
 		g := deploy(t, a, readTemplate(t, "default"))
-		_, queue := g.startTarget()
+		_, queue := g.delivery()
 		eventBridge := api.Principal{Type: api.AWSService, ARN: "events.amazonaws.com"}
-		for rule, lets := range map[string]bool{g.rule(drill.EventPath): true, g.rule(drill.SchedulePath): true, "other": false} {
+		rules := map[string]bool{"other": false}
+		for _, rule := range g.eventRules() {
+			rules[*rule.Name] = true
+		}
+		if len(rules) != 5 {
+			t.Errorf("the guard has %d rules, want 4", len(rules)-1)
+		}
+		for rule, lets := range rules {
 			err := g.Gateway.Authorize(t.Context(), eventBridge, "sqs:SendMessage", queue, map[string][]string{
 				"aws:SourceArn": {"arn:aws:events:" + api.Region + ":" + api.Account + ":rule/" + rule}, "aws:SourceAccount": {api.Account},
 			})
 			if (err == nil) != lets {
 				t.Errorf("a dead letter of rule %s is answered with %v", rule, err)
+			}
+		}
+	})
+}
+
+// TestTheTopicTakesAlarmsOfTheAccountOnly is about who may tell people something without a role: no rule of anybody's, and no
+// alarm of another account's.
+func TestTheTopicTakesAlarmsOfTheAccountOnly(t *testing.T) {
+	inTurn(t, 1, func(t *testing.T, a *account) {
+		g := deploy(t, a, readTemplate(t, "default"))
+		for _, who := range []struct {
+			service, arn, account string
+			lets                  bool
+		}{
+			{"cloudwatch.amazonaws.com", "arn:aws:cloudwatch:" + api.Region + ":" + api.Account + ":alarm:any", api.Account, true},
+			{"cloudwatch.amazonaws.com", "arn:aws:cloudwatch:" + api.Region + ":210987654321:alarm:any", "210987654321", false},
+			{"events.amazonaws.com", "arn:aws:events:" + api.Region + ":" + api.Account + ":rule/any", api.Account, false},
+			{"events.amazonaws.com", "arn:aws:events:" + api.Region + ":210987654321:rule/any", "210987654321", false},
+		} {
+			err := g.Gateway.AuthorizePublish(t.Context(), api.Principal{Type: api.AWSService, ARN: who.service}, g.AlertTopicARN, map[string][]string{
+				"aws:SourceArn": {who.arn}, "aws:SourceAccount": {who.account},
+			})
+			if (err == nil) != who.lets {
+				t.Errorf("%s is answered with %v", who.arn, err)
 			}
 		}
 	})
@@ -333,7 +390,7 @@ func (g guard) alarm(metric string) cloudwatchtypes.MetricAlarm {
 	g.must(g.Gateway.AuthorizePublish(g.t.Context(), service, g.AlertTopicARN, map[string][]string{
 		"aws:SourceArn": {aws.ToString(alarm.AlarmArn)}, "aws:SourceAccount": {api.Account},
 	}))
-	if alarm.ComparisonOperator != cloudwatchtypes.ComparisonOperatorGreaterThanThreshold || *alarm.EvaluationPeriods != 1 ||
+	if alarm.ComparisonOperator != cloudwatchtypes.ComparisonOperatorGreaterThanThreshold || *alarm.EvaluationPeriods != 5 || aws.ToInt32(alarm.DatapointsToAlarm) != 1 ||
 		len(alarm.Dimensions) != 1 || aws.ToString(alarm.TreatMissingData) != "notBreaching" || alarm.ActionsEnabled != nil && !*alarm.ActionsEnabled {
 		g.t.Fatalf("the alarm %+v is not evaluated here", alarm)
 	}
@@ -344,7 +401,7 @@ func (g guard) alarm(metric string) cloudwatchtypes.MetricAlarm {
 func (g guard) undelivered() bool {
 	g.t.Helper()
 	alarm := g.alarm("ApproximateNumberOfMessagesVisible")
-	if *alarm.Namespace != "AWS/SQS" || *alarm.Dimensions[0].Name != "QueueName" || alarm.Statistic != cloudwatchtypes.StatisticMaximum {
+	if *alarm.Namespace != "AWS/SQS" || *alarm.Dimensions[0].Name != "QueueName" || alarm.Statistic != cloudwatchtypes.StatisticSum {
 		g.t.Fatalf("the alarm %+v is not evaluated here", alarm)
 	}
 	got, err := sqs.NewFromConfig(g.Config(localaws.Administrator)).GetQueueAttributes(g.t.Context(), &sqs.GetQueueAttributesInput{
@@ -358,7 +415,7 @@ func (g guard) undelivered() bool {
 }
 
 // floodRings is how often the alarm on a flood has rung since a moment. An alarm rings when a period is above its threshold and
-// the one before was not.
+// none of those before that it looks at was.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 func (g guard) floodRings(since time.Time) int {
 	g.t.Helper()
@@ -379,13 +436,15 @@ func (g guard) floodRings(since time.Time) int {
 	if counted := g.Bus().Metrics()[*alarm.Dimensions[0].Value].Invocations; counted != total {
 		g.t.Fatalf("EventBridge counts %d invocations, and made %d", counted, total)
 	}
-	rings, raised := 0, false
+	rings, raisedUntil := 0, time.Time{}
 	for at := since.Truncate(period); !at.After(g.Clock.Now()); at = at.Add(period) {
-		above := sums[at] > *alarm.Threshold
-		if above && !raised {
+		if sums[at] <= *alarm.Threshold {
+			continue
+		}
+		if !at.Before(raisedUntil) {
 			rings++
 		}
-		raised = above
+		raisedUntil = at.Add(time.Duration(*alarm.EvaluationPeriods) * period)
 	}
 	return rings
 }

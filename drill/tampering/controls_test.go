@@ -21,7 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventstypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/internal/localaws"
@@ -360,16 +359,16 @@ func notAllowed(role func(g guard) string, word string) breakage {
 
 func automationRole(g guard) string { return g.AutomationRoleARN }
 
-func startRole(g guard) string {
-	role, _ := g.startTarget()
+func targetRole(g guard) string {
+	role, _ := g.delivery()
 	return role
 }
 
-// untrusted has the role with which rules start the runbook trust another service.
+// untrusted has the role with which EventBridge reaches the targets trust another service.
 func untrusted(g guard) func() {
 	g.t.Helper()
 	ctx, client := g.t.Context(), iam.NewFromConfig(g.Config(localaws.Administrator))
-	arn := startRole(g)
+	arn := targetRole(g)
 	name := aws.String(arn[strings.LastIndexByte(arn, '/')+1:])
 	got, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: name})
 	g.must(err)
@@ -381,20 +380,6 @@ func untrusted(g guard) func() {
 	}
 	put(strings.ReplaceAll(before, "events.amazonaws.com", "lambda.amazonaws.com"))
 	return func() { put(before) }
-}
-
-// shutTopic has the alert topic let nobody in.
-func shutTopic(g guard) func() {
-	g.t.Helper()
-	ctx, client := g.t.Context(), sns.NewFromConfig(g.Config(localaws.Administrator))
-	got, err := client.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &g.AlertTopicARN})
-	g.must(err)
-	put := func(document string) {
-		_, err := client.SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{TopicArn: &g.AlertTopicARN, AttributeName: aws.String("Policy"), AttributeValue: &document})
-		g.must(err)
-	}
-	put(strings.ReplaceAll(got.Attributes["Policy"], "events.amazonaws.com", "lambda.amazonaws.com"))
-	return func() { put(got.Attributes["Policy"]) }
 }
 
 // control is a breakage, and what the examination finds of it.
@@ -417,9 +402,9 @@ func starting(want string) map[string]control {
 		"no version":                      {version(""), want},
 		"the version of the day":          {version(":$DEFAULT"), want},
 		"a role of nobody's":              {untrusted, want},
-		"no right to pass the role":       {notAllowed(startRole, "iam:PassRole"), want},
-		"no right to start the runbook":   {notAllowed(startRole, "ssm:StartAutomationExecution"), want},
-		"no right to make an execution":   {notAllowed(startRole, "arn:aws:ssm:"+api.Region+":"+api.Account+":automation-execution/*"), want},
+		"no right to pass the role":       {notAllowed(targetRole, "iam:PassRole"), want},
+		"no right to start the runbook":   {notAllowed(targetRole, "ssm:StartAutomationExecution"), want},
+		"no right to make an execution":   {notAllowed(targetRole, "arn:aws:ssm:"+api.Region+":"+api.Account+":automation-execution/*"), want},
 		"no right to read the status":     {notAllowed(automationRole, "cloudtrail:GetTrailStatus"), want},
 		"no right to start the logging":   {notAllowed(automationRole, "cloudtrail:StartLogging"), want},
 		"a runbook that may not publish":  {notAllowed(automationRole, "sns:Publish"), "that people are told REPAIRED is false"},
@@ -471,7 +456,8 @@ func TestABrokenGuardFailsTheExamination(t *testing.T) {
 		"a notice of calls that failed":        {notice(func(r map[string]any) { delete(detail(r), "errorCode") }), "that people are told TAMPERING is true: " + aFailedCall},
 		"no notice of failures":                {failures(disabled), "that people are told REPAIR Failed is false: " + aFailingRepair},
 		"a notice of other failures":           {failures(func(r map[string]any) { dropped(detail(r), "Status", event("Failed")) }), "that people are told REPAIR Failed is false: " + aFailingRepair},
-		"a topic that shuts EventBridge out":   {shutTopic, "that people are told TAMPERING is false"},
+		"no right to tell people":              {notAllowed(targetRole, "sns:Publish"), "that people are told TAMPERING is false"},
+		"no right to the topic's key":          {notAllowed(targetRole, "kms:GenerateDataKey"), "that people are told TAMPERING is false"},
 	}
 	maps.Copy(tests, starting("not repaired: T01"))
 	wantFound(t, tests, guard.examine)
@@ -722,11 +708,11 @@ func TestTheGuardRepairsOnlyWhatPoliciesLetItRepair(t *testing.T) {
 	})
 }
 
-// TestTheStartRoleStartsNothingElse is about whoever gets hold of the role with which rules start the runbook.
-func TestTheStartRoleStartsNothingElse(t *testing.T) {
+// TestTheTargetRoleStartsNothingElse is about whoever gets hold of the role with which EventBridge reaches the targets.
+func TestTheTargetRoleStartsNothingElse(t *testing.T) {
 	inTurn(t, 0, func(t *testing.T, a *account) {
 		g := deploy(t, a, readTemplate(t, "default"))
-		role, _ := g.startTarget()
+		role, _ := g.delivery()
 		session := api.Principal{Type: api.AssumedRole, ARN: role, SessionName: "mallory"}
 		arn := func(rest string) string { return "arn:aws:ssm:" + api.Region + ":" + api.Account + ":" + rest }
 		toAutomation := map[string][]string{"iam:PassedToService": {"ssm.amazonaws.com"}}
@@ -746,6 +732,10 @@ func TestTheStartRoleStartsNothingElse(t *testing.T) {
 			{"passing the role to Lambda", "iam:PassRole", g.AutomationRoleARN, map[string][]string{"iam:PassedToService": {"lambda.amazonaws.com"}}, false},
 			{"passing another role", "iam:PassRole", "arn:aws:iam::" + api.Account + ":role/operators", toAutomation, false},
 			{"stopping the trail", "cloudtrail:StopLogging", g.TrailARN, nil, false},
+			{"telling people", "sns:Publish", g.AlertTopicARN, nil, true},
+			{"telling others", "sns:Publish", g.AlertTopicARN + "2", nil, false},
+			{"subscribing", "sns:Subscribe", g.AlertTopicARN, nil, false},
+			{"encrypting with the key of the log", "kms:GenerateDataKey", g.LogKeyARN, nil, false},
 		} {
 			if err := g.Gateway.Authorize(t.Context(), session, check.action, check.resource, check.keys); (err == nil) != check.lets {
 				t.Errorf("%s: %v", check.what, err)
