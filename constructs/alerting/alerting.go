@@ -118,19 +118,7 @@ func NewTopic(scope constructs.Construct, props *TopicProps) awssns.ITopic {
 			EnforceSSL: jsii.Bool(true),
 		})
 	}
-	// https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
-	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        jsii.String("TellPeople"),
-		Principals: alarms(),
-		Actions:    jsii.Strings("sns:Publish"),
-		Resources:  &[]*string{topic.TopicArn()},
-		Conditions: &map[string]interface{}{
-			"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
-		},
-	})
-	if !*topic.AddToResourcePolicy(statement).StatementAdded {
-		supplied.Tell(scope, "AlertTopic", "the topic's policy", statement)
-	}
+	letAlarmsPublish(scope, topic)
 	if props.AlertEmailAddresses != nil {
 		for i, address := range *props.AlertEmailAddresses {
 			awssns.NewSubscription(scope, emailID(i, address), &awssns.SubscriptionProps{
@@ -158,34 +146,48 @@ func emailID(i int, address *string) *string {
 }
 
 // newKey is a key apart from the log's: whoever disables that one must not silence the alarm about it. The AWS managed key of
-// SNS cannot be used by CloudWatch. In a key policy the resource * is the key itself.
+// SNS cannot be used by CloudWatch.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 func newKey(scope constructs.Construct, removalPolicy awscdk.RemovalPolicy) awskms.IKey {
 	if removalPolicy == "" {
 		removalPolicy = awscdk.RemovalPolicy_RETAIN
 	}
-	key := awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
+	return awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
 		EnableKeyRotation: jsii.Bool(true),
 		RemovalPolicy:     removalPolicy,
 	})
-	// SNS asks for the key in the name of CloudWatch, without its source: whose alarm it is, the topic's policy asks.
-	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        jsii.String("TellPeople"),
-		Principals: alarms(),
-		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"),
-		Resources:  jsii.Strings("*"),
-		Conditions: &map[string]interface{}{
-			"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
-		},
-	}), nil)
-	return key
 }
 
-func alarms() *[]awsiam.IPrincipal {
-	return &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)}
+// letAlarmsPublish lets the account's alarms publish to the topic, and use its key where that can be seen. SNS asks for the key
+// in the name of CloudWatch, without its source: whose alarm it is, the topic's policy asks. In a key policy the resource * is
+// the key itself.
+// https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
+// https://repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger
+func letAlarmsPublish(scope constructs.Construct, topic awssns.ITopic) {
+	alarms := func(actions, resources *[]*string, operator string) awsiam.PolicyStatement {
+		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:        jsii.String("TellPeople"),
+			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
+			Actions:    actions,
+			Resources:  resources,
+			Conditions: &map[string]interface{}{
+				operator: map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
+			},
+		})
+	}
+	publish := alarms(jsii.Strings("sns:Publish"), &[]*string{topic.TopicArn()}, "StringEquals")
+	encrypt := alarms(jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"), jsii.Strings("*"), "StringEqualsIfExists")
+	if !*topic.AddToResourcePolicy(publish).StatementAdded {
+		supplied.Tell(scope, "AlertTopic", "the topic's policy, and the policy of its key if it is encrypted,", publish, encrypt)
+		return
+	}
+	if key := topic.MasterKey(); key != nil && !*key.AddToResourcePolicy(encrypt, jsii.Bool(true)).StatementAdded {
+		supplied.Tell(scope, "AlertTopic", "the policy of the topic's key", encrypt)
+	}
 }
 
-// Publish lets a role publish to the topic, and use its key where it has one that can be seen.
+// Publish lets a role publish to the topic, and use its key: of a topic that is not defined in this app, whatever key encrypts
+// its messages.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 func Publish(topic awssns.ITopic) []awsiam.PolicyStatement {
 	statements := []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -193,12 +195,20 @@ func Publish(topic awssns.ITopic) []awsiam.PolicyStatement {
 		Actions:   jsii.Strings("sns:Publish"),
 		Resources: &[]*string{topic.TopicArn()},
 	})}
-	if key := topic.MasterKey(); key != nil {
-		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:       jsii.String("EncryptMessages"),
-			Actions:   jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
-			Resources: &[]*string{key.KeyArn()},
-		}))
+	encrypt := &awsiam.PolicyStatementProps{
+		Sid:     jsii.String("EncryptMessages"),
+		Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
 	}
-	return statements
+	if key := topic.MasterKey(); key != nil {
+		encrypt.Resources = &[]*string{key.KeyArn()}
+	} else if _, isDefined := topic.(awssns.Topic); !isDefined {
+		// Which key that is cannot be seen; SNS uses it for no other topic in this context.
+		encrypt.Resources = &[]*string{awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"), nil)}
+		encrypt.Conditions = &map[string]interface{}{
+			"StringEquals": map[string]interface{}{"kms:EncryptionContext:aws:sns:topicArn": topic.TopicArn()},
+		}
+	} else {
+		return statements
+	}
+	return append(statements, awsiam.NewPolicyStatement(encrypt))
 }

@@ -133,7 +133,7 @@ func withoutVersion(t *testing.T, tpl template) {
 	const version = "}:1"
 	for _, rule := range tpl.resources("AWS::Events::Rule") {
 		for _, target := range rule["Targets"].([]any) {
-			if target := target.(map[string]any); target["RoleArn"] != nil {
+			if target := target.(map[string]any); target["Id"] == "Runbook" {
 				arn := target["Arn"].(map[string]any)
 				text := arn["Fn::Sub"].(string)
 				if !strings.HasSuffix(text, version) {

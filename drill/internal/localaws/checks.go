@@ -148,9 +148,9 @@ func (g *Gateway) topicKeyQuestions(ctx context.Context, call api.Call) ([]quest
 	if id == snsKey {
 		key.ARN = arnOf(api.Call{Service: "kms", Region: call.Region}, snsKey)
 	}
-	var keys map[string][]string
+	keys := map[string][]string{"kms:EncryptionContext:aws:sns:topicArn": {text(call.Input, "TopicArn")}}
 	if !service {
-		keys = map[string][]string{"kms:ViaService": {"sns." + call.Region + ".amazonaws.com"}, "kms:CallerAccount": {api.Account}}
+		keys["kms:ViaService"], keys["kms:CallerAccount"] = []string{"sns." + call.Region + ".amazonaws.com"}, []string{api.Account}
 	}
 	var all []question
 	for _, action := range []string{"kms:GenerateDataKey", "kms:Decrypt"} {
