@@ -28,6 +28,7 @@ var accepted = []struct{ rule, path, reason string }{
 	{"IAM5[Resource::arn:<AWS::Partition>:logs:", "CloudWatchLogsRole/DefaultPolicy", "CloudTrail names its log streams itself; the wildcard ends at its documented prefix."},
 	{"IAM5[Resource::*]", "AutomationRole/DefaultPolicy", "cloudtrail:DescribeTrails and the two actions on remediation exceptions take no resource; nor do the three Organizations reads that CloudTrail asks for in the case of an organization trail."},
 	{"IAM5[Resource::arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:automation-execution/*]", "EventRules/TargetRole/DefaultPolicy", "The id of an execution is not known before it starts; which runbook may be started, and as which role, is named without a wildcard."},
+	{"IAM5[Resource::arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*]", "EventRules/TargetRole/DefaultPolicy", "The key of a supplied topic cannot be seen; the encryption context of the topic is a condition."},
 	{"SQS3", "EventRules/DeadLetterQueue", "The queue is itself the dead-letter queue, of EventBridge targets."},
 }
 
