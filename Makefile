@@ -37,7 +37,7 @@ bench: setup
 # drill's report: their difference is what a reviewer reads.
 update: setup
 	go test ./review -run TestTheRunbooks -update
-	CDK_VALIDATION=false go test ./constructs/trailguard -run TestTemplatesAreAsReviewed -update
+	CDK_VALIDATION=false go test ./constructs/trailguard -run AreAsReviewed -update
 	go test ./drill ./drill/closedloop -update
 
 setup: .venv/.complete node_modules/.complete

@@ -5,12 +5,16 @@ that a Region does not have is reported for each Region. Then one Region is lint
 types have the same schemas: cfn-lint says the same of them, and takes minutes for all 46.
 
 With --regions TYPE it prints, as JSON, the Regions that cfn-lint knows, and whether each has the type.
+
+With --create-only TYPE... it prints, as JSON by type, the properties whose change makes CloudFormation replace a resource, always or
+sometimes, as paths such as /properties/BucketName.
 """
 
 import collections
 import concurrent.futures
 import gc
 import importlib
+import importlib.resources
 import json
 import os
 import sys
@@ -72,7 +76,20 @@ def run(batch):
     return [str(finding) for finding in Runner(ConfigMixIn(['--regions', *regions, '--', *templates])).run()]
 
 
+def create_only(kind):
+    """The create-only properties of a type.
+
+    https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html#schema-properties-createonlyproperties
+    """
+    folder = importlib.resources.files('cfnlint.data.schemas.resources')
+    schema = json.loads((folder / (schemas('us-east-1')[kind] + '.json')).read_text(encoding='utf-8'))
+    return schema.get('createOnlyProperties', []) + schema.get('conditionalCreateOnlyProperties', [])
+
+
 def main(arguments):
+    if arguments[:1] == ['--create-only']:
+        print(json.dumps({kind: create_only(kind) for kind in arguments[1:]}))
+        return 0
     if arguments[:1] == ['--regions']:
         print(json.dumps({region: arguments[1] in schemas(region) for region in REGIONS}))
         return 0
