@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
 	"github.com/trailguard/trailguard/constructs/trailguard"
 	"github.com/trailguard/trailguard/internal/cases"
 	"github.com/trailguard/trailguard/internal/updates"
@@ -108,5 +111,16 @@ func TestEachPropHasAnUpdate(t *testing.T) {
 	}
 	for name := range has {
 		t.Errorf("an update changes %s, which is no property", name)
+	}
+}
+
+func TestTheOrderOfAddressesChangesNothing(t *testing.T) {
+	template := func(addresses ...string) map[string]any {
+		return synthesize(cases.Case{Props: func(awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{AlertEmailAddresses: jsii.Strings(addresses...)}
+		}}.Stack())
+	}
+	if changes := updates.Between(template("a@example.com", "b@example.com"), template("b@example.com", "a@example.com")); len(changes) > 0 {
+		t.Errorf("it changes %v", changes)
 	}
 }

@@ -11,8 +11,10 @@ from botocore.session import get_session
 from moto import backends
 from moto.iam import models as iam
 from moto.kms import models as kms
+from moto.iam.access_control import PermissionResult
 from moto.kms.responses import KmsResponse
-from moto.s3.models import FakeBucket
+from moto.s3.exceptions import InvalidBucketState
+from moto.s3.models import FakeBucket, S3Backend
 from moto.sns import models as sns
 
 
@@ -20,6 +22,8 @@ def install():
     iam.IAMBackend._init_aws_policies = aws_managed_policies
     KmsResponse.get_key_policy = get_key_policy
     kms.generate_private_key = generate_private_key
+    FakeBucket.get_permission = get_permission
+    S3Backend.put_object_lock_configuration = put_object_lock_configuration
     FakeBucket._log_permissions_enabled_policy = log_permissions_enabled_policy
     sns.requests = Nowhere
     modules = frozenset(backends.list_of_moto_modules())
@@ -58,6 +62,27 @@ def get_key_policy(response, original=KmsResponse.get_key_policy):
         return original(response)
     finally:
         response._get_param = get
+
+
+def get_permission(bucket, action, resource):
+    """Stands in for FakeBucket.get_permission, which looks at no condition of the bucket's policy, so that a statement against
+    plain HTTP denies everything. The gateway has authorized the call.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
+    """
+    return PermissionResult.NEUTRAL
+
+
+def put_object_lock_configuration(backend, bucket_name, lock_enabled, mode=None, days=None, years=None):
+    """Stands in for S3Backend.put_object_lock_configuration, which wants the bucket to be empty.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-configure.html
+    """
+    bucket = backend.get_bucket(bucket_name)
+    if not bucket.is_versioned:
+        raise InvalidBucketState("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration")
+    bucket.object_lock_enabled = bucket.object_lock_enabled or lock_enabled
+    bucket.default_lock_mode, bucket.default_lock_days, bucket.default_lock_years = mode, days, years
 
 
 def log_permissions_enabled_policy(bucket, target_bucket, target_prefix):

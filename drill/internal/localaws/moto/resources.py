@@ -220,8 +220,9 @@ class Bucket(Resource):
         self.update({}, new)
 
     def update(self, old, new):
-        if old and old.get("ObjectLockEnabled", False) != new.get("ObjectLockEnabled", False):
-            raise Failure("ObjectLockEnabled of a bucket cannot be changed")
+        if old.get("ObjectLockEnabled", False) and not new.get("ObjectLockEnabled", False):
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-configure.html
+            raise Failure("Object Lock of a bucket cannot be disabled")
         settings = (
             # Object Lock is refused without versioning, so versioning comes first.
             ("VersioningConfiguration", self._put_versioning, self._suspend_versioning),
