@@ -24,7 +24,7 @@ func TestNoUpdateLosesWhatMatters(t *testing.T) {
 			"LogStoreBucket is left", "LogStoreBucketPolicy is left",
 			"LogStoreServerAccessLogsBucket is left", "LogStoreServerAccessLogsBucketPolicy is left",
 		},
-		"LogBucket, supplied, back":              {"LogBucket is left", "LogBucketPolicy is deleted"},
+		"LogBucket, supplied, back":              {"LogBucket is left", "LogBucketPolicy is left"},
 		"LogKey, supplied":                       {"LogStoreKey is left"},
 		"LogKey, supplied, back":                 {"LogKey is left"},
 		"ServerAccessLogsBucket, supplied":       {"LogStoreServerAccessLogsBucket is left", "LogStoreServerAccessLogsBucketPolicy is left"},

@@ -214,7 +214,6 @@ func (s *logStore) newBucket(props *LogStoreProps) awss3.IBucket {
 			DestinationBucketName: s.serverAccessLogsBucket.BucketName(),
 		})
 		s.letAccessLogsIn(created)
-		keepWithBucket(created, props)
 		bucket = created
 	}
 	statements := s.writer.bucketStatements(bucket)
@@ -225,6 +224,7 @@ func (s *logStore) newBucket(props *LogStoreProps) awss3.IBucket {
 	if !added {
 		supplied.Tell(s, "LogBucket", "the bucket's policy", statements...)
 	}
+	keepWithBucket(bucket)
 	return bucket
 }
 
@@ -246,14 +246,23 @@ func (s *logStore) newServerAccessLogsBucket(props *LogStoreProps) awss3.IBucket
 		Encryption:    awss3.BucketEncryption_S3_MANAGED,
 		RemovalPolicy: removalPolicy(props),
 	})
-	keepWithBucket(bucket, props)
+	keepWithBucket(bucket)
 	return bucket
 }
 
-// keepWithBucket makes the bucket's policy stay where the bucket does: without it a retained trail delivers nothing any more.
+// keepWithBucket makes the policy of a bucket of the app, new or given, stay where the bucket does: without it a retained trail delivers
+// nothing any more.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
-func keepWithBucket(bucket awss3.Bucket, props *LogStoreProps) {
-	bucket.Policy().ApplyRemovalPolicy(removalPolicy(props))
+func keepWithBucket(bucket awss3.IBucket) {
+	resource, ok := bucket.Node().DefaultChild().(awss3.CfnBucket)
+	if !ok || bucket.Policy() == nil {
+		return
+	}
+	bucketOptions, policyOptions := resource.CfnOptions(), bucket.Policy().Node().DefaultChild().(awss3.CfnBucketPolicy).CfnOptions()
+	if policy := bucketOptions.DeletionPolicy(); policy != "" && policy != awscdk.CfnDeletionPolicy_DELETE {
+		policyOptions.SetDeletionPolicy(policy)
+		policyOptions.SetUpdateReplacePolicy(bucketOptions.UpdateReplacePolicy())
+	}
 }
 
 // letAccessLogsIn lets S3 deliver the access log of the log bucket, and of no other bucket.

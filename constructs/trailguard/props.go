@@ -35,7 +35,8 @@ type TrailGuardProps struct {
 	TrailName *string
 
 	// OrganizationId is the id, such as o-a1b2c3d4e5, of the organization that the trail covers. The stack must then be
-	// in the organization's management account.
+	// in the organization's management account. Before it is taken away, make the trail its account's: the guard does not, and
+	// the log bucket would refuse the log files of an organization trail.
 	//
 	// Default: - the trail covers its own account. A trail that is found to be an organization trail remains one.
 	OrganizationId *string
@@ -111,7 +112,8 @@ type TrailGuardProps struct {
 	// Default: - log files are kept for good.
 	ExpireAfter awscdk.Duration
 
-	// ObjectLockRetention turns S3 Object Lock on and keeps every log file from deletion for the given time.
+	// ObjectLockRetention turns S3 Object Lock on and keeps every log file from deletion for the given time. A bucket's Object
+	// Lock cannot be turned off again.
 	//
 	// Default: - Object Lock is off.
 	ObjectLockRetention awss3.ObjectLockRetention
