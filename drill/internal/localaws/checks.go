@@ -53,6 +53,28 @@ func checkRule(call api.Call) error {
 	return nil
 }
 
+// patternTester is the operation of EventBridge that tells whether an event matches a pattern.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_TestEventPattern.html
+type patternTester struct{ options events.Options }
+
+// Handle answers one call.
+func (t patternTester) Handle(_ context.Context, call api.Call) (any, error) {
+	var event map[string]any
+	if err := json.Unmarshal([]byte(text(call.Input, "Event")), &event); err != nil {
+		return nil, api.Errorf("ValidationException", "Parameter Event is not valid: %v", err)
+	}
+	for _, field := range []string{"id", "account", "source", "time", "region", "resources", "detail-type"} {
+		if event[field] == nil {
+			return nil, api.Errorf("ValidationException", "Parameter Event is not valid: %s is required", field)
+		}
+	}
+	pattern, err := events.ParsePattern(text(call.Input, "EventPattern"))
+	if err != nil {
+		return nil, refusedUnlessNotModelled(err, "InvalidEventPatternException", fmt.Sprintf("Event pattern is not valid. Reason: %v", err))
+	}
+	return map[string]any{"Result": pattern.With(t.options).Matches(event)}, nil
+}
+
 // checkTargets refuses targets that EventBridge does not take.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html
 func checkTargets(call api.Call) error {

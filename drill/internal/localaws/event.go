@@ -18,23 +18,27 @@ import (
 // logs tells whether a trail logs a call now.
 func (g *Gateway) logs(call api.Call) bool { return g.options.Logs == nil || g.options.Logs(call) }
 
-// tell gives the event of a call to the sink, if the call changes something and a trail logs it. before says whether one
+// tell gives the event of a call that changes something to the history and, if a trail logs it, to the sink. before says whether one
 // did when the call arrived: the call that stops the logging is itself still logged.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
 func (g *Gateway) tell(
 	r *http.Request, call api.Call, from caller, accessKey string, answer *response, refused *api.Error, p protocol, requestID string, before bool,
 ) {
-	if g.options.Sink == nil || !isMutating(call) {
+	if !isMutating(call) {
 		return
 	}
 	after := g.logs(call)
-	if g.options.DropDeletionOfLastTrail && call.Action() == "cloudtrail:DeleteTrail" && !after {
+	logged := (before || after) && !(g.options.DropDeletionOfLastTrail && call.Action() == "cloudtrail:DeleteTrail" && !after)
+	if g.options.History == nil && (g.options.Sink == nil || !logged) {
 		return
 	}
-	if !before && !after {
-		return
+	event := g.event(r, call, from, accessKey, answer, refused, p, requestID)
+	if g.options.History != nil {
+		g.options.History(event)
 	}
-	g.options.Sink(g.event(r, call, from, accessKey, answer, refused, p, requestID))
+	if g.options.Sink != nil && logged {
+		g.options.Sink(event)
+	}
 }
 
 // event builds the EventBridge event of a call.

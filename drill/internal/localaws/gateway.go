@@ -64,6 +64,10 @@ type GatewayOptions struct {
 	//
 	// Default: - events are dropped.
 	Sink func(event map[string]any)
+	// History receives the event of each call that changes something, whether a trail logs it or not.
+	//
+	// Default: - there is no history.
+	History func(event map[string]any)
 	// DropDeletionOfLastTrail makes the DeleteTrail of the only logging trail an event that never arrives. AWS does not
 	// say which it is.
 	//
@@ -402,6 +406,7 @@ func (g *Gateway) forward(r *http.Request, body []byte) (*response, error) {
 	for _, name := range []string{"Connection", "Transfer-Encoding", "Expect", "Content-Length"} {
 		forwarded.Header.Del(name)
 	}
+	forwarded.Header.Set("X-Local-Time", g.options.Clock.Now().UTC().Format(time.RFC3339))
 	forwarded.Host = r.Host
 	if forwarded.Host == "" {
 		forwarded.Host = r.URL.Host

@@ -114,6 +114,7 @@ type services struct {
 	bus         *events.Bus
 	stacks      *stacks
 	automations *automations
+	history     *history
 }
 
 // Start starts moto and everything else. The caller must Close what it returns. ctx bounds the start only.
@@ -146,6 +147,7 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	a.Gateway = NewGateway(GatewayOptions{
 		Clock: a.Clock, Backend: a.moto.URL(), Directory: a.backend, Reference: reference, Handlers: a.handlers(), Logs: a.logsCall,
 		Checks: a.checks(), Changed: a.changed, Sink: a.publish, DropDeletionOfLastTrail: options.DropDeletionOfLastTrail,
+		History: func(event map[string]any) { a.current().history.add(event) },
 	})
 	a.Administrate(Administrator)
 	a.Gateway.Grant(remediationRole.ARN, authorize.MustParse(authorize.Identity, remediationPolicy))
@@ -159,7 +161,7 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 // newServices makes the services anew, without state.
 func (a *AWS) newServices() *services {
 	direct := backendConfig(a.moto.URL())
-	s := &services{rules: events.NewClientRules(eventbridge.NewFromConfig(direct)), stacks: newStacks(direct)}
+	s := &services{rules: events.NewClientRules(eventbridge.NewFromConfig(direct)), stacks: newStacks(direct), history: &history{}}
 	s.bus = events.NewBus(s.rules, &targets{gateway: a.Gateway, configs: map[string]aws.Config{}}, a.Clock, a.options.Events)
 	s.trails = cloudtrail.New(cloudtrail.Options{
 		Clock: a.Clock, Organization: a.options.Organization, RateLimited: a.options.RateLimited,
@@ -217,6 +219,9 @@ func (a *AWS) handlers() map[string]api.Handler {
 	handlers := map[string]api.Handler{
 		"cloudtrail": currentHandler(func() api.Handler { return a.current().trails }),
 		"config":     currentHandler(func() api.Handler { return a.current().config }),
+
+		"cloudtrail:LookupEvents": currentHandler(func() api.Handler { return a.current().history }),
+		"events:TestEventPattern": patternTester{a.options.Events},
 	}
 	for _, operation := range automationOperations {
 		handlers["ssm:"+operation] = currentHandler(func() api.Handler { return a.current().automations })

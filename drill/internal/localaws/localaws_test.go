@@ -285,6 +285,10 @@ func TestTheLoopIsClosed(t *testing.T) {
 		}
 	})
 
+	scenario("the history holds what no trail logs", guarded.wantHistory)
+	scenario("the events of a stack have the clock's time", guarded.wantStackEventsOnTheClock)
+	scenario("EventBridge tests a pattern", guarded.wantPatternsTested)
+
 	scenario("an automation with a role that may not be passed is refused", func(g guarded) {
 		role := api.Principal{Type: api.AssumedRole, ARN: "arn:aws:iam::123456789012:role/Events", SessionName: "s"}
 		start := func(document, passed string) error {

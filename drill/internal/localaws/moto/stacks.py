@@ -8,6 +8,7 @@ import json
 import sys
 import traceback
 from dataclasses import dataclass
+from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 from flask import has_request_context, request
@@ -26,6 +27,7 @@ parse_yaml = models.Stack.parse_template
 def install(gateway):
     """Makes moto's CloudFormation use this engine. gateway is the endpoint that resource handlers call."""
     Resources.aws = AWS(gateway)
+    models.Event = Event
     models.Stack = Stack
     models.ChangeSet = ChangeSet
     backend = models.CloudFormationBackend
@@ -49,6 +51,18 @@ def current_caller(region):
         return Caller("local", None, region)
     credential = request.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
     return Caller(credential or "local", request.headers.get("X-Amz-Security-Token"), region)
+
+
+class Event(models.Event):
+    """An event of a stack, at the time of the gateway's clock, which comes with each call."""
+
+    __module__ = models.__name__
+
+    def __init__(self, **members):
+        super().__init__(**members)
+        told = request.headers.get("X-Local-Time") if has_request_context() else None
+        if told:
+            self.timestamp = datetime.fromisoformat(told).replace(tzinfo=None)
 
 
 class Resources(parsing.ResourceMap):
