@@ -33,8 +33,8 @@ lint: setup
 bench: setup
 	@go run ./drill/cmd/bench
 
-# Rewrites the script in the runbook's YAML, the runbook's JSON, the golden templates, the requests of a repair, and the
-# drill's report: their difference is what a reviewer reads.
+# Rewrites the script in the runbook's YAML, the runbook's JSON, the golden templates, the requests of a repair, the drill's
+# report, and the page of what is taken for granted of AWS: their difference is what a reviewer reads.
 update: setup
 	go test ./review -run TestTheRunbooks -update
 	CDK_VALIDATION=false go test ./constructs/trailguard -run AreAsReviewed -update

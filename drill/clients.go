@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
@@ -19,6 +20,7 @@ type Clients struct {
 	Events         *eventbridge.Client
 	KMS            *kms.Client
 	S3             *s3.Client
+	SQS            *sqs.Client
 	SSM            *ssm.Client
 }
 
@@ -31,6 +33,7 @@ func NewClients(config aws.Config) Clients {
 		Events:         eventbridge.NewFromConfig(config),
 		KMS:            kms.NewFromConfig(config),
 		S3:             s3.NewFromConfig(config),
+		SQS:            sqs.NewFromConfig(config),
 		SSM:            ssm.NewFromConfig(config),
 	}
 }

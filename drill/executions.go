@@ -17,7 +17,9 @@ type Execution struct {
 	ID         string
 	Status     string // Success, Failed, InProgress, ...
 	ExecutedBy string
-	Start      time.Time
+	Version    string // of the runbook
+	StartedBy  string // event, schedule, Config or hand, as the start said; read by ReadSteps
+	Start, End time.Time
 	Failure    string
 	Steps      []Step     // those that were begun; read by ReadSteps
 	Report     *RunReport // what the run says of itself; read by ReadSteps; nil if it says nothing
@@ -54,7 +56,8 @@ func ListExecutions(ctx context.Context, api *ssm.Client, runbook string) ([]Exe
 		if aws.ToString(x.DocumentName) == runbook {
 			all = append(all, Execution{
 				ID: aws.ToString(x.AutomationExecutionId), Status: string(x.AutomationExecutionStatus), ExecutedBy: aws.ToString(x.ExecutedBy),
-				Start: aws.ToTime(x.ExecutionStartTime), Failure: aws.ToString(x.FailureMessage),
+				Version: aws.ToString(x.DocumentVersion), Start: aws.ToTime(x.ExecutionStartTime), End: aws.ToTime(x.ExecutionEndTime),
+				Failure: aws.ToString(x.FailureMessage),
 			})
 		}
 	}
@@ -69,6 +72,7 @@ func ReadSteps(ctx context.Context, api *ssm.Client, x Execution) (Execution, er
 		return x, fmt.Errorf("reading execution %s: %w", x.ID, err)
 	}
 	x.Steps = nil
+	x.StartedBy, x.End = strings.Join(got.AutomationExecution.Parameters["StartedBy"], ""), aws.ToTime(got.AutomationExecution.ExecutionEndTime)
 	x.Status, x.Failure = string(got.AutomationExecution.AutomationExecutionStatus), aws.ToString(got.AutomationExecution.FailureMessage)
 	for _, step := range got.AutomationExecution.StepExecutions {
 		if step.ExecutionStartTime != nil {

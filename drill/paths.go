@@ -49,6 +49,10 @@ type EventRule struct {
 	Path string
 	// Target is the ARN that the rule starts the runbook by, with its version.
 	Target string
+	// Pattern and Schedule are what triggers the rule; each is empty where the rule has none.
+	Pattern, Schedule string
+	// DeadLetters is the ARN of the queue of the events that could not start the runbook; empty if there is none.
+	DeadLetters string
 }
 
 // ReadEventRules reads the rules of EventBridge that a stack made. A rule that is gone is neither enabled nor starts the
@@ -66,6 +70,7 @@ func ReadEventRules(ctx context.Context, clients Clients, guard Guard, resources
 			return nil, fmt.Errorf("reading rule %s: %w", rule.Name, err)
 		}
 		rule.Enabled = described.State == eventtypes.RuleStateEnabled
+		rule.Pattern, rule.Schedule = aws.ToString(described.EventPattern), aws.ToString(described.ScheduleExpression)
 		targets, err := clients.Events.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: &rule.Name})
 		if err != nil {
 			return nil, fmt.Errorf("reading the targets of rule %s: %w", rule.Name, err)
@@ -74,6 +79,9 @@ func ReadEventRules(ctx context.Context, clients Clients, guard Guard, resources
 			_, document, isDocument := strings.Cut(aws.ToString(target.Arn), ":automation-definition/")
 			if name, _, _ := strings.Cut(document, ":"); isDocument && name == guard.RunbookName {
 				rule.Starts, rule.Path, rule.Target = true, pathOf(described), aws.ToString(target.Arn)
+				if target.DeadLetterConfig != nil {
+					rule.DeadLetters = aws.ToString(target.DeadLetterConfig.Arn)
+				}
 			}
 		}
 		rules = append(rules, rule)

@@ -65,6 +65,7 @@ type Result struct {
 	Refused        string        // the code with which the call was refused; empty if it was done
 	CallsToLogging int           // the guard's calls to CloudTrail that change a trail, until logging was back; 0 if it never stopped
 	Calls          int           // all of them
+	Began          time.Time     // the tampering
 	Elapsed        time.Duration // from the tampering until the drill saw the declared state
 	Unmet          []string      // what was not met at the deadline
 	PutBack        bool          // the drill itself put the trail back
@@ -110,6 +111,8 @@ type Runner struct {
 	// Default: - the next attempt follows at once.
 	Settle func(ctx context.Context) error
 }
+
+const changedNothing = "the call changed nothing that is declared"
 
 const (
 	defaultPoll    = 5 * time.Second
@@ -181,6 +184,7 @@ func (r *Runner) attempt(ctx context.Context, a Attempt) (result Result, err err
 	}()
 
 	began := r.Clock.Now()
+	result.Began = began
 	if err := a.Scenario.Tamper(ctx, a.Caller.API, target); err != nil {
 		if result.Refused = refusal(err, a.Scenario); result.Refused == "" {
 			return result, fmt.Errorf("tampering: %w", err)
@@ -239,7 +243,7 @@ func (r *Runner) watch(ctx context.Context, a Attempt, result Result, began time
 			break
 		}
 		if !seen && !a.Scenario.Harmless && result.Elapsed >= seenWithin {
-			result.Unmet = []string{"the call changed nothing that is declared"}
+			result.Unmet = []string{changedNothing}
 			break
 		}
 		if seen && met && !a.Scenario.Harmless {

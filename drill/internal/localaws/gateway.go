@@ -3,7 +3,7 @@
 // records it and tells CloudTrail's event of it to EventBridge.
 //
 // Simulated: one account, one Region, the policies that are deployed. Not simulated: latency, quotas, signatures,
-// session policies, and whatever answers with the error NotModelled.
+// session policies, and whatever answers with the error NotModelled. What is taken for granted of AWS stands in fidelity.md.
 package localaws
 
 import (
