@@ -27,6 +27,13 @@ import (
 //	    "seconds": 26,                         until the declared state was seen, on the drill's clock
 //	    "unmet": [],                           what was not as declared at the deadline, in words
 //	    "message": "REPAIRED: ..."             what the runbook told people; empty if it told nothing
+//	  }],
+//	  "assumptions": [{                        about AWS, that were looked at; none on this machine
+//	    "id": "A01",
+//	    "statement": "The event of ...",       what AWS is taken to do
+//	    "verdict": "held",                     or "did not hold", or "not seen"
+//	    "why": "so are 5 events ...",          what showed it, or why nothing did
+//	    "if_wrong": "Repairs take ..."         what follows if it did not hold
 //	  }]
 //	}
 //
@@ -38,6 +45,18 @@ type Report struct {
 	Results []Result
 	// Left are the scenarios that were not run, each with the reason.
 	Left []string
+	// Judged are the assumptions about AWS that were looked at.
+	Judged []Judgement
+}
+
+// DidNotHold are the ids of the assumptions about AWS that did not hold.
+func (r Report) DidNotHold() (ids []string) {
+	for _, one := range r.Judged {
+		if one.Verdict == DidNotHold {
+			ids = append(ids, one.ID)
+		}
+	}
+	return ids
 }
 
 // Repaired tells whether every attempt was.
@@ -46,8 +65,17 @@ func (r Report) Repaired() bool {
 }
 
 type reportJSON struct {
-	Simulated []string       `json:"simulated"`
-	Scenarios []scenarioJSON `json:"scenarios"`
+	Simulated   []string         `json:"simulated"`
+	Scenarios   []scenarioJSON   `json:"scenarios"`
+	Assumptions []assumptionJSON `json:"assumptions"`
+}
+
+type assumptionJSON struct {
+	ID        string  `json:"id"`
+	Statement string  `json:"statement"`
+	Verdict   Verdict `json:"verdict"`
+	Why       string  `json:"why"`
+	IfWrong   string  `json:"if_wrong"`
 }
 
 type scenarioJSON struct {
@@ -65,7 +93,7 @@ type scenarioJSON struct {
 
 // MarshalJSON writes the report for programs.
 func (r Report) MarshalJSON() ([]byte, error) {
-	out := reportJSON{Simulated: append([]string{}, r.Simulated...), Scenarios: []scenarioJSON{}}
+	out := reportJSON{Simulated: append([]string{}, r.Simulated...), Scenarios: []scenarioJSON{}, Assumptions: []assumptionJSON{}}
 	for _, one := range r.Results {
 		call := one.Attempt.Call()
 		if one.Refused != "" {
@@ -75,6 +103,9 @@ func (r Report) MarshalJSON() ([]byte, error) {
 			ID: one.Attempt.Scenario.ID, Call: call, Caller: one.Attempt.Caller.Name, Path: one.Attempt.Path, Repaired: one.Repaired,
 			CallsToLogging: one.CallsToLogging, Calls: one.Calls, Seconds: seconds(one.Elapsed), Unmet: append([]string{}, one.Unmet...), Message: one.Message(),
 		})
+	}
+	for _, one := range r.Judged {
+		out.Assumptions = append(out.Assumptions, assumptionJSON{one.ID, one.Statement, one.Verdict, one.Why, one.IfWrong})
 	}
 	return json.Marshal(out)
 }
@@ -189,8 +220,27 @@ func (r Report) WriteTable(w io.Writer) error {
 	for _, left := range r.Left {
 		fmt.Fprintf(out, "Not run: %s\n", left)
 	}
+	r.writeJudged(out)
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// writeJudged counts the assumptions that were looked at, and says what follows from those that did not hold.
+func (r Report) writeJudged(out io.Writer) {
+	if len(r.Judged) == 0 {
+		return
+	}
+	count := map[Verdict]int{}
+	for _, one := range r.Judged {
+		count[one.Verdict]++
+	}
+	fmt.Fprintf(out, "Of %d assumptions about AWS %d held, %d did not hold, %d were not seen.\n",
+		len(r.Judged), count[Held], count[DidNotHold], count[NotSeen])
+	for _, one := range r.Judged {
+		if one.Verdict == DidNotHold {
+			fmt.Fprintf(out, "%s did not hold: %s But %s. So: %s\n", one.ID, one.Statement, one.Why, one.IfWrong)
+		}
+	}
 }
 
 func verdict(r Result) string {

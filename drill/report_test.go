@@ -23,6 +23,14 @@ func results() []Result {
 	}
 }
 
+func judgements() []Judgement {
+	return []Judgement{
+		{Assumption{ID: "A01", Statement: "It is so.", IfWrong: "Nothing is repaired."}, Held, "it was seen so"},
+		{Assumption{ID: "A02", Statement: "It is so, too.", IfWrong: "Repairs take longer."}, DidNotHold, "it was not so at noon"},
+		{Assumption{ID: "A03", Statement: "It is always so.", IfWrong: "Nobody is told."}, NotSeen, "nothing showed it"},
+	}
+}
+
 func golden(t *testing.T, file string, got []byte) {
 	t.Helper()
 	path := "testdata/" + file
@@ -41,7 +49,7 @@ func golden(t *testing.T, file string, got []byte) {
 }
 
 func TestTheReportForPrograms(t *testing.T) {
-	got, err := json.MarshalIndent(Report{Simulated: []string{"CloudTrail", "AWS Config"}, Results: results()}, "", "  ")
+	got, err := json.MarshalIndent(Report{Simulated: []string{"CloudTrail", "AWS Config"}, Results: results(), Judged: judgements()}, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +58,7 @@ func TestTheReportForPrograms(t *testing.T) {
 
 func TestAReportWithoutResultsHasEmptyLists(t *testing.T) {
 	got, err := json.Marshal(Report{})
-	if want := `{"simulated":[],"scenarios":[]}`; err != nil || string(got) != want {
+	if want := `{"simulated":[],"scenarios":[],"assumptions":[]}`; err != nil || string(got) != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
 }
@@ -66,7 +74,7 @@ func TestTheReportForPeople(t *testing.T) {
 		t.Error("all is said to be repaired")
 	}
 	out.Reset()
-	if err := (Report{Results: results()[:3]}).WriteTable(&out); err != nil {
+	if err := (Report{Results: results()[:3], Judged: judgements()}).WriteTable(&out); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "report-account.txt", out.Bytes())

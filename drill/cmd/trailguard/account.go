@@ -65,6 +65,9 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 	s := p.newScreen(o.json)
 	s.write("Trail %s in account %s (%s), %s, as %s.\n", guard.TrailName, *who.Account, alias(ctx, session), guard.Region(), *who.Arn)
 	s.write("The drill tampers with it %d times and waits for the guard each time, %s at most. Meanwhile events may not be logged.\n", len(attempts), o.timeout)
+	s.write("Before it does, it looks whether AWS does what the guard leans on:\n")
+	judged := drill.JudgeByReads(ctx, clients, guard, p.clock.Now())
+	s.judgements(judged)
 	if !o.yes {
 		s.write("Type the account's id to go on: ")
 		if p.answer(ctx) != *who.Account {
@@ -76,7 +79,13 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 		Observer: accountObserver{s}, Timeout: o.timeout, Poll: 5 * time.Second,
 	}
 	results, err := runner.Run(ctx, attempts)
-	return p.report(o, drill.Report{Results: results, Left: left}, err)
+	if ctx.Err() == nil {
+		shown := drill.JudgeByResults(ctx, clients, guard, p.clock.Now(), results)
+		s.write("What the scenarios showed of what the guard leans on:\n")
+		s.judgements(shown)
+		judged = append(judged, shown...)
+	}
+	return p.report(o, drill.Report{Results: results, Left: left, Judged: judged}, err)
 }
 
 // answer is the line that somebody types; empty when ctx ends first.

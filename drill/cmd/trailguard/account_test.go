@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/internal/localaws"
@@ -123,6 +124,17 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 				t.Errorf("not as promised: %+v", s)
 			}
 		}
+		if len(report.Assumptions) != 23 {
+			t.Errorf("%d assumptions were looked at", len(report.Assumptions))
+		}
+		for _, a := range report.Assumptions {
+			if a.Verdict != "held" && a.Verdict != "not seen" || a.Statement == "" || a.Why == "" || a.IfWrong == "" {
+				t.Errorf("%+v", a)
+			}
+			if !strings.Contains(got.stderr, "  "+a.ID+" "+a.Statement+"\n") {
+				t.Errorf("%s is not in\n%s", a.ID, got.stderr)
+			}
+		}
 		if want := "cloudtrail PutEventSelectors EventSelectors=[], by ARN (refused: InvalidEventSelectorsException)"; report.Scenarios[5].Call != want {
 			t.Errorf("the last call is %q, want %q", report.Scenarios[5].Call, want)
 		}
@@ -137,6 +149,7 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 		for _, want := range []string{
 			"Trail trailguard in account 123456789012 (no alias), us-east-1, as arn:aws:iam::123456789012:user/drill.\n",
 			"[1/36] T01 cloudtrail StopLogging, by name\n", "       repaired after ", "36 of 36 repaired",
+			"Before it does, it looks whether AWS does what the guard leans on:\nheld          A01 ", "Of 23 assumptions about AWS ", " held, 0 did not hold, ",
 			"Not run: T07 cloudtrail UpdateTrail KmsKeyId=another key: only when it is named (--scenario T07)\n",
 		} {
 			if !strings.Contains(got.stdout, want) {
@@ -145,6 +158,52 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 		}
 		if strings.Contains(got.stdout, "SIMULATED") {
 			t.Error("it calls an account simulated")
+		}
+	})
+
+	t.Run("goes on where AWS is not as assumed, and says what follows", func(t *testing.T) {
+		policy, err := g.clients.S3.GetBucketPolicy(t.Context(), &s3.GetBucketPolicyInput{Bucket: &g.guard.LogBucketName})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.clients.S3.DeleteBucketPolicy(t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &g.guard.LogBucketName}); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.local.Advance(t.Context(), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--scenario", "T01")
+		if got.code != exitUnrepaired || got.stderr != "trailguard: AWS is not as assumed: A13 did not hold\n" {
+			t.Errorf("exit code %d:\n%s", got.code, got.stderr)
+		}
+		for _, want := range []string{
+			"\ndid not hold  A13 CloudTrail sends aws:SourceArn", "the latest delivery failed: AccessDenied", "so: No log file is delivered",
+			"\n2 of 2 repaired", " held, 1 did not hold, ", "\nA13 did not hold: CloudTrail sends",
+		} {
+			if !strings.Contains(got.stdout, want) {
+				t.Errorf("%q is not in\n%s", want, got.stdout)
+			}
+		}
+		if _, err := g.clients.S3.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: &g.guard.LogBucketName, Policy: policy.Policy}); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.local.Advance(t.Context(), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	})
+
+	t.Run("changes nothing where it may read nothing but the trail", func(t *testing.T) {
+		g.local.Gateway.SetFaults(localaws.Faults{Before: func(call api.Call) error {
+			read := []string{"cloudtrail:LookupEvents", "cloudformation:ListStackResources", "cloudformation:DescribeStackEvents", "config:DescribeConfigRules"}
+			if call.Principal.Name() == "drill" && slices.Contains(read, call.Action()) {
+				return &api.Error{Code: "AccessDeniedException", Message: "it may not", Status: 400}
+			}
+			return nil
+		}})
+		defer g.local.Gateway.SetFaults(localaws.Faults{})
+		got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--scenario", "T05")
+		if got.code != exitRepaired || got.stderr != "" || strings.Count(got.stdout, "it may not") < 8 || !strings.Contains(got.stdout, "\nheld          A21 ") {
+			t.Errorf("exit code %d:\n%s%s", got.code, got.stderr, got.stdout)
 		}
 	})
 

@@ -31,6 +31,10 @@ type jsonReport struct {
 		Unmet                  []string
 		Message                *string
 	}
+	Assumptions []struct {
+		ID, Statement, Verdict, Why string
+		IfWrong                     string `json:"if_wrong"`
+	}
 }
 
 func parseReport(t *testing.T, stdout string) jsonReport {

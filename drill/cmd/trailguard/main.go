@@ -42,8 +42,13 @@ drill --stack:
   --organization    drill an organization trail: the log of every member account is at stake
   --timeout TIME    how long the guard has for each repair, such as 20m. Default: 15m
 
-exit codes: 0 all repaired, or the guard is whole; 1 bad input; 2 a scenario was not repaired, or the guard is not whole;
-3 the environment failed, or the drill was interrupted. Whatever happens, the drill puts the trail back.
+drill --stack looks first, by reads alone, whether AWS does what the guard leans on, and after the scenarios whether they
+showed the rest: each assumption held, did not hold, or was not seen (listed in drill/internal/localaws/fidelity.md). It goes
+on whatever it finds.
+
+exit codes: 0 all repaired, or the guard is whole; 1 bad input; 2 a scenario was not repaired, an assumption about AWS did not
+hold, or the guard is not whole; 3 the environment failed, or the drill was interrupted. Whatever happens, the drill puts the
+trail back.
 `
 
 func main() {
@@ -73,7 +78,10 @@ type inputError struct{ error }
 
 func (e inputError) Unwrap() error { return e.error }
 
-var errUnrepaired = errors.New("not everything was repaired")
+var (
+	errUnrepaired   = errors.New("not everything was repaired")
+	errNotAsAssumed = errors.New("AWS is not as assumed")
+)
 
 // run does what the arguments say and returns the exit code.
 func (p *program) run(ctx context.Context) int {
@@ -90,7 +98,7 @@ func (p *program) run(ctx context.Context) int {
 	switch {
 	case errors.As(err, &input), errors.Is(err, drill.ErrNoGuard):
 		return exitInput
-	case errors.Is(err, errUnrepaired):
+	case errors.Is(err, errUnrepaired), errors.Is(err, errNotAsAssumed):
 		return exitUnrepaired
 	}
 	return exitEnvironment

@@ -3,11 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/trailguard/trailguard/drill"
 )
 
-// report prints what a drill found, and fails where something was not repaired, or as the drill itself failed.
+// report prints what a drill found, and fails where something was not repaired or not as assumed, or as the drill itself failed.
 func (p *program) report(o drillOptions, report drill.Report, failed error) error {
 	if failed != nil && len(report.Results) == 0 {
 		return failed
@@ -24,8 +25,13 @@ func (p *program) report(o drillOptions, report drill.Report, failed error) erro
 			return fmt.Errorf("printing the report: %w", err)
 		}
 	}
-	if failed == nil && !report.Repaired() {
+	switch wrong := report.DidNotHold(); {
+	case failed != nil:
+		return failed
+	case !report.Repaired():
 		return errUnrepaired
+	case len(wrong) > 0:
+		return fmt.Errorf("%w: %s did not hold", errNotAsAssumed, strings.Join(wrong, ", "))
 	}
-	return failed
+	return nil
 }

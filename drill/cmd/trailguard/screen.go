@@ -52,6 +52,16 @@ func (s *screen) write(format string, args ...any) {
 	fmt.Fprintf(s.w, format, args...)
 }
 
+// judgements writes what was found about assumptions, and what follows from those that did not hold.
+func (s *screen) judgements(list []drill.Judgement) {
+	for _, one := range list {
+		s.write("%-12s  %s %s\n%18s%s\n", one.Verdict, one.ID, one.Statement, "", one.Why)
+		if one.Verdict == drill.DidNotHold {
+			s.write("%18sso: %s\n", "", one.IfWrong)
+		}
+	}
+}
+
 // show replaces the line that changes. Without a terminal it does nothing.
 func (s *screen) show(format string, args ...any) {
 	if !s.terminal {
