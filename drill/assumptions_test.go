@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 func TestThePageOfTheAssumptionsIsMadeOfThem(t *testing.T) {
@@ -85,6 +87,46 @@ func TestAnEventIsSeenInTheRunsThatAnAttemptStarted(t *testing.T) {
 		}
 		if verdict != test.want || !strings.Contains(why, test.why) {
 			t.Errorf("it %s: %s; want that it %s: %s", verdict, why, test.want, test.why)
+		}
+	}
+}
+
+func TestTheEventsOfTheScriptsCallsAreJudged(t *testing.T) {
+	now := time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)
+	const role = "arn:aws:iam::123456789012:role/trailguard/Guard"
+	call := func(parameter string, errorCode *string, issuer string) (event trailEvent) {
+		event.EventName, event.EventTime, event.ErrorCode = "StartLogging", now, errorCode
+		event.RequestParameters = map[string]any{parameter: "org-trail"}
+		event.UserIdentity.SessionContext.SessionIssuer.ARN = issuer
+		return event
+	}
+	wrote := func(ago time.Duration) []Execution {
+		return []Execution{{Start: now.Add(-ago), Report: &RunReport{Writes: []string{"start_logging"}}}}
+	}
+	refused := aws.String("AccessDenied")
+	for _, test := range []struct {
+		events             []trailEvent
+		executions         []Execution
+		parameters, issuer Verdict
+	}{
+		{[]trailEvent{call("name", nil, role), call("", refused, role)}, nil, Held, Held},
+		{[]trailEvent{call("Name", nil, role)}, nil, DidNotHold, Held},
+		{[]trailEvent{call("name", nil, "arn:aws:iam::123456789012:role/Guard")}, nil, Held, DidNotHold},
+		{[]trailEvent{call("name", refused, role)}, wrote(2 * time.Hour), DidNotHold, Held},
+		{[]trailEvent{call("name", refused, role)}, wrote(time.Minute), NotSeen, Held},
+		{[]trailEvent{call("name", refused, role)}, nil, NotSeen, Held},
+		{nil, wrote(2 * time.Hour), NotSeen, NotSeen},
+	} {
+		l := &look{
+			now: now, guard: Guard{TrailName: "org-trail", AutomationRoleARN: role},
+			ownCalls:   func() ([]trailEvent, error) { return test.events, nil },
+			executions: func() ([]Execution, error) { return test.executions, nil },
+		}
+		if verdict, why, err := l.parametersOfEvents(t.Context()); verdict != test.parameters || err != nil {
+			t.Errorf("the parameters of %+v: it %s: %s, %v", test.events, verdict, why, err)
+		}
+		if verdict, why, err := l.issuerOfEvents(t.Context()); verdict != test.issuer || err != nil {
+			t.Errorf("the issuer of %+v: it %s: %s, %v", test.events, verdict, why, err)
 		}
 	}
 }

@@ -285,9 +285,11 @@ func TestTheLoopIsClosed(t *testing.T) {
 		}
 	})
 
-	scenario("the history holds what no trail logs", guarded.wantHistory)
-	scenario("the events of a stack have the clock's time", guarded.wantStackEventsOnTheClock)
-	scenario("EventBridge tests a pattern", guarded.wantPatternsTested)
+	scenario("what happened, and what a pattern would match, can be looked up", func(g guarded) {
+		g.wantHistory()
+		g.wantStackEventsOnTheClock()
+		g.wantPatternsTested()
+	})
 
 	scenario("an automation with a role that may not be passed is refused", func(g guarded) {
 		role := api.Principal{Type: api.AssumedRole, ARN: "arn:aws:iam::123456789012:role/Events", SessionName: "s"}
