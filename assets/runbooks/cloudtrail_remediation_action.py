@@ -43,8 +43,8 @@ MENDS = {
     'organization': 'Turn on trusted access of CloudTrail.',
 }
 
-# Errors that say nothing of what was asked: it is asked again until the deadline.
-PASSING = ('Conflict', 'InternalFailure', 'ServiceUnavailable', 'Throttling', 'AlreadyExists', 'TrailNotFound')
+# Errors that say nothing of what was asked, or that another run was faster: it is asked again until the deadline.
+PASSING = ('Conflict', 'InternalFailure', 'ServiceUnavailable', 'Throttling', 'AlreadyExists', 'TrailNotFound', 'NoSuchRemediation')
 
 # The declared state; the trail's name; its latest status and its ARN; what the latest look found wrong, by part.
 want, name, status, wrong = {}, {}, {}, {}

@@ -287,6 +287,16 @@ class Runs(unittest.TestCase):
                 run(cloudtrail, TagsList=[tag])
                 self.assertEqual(cloudtrail.calls, calls)
 
+    def test_an_exception_that_another_run_deletes_first_is_nothing_wrong(self):
+        script, publish = load(CloudTrail())
+        config = script.client('config')
+        exceptions = [dict(ResourceType='type', ResourceId=one) for one in ('1', '2')]
+        config.describe_remediation_exceptions.side_effect = [dict(RemediationExceptions=rest) for rest in (exceptions, exceptions[1:], [])]
+        gone = ClientError(dict(Error=dict(Code='NoSuchRemediationExceptionException', Message='gone')), 'x')
+        config.delete_remediation_exceptions.side_effect = [gone, dict()]
+        report = json.loads(script.handler(WANT | dict(ConfigRuleNames=['rule']), None)['Report'])
+        self.assertEqual((report['wrong'], report['armed'], publish.call_count), ({}, ['rule'], 1))
+
     def test_exceptions_are_looked_for_again_while_config_throttles(self):
         script, publish = load(CloudTrail())
         throttled = ClientError(dict(Error=dict(Code='ThrottlingException', Message='slow down')), 'x')
