@@ -1,6 +1,6 @@
 # `make drill` shows the guard at work on this machine, `make test` tests everything. Neither needs an AWS account.
 
-MODULES := ./... ./drill/... ./examples/... ./review/...
+MODULES := ./... ./localaws/... ./drill/... ./examples/... ./review/...
 CDK     := node_modules/.bin/cdk
 DRILL   := bin/trailguard
 

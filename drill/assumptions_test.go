@@ -12,7 +12,7 @@ import (
 )
 
 func TestThePageOfTheAssumptionsIsMadeOfThem(t *testing.T) {
-	golden(t, "../internal/localaws/fidelity.md", []byte(AssumptionsPage()))
+	golden(t, "../../localaws/fidelity.md", []byte(AssumptionsPage()))
 }
 
 func TestEachAssumptionSaysWhatFollowsAndWhatShowsIt(t *testing.T) {

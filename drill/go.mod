@@ -2,7 +2,10 @@ module github.com/trailguard/trailguard/drill
 
 go 1.25.0
 
-replace github.com/trailguard/trailguard => ../
+replace (
+	github.com/trailguard/trailguard => ../
+	github.com/trailguard/trailguard/localaws => ../localaws
+)
 
 require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0
@@ -23,6 +26,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/sts v1.51.9
 	github.com/aws/smithy-go v1.28.9
 	github.com/trailguard/trailguard v0.0.0
+	github.com/trailguard/trailguard/localaws v0.0.0
 	gopkg.in/yaml.v3 v3.0.1
 	pgregory.net/rapid v1.3.0
 )

@@ -12,7 +12,7 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/localaws/cloudtrail"
 )
 
 // TestADeploymentAppliesWhatItDeclaresAnew by its end, and nothing else: neither an event nor Config starts anything here.

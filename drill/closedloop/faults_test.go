@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
-	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/automation"
 )
 
 var startsOfRepairs = []start{

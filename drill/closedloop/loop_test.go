@@ -13,10 +13,10 @@ import (
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
-	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
-	"github.com/trailguard/trailguard/drill/internal/localaws/events"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/automation"
+	"github.com/trailguard/trailguard/localaws/events"
 )
 
 // The periods of the default template.

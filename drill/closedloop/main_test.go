@@ -15,11 +15,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
-	"github.com/trailguard/trailguard/drill/internal/localaws/configservice"
-	"github.com/trailguard/trailguard/drill/internal/localaws/events"
-	"github.com/trailguard/trailguard/drill/internal/repository"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/localaws/configservice"
+	"github.com/trailguard/trailguard/localaws/events"
+	"github.com/trailguard/trailguard/localaws/repository"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")

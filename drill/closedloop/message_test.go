@@ -12,9 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
-	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/automation"
 )
 
 // clock is a time as people are told it.

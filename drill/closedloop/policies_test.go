@@ -23,10 +23,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
-	"github.com/trailguard/trailguard/drill/internal/localaws/authorize"
-	"github.com/trailguard/trailguard/drill/internal/repository"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/authorize"
+	"github.com/trailguard/trailguard/localaws/repository"
 )
 
 // policies are the documents that decide about the trail, as the services hold them.
@@ -631,7 +631,7 @@ func simulateQuestions(t *testing.T, questions []question) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := filepath.Join("..", "internal", "localaws", "authorize", "testdata", "simulate.mjs")
+	script := filepath.Join("..", "..", "localaws", "authorize", "testdata", "simulate.mjs")
 	cmd := exec.CommandContext(t.Context(), "node", script, repository.NodeModules())
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), os.Stderr
 	output, err := cmd.Output()

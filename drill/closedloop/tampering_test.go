@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
+	"github.com/trailguard/trailguard/localaws/api"
 )
 
 // change makes a change of a trail, as an administrator does. Time passes before, since CloudTrail may take one change a

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/trailguard/trailguard/drill/internal/repository"
+	"github.com/trailguard/trailguard/localaws/repository"
 )
 
 // template is a CloudFormation template, to be changed before it is deployed.

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
+	"github.com/trailguard/trailguard/localaws/api"
 )
 
 // handlers are what CloudFormation calls for each resource type, which is more than the local AWS does: the permissions

@@ -16,10 +16,10 @@ import (
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
-	"github.com/trailguard/trailguard/drill/internal/localaws/servicereference"
-	"github.com/trailguard/trailguard/drill/internal/repository"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/repository"
+	"github.com/trailguard/trailguard/localaws/servicereference"
 )
 
 // local is the AWS of all tests, which use it one after the other.

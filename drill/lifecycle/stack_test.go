@@ -21,10 +21,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	localtrail "github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
-	"github.com/trailguard/trailguard/drill/internal/repository"
 	"github.com/trailguard/trailguard/internal/updates"
+	"github.com/trailguard/trailguard/localaws"
+	localtrail "github.com/trailguard/trailguard/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/localaws/repository"
 )
 
 // local is the AWS of all tests, which use it one after the other.

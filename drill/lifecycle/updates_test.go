@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/trailguard/trailguard/drill/internal/localaws"
 	"github.com/trailguard/trailguard/internal/updates"
+	"github.com/trailguard/trailguard/localaws"
 )
 
 // apart are the updates that have a test of their own, for what they leave behind cannot be changed back by an update.

@@ -19,10 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
-	"github.com/trailguard/trailguard/drill/internal/localaws/authorize"
-	"github.com/trailguard/trailguard/drill/internal/localaws/events"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/authorize"
+	"github.com/trailguard/trailguard/localaws/events"
 )
 
 // told are the messages that the alert topic accepts while something is done.

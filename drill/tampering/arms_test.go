@@ -12,9 +12,9 @@ import (
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
-	localconfig "github.com/trailguard/trailguard/drill/internal/localaws/configservice"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/api"
+	localconfig "github.com/trailguard/trailguard/localaws/configservice"
 )
 
 // blind stops the trail and clears its settings, so that each of the guard's Config rules finds something.

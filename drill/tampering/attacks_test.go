@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
+	"github.com/trailguard/trailguard/localaws/api"
 )
 
 // caller is a form in which an attacker can call.

@@ -23,8 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/api"
 )
 
 // examination notes what a guard did not do.

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
-	"github.com/trailguard/trailguard/drill/internal/repository"
 	"github.com/trailguard/trailguard/internal/updates"
+	"github.com/trailguard/trailguard/localaws/repository"
 )
 
 // TestInsightsOfAnEventDataStoreAreNotTheTrails: PutInsightSelectors also takes an event data store of CloudTrail Lake. The controls

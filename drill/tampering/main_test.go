@@ -13,11 +13,11 @@ import (
 	awscloudtrail "github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
-	"github.com/trailguard/trailguard/drill/internal/localaws/configservice"
-	"github.com/trailguard/trailguard/drill/internal/localaws/events"
-	"github.com/trailguard/trailguard/drill/internal/repository"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/localaws/configservice"
+	"github.com/trailguard/trailguard/localaws/events"
+	"github.com/trailguard/trailguard/localaws/repository"
 )
 
 // organizationID is the one in the golden templates.

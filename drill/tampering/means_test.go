@@ -13,9 +13,9 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
-	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/automation"
 )
 
 // runbookOf is a runbook with one step, which runs a script or sleeps, as a role that is given when it starts.

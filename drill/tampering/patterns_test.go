@@ -12,8 +12,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
-	"github.com/trailguard/trailguard/drill/internal/localaws/events"
+	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/events"
 )
 
 // readings are both readings of anything-but on a field that is absent.

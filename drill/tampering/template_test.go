@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/trailguard/trailguard/drill/internal/repository"
+	"github.com/trailguard/trailguard/localaws/repository"
 )
 
 // template is a CloudFormation template, to be changed before it is deployed.

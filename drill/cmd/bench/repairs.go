@@ -17,8 +17,8 @@ import (
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/automation"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/automation"
 )
 
 // AWS's list prices in us-east-1, in USD, without any free tier.

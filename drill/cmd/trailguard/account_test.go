@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
-	localtrail "github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/api"
+	localtrail "github.com/trailguard/trailguard/localaws/cloudtrail"
 )
 
 // guarded is a local AWS with a guard, to which the usual credential chain leads.

@@ -17,7 +17,7 @@ import (
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
+	"github.com/trailguard/trailguard/localaws"
 )
 
 // alter is another behaviour of AWS: it changes the requests of an operation, or their answers. What it does not know, it

@@ -17,9 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/internal/localaws"
-	"github.com/trailguard/trailguard/drill/internal/localaws/api"
-	localtrail "github.com/trailguard/trailguard/drill/internal/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/api"
+	localtrail "github.com/trailguard/trailguard/localaws/cloudtrail"
 )
 
 // Config evaluates once a day at the latest.

@@ -43,7 +43,7 @@ drill --stack:
   --timeout TIME    how long the guard has for each repair, such as 20m. Default: 15m
 
 drill --stack looks first, by reads alone, whether AWS does what the guard leans on, and after the scenarios whether they
-showed the rest: each assumption held, did not hold, or was not seen (listed in drill/internal/localaws/fidelity.md). It goes
+showed the rest: each assumption held, did not hold, or was not seen (listed in localaws/fidelity.md). It goes
 on whatever it finds.
 
 exit codes: 0 all repaired, or the guard is whole; 1 bad input; 2 a scenario was not repaired, an assumption about AWS did not

@@ -1,0 +1,382 @@
+// Package automation executes AWS Systems Manager Automation documents of schema 0.3.
+//
+// Exactly the actions aws:executeScript, in Python, and aws:sleep are modelled; everything else is an error of Parse. A
+// script is real Python with real boto3, whose requests are answered by a function, whose sleeps pass on a clock that the
+// caller owns, and whose calls can be taken one by one: see Execution.Step. How long AWS takes is not modelled; the
+// durations below only put the events in an order. Automation itself retries no throttled call of a script.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-throttling-retry.html
+package automation
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/trailguard/trailguard/localaws/api"
+)
+
+// Engine starts executions. Its fields must not change after the first Start. Executions of one engine may be stepped
+// in any order; an execution itself is not safe for concurrent use.
+type Engine struct {
+	// Worker runs the scripts. Required where there are any.
+	Worker *Worker
+	// Send answers a script's request. Required where scripts make any.
+	Send func(*http.Request) (Answer, error)
+	// AccessKeyID is the key of whose calls a script's are, unless the script signs with a key of its own. A document
+	// without assumeRole gives its scripts no credentials.
+	// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-document-script-considerations.html
+	AccessKeyID string
+	// Clock is the time. Calls and sleeps advance it.
+	Clock *api.Clock
+	// CallDuration is the time that a call takes.
+	//
+	// Default: - 250 ms.
+	CallDuration time.Duration
+	// RetryInterval is the time between two attempts of a step.
+	//
+	// Default: - a second.
+	RetryInterval time.Duration
+	// OnStatus is called after each change of an execution's status: InProgress, then its last one.
+	//
+	// Default: - nobody is told.
+	OnStatus func(*Execution)
+	// OnFailure is told of what the simulation itself could not do. The step fails, too.
+	//
+	// Default: - nobody is told.
+	OnFailure func(error)
+
+	started atomic.Int64
+}
+
+// Answer is the answer of a request, and what call the request was.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+
+	Call      api.Call
+	ErrorCode string // of the service's refusal, "" if there was none
+}
+
+func (e *Engine) callDuration() time.Duration {
+	if e.CallDuration == 0 {
+		return 250 * time.Millisecond
+	}
+	return e.CallDuration
+}
+
+func (e *Engine) retryInterval() time.Duration {
+	if e.RetryInterval == 0 {
+		return time.Second
+	}
+	return e.RetryInterval
+}
+
+// Status is the status of an execution or of a step.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-statuses.html
+type Status string
+
+// The statuses that are modelled.
+const (
+	Pending    Status = "Pending"
+	InProgress Status = "InProgress"
+	Success    Status = "Success"
+	Failed     Status = "Failed"
+	TimedOut   Status = "TimedOut"
+	Cancelled  Status = "Cancelled"
+)
+
+// Options are what an execution is known by. All are optional.
+type Options struct {
+	DocumentName    string
+	DocumentVersion string
+	ExecutedBy      string // the ARN of who started it
+}
+
+// Execution is one run of a document.
+type Execution struct {
+	ID      string
+	Options // as given to Start
+	// Parameters are as given to Start.
+	Parameters map[string][]string
+	// AssumeRole is the role that the document names, with the parameters filled in; "" without one.
+	AssumeRole     string
+	Status         Status
+	FailureMessage string    // names the step
+	StartTime      time.Time // of Start
+	EndTime        time.Time // zero until the end
+	// Steps are the steps that were begun, in order. Steps only jump ahead: none is there twice.
+	Steps []StepRecord
+	// Calls are the calls that were sent, in order.
+	Calls []CallRecord
+	// Outputs are the document's outputs by STEP.OUTPUT, at the end; those of steps that did not succeed are absent.
+	Outputs map[string]any
+
+	engine    *Engine
+	document  *Document
+	arguments map[string]any
+	outputs   map[string]map[string]any // of the steps that succeeded
+
+	current   int       // index of the step to attempt
+	begun     bool      // the current step has a record
+	attempt   attempt   // of the current step; nil between two attempts
+	wake      time.Time // when the sleep ends; zero without one
+	cancelled atomic.Bool
+	failure   string // of the first critical step that failed and let the execution go on
+	failed    Status // of that step
+}
+
+// StepRecord is what became of one step.
+type StepRecord struct {
+	Name           string
+	Action         string
+	Status         Status
+	Attempts       int
+	FailureMessage string // of the last attempt that failed; "" if the step succeeded
+	StartTime      time.Time
+	EndTime        time.Time
+	Outputs        map[string]any
+}
+
+// CallRecord is one call of an API.
+type CallRecord struct {
+	Step    string
+	Service string // as boto3 names it
+	API     string
+	// Input is what was sent, by the names on the wire; numbers are as encoding/json has them, and of the query protocol
+	// all values are strings.
+	Input map[string]any
+	// ErrorCode is the code of the service's refusal, "" if there was none.
+	ErrorCode string
+	Time      time.Time // before the call
+}
+
+// Mutating reports whether the call may change something: its name begins with none of Get, List, Describe, Lookup, Head.
+func (c CallRecord) Mutating() bool {
+	for _, prefix := range []string{"Get", "List", "Describe", "Lookup", "Head"} {
+		if strings.HasPrefix(c.API, prefix) {
+			return false
+		}
+	}
+	return true
+}
+
+// MutatingCalls counts the calls that may have changed something, refused ones included.
+func (x *Execution) MutatingCalls() int {
+	n := 0
+	for _, call := range x.Calls {
+		if call.Mutating() {
+			n++
+		}
+	}
+	return n
+}
+
+// Record returns the record of a step, and whether it was begun.
+func (x *Execution) Record(step string) (StepRecord, bool) {
+	for _, record := range x.Steps {
+		if record.Name == step {
+			return record, true
+		}
+	}
+	return StepRecord{}, false
+}
+
+// Start checks the parameters, which are what StartAutomationExecution takes, and makes an execution that has done
+// nothing yet. Values that are refused are an *api.Error with the code InvalidAutomationExecutionParametersException
+// that names all of them.
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartAutomationExecution.html
+func (e *Engine) Start(doc *Document, parameters map[string][]string, options Options) (*Execution, error) {
+	arguments, refused := doc.arguments(parameters)
+	if refused != nil {
+		return nil, refused
+	}
+	x := &Execution{
+		ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", e.started.Add(1)), Options: options, Parameters: parameters,
+		Status: Pending, StartTime: e.Clock.Now(),
+		engine: e, document: doc, arguments: arguments, outputs: map[string]map[string]any{},
+	}
+	role, err := resolve(doc.assumeRole, x.lookup)
+	if err != nil {
+		return nil, fmt.Errorf("reading assumeRole: %w", err)
+	}
+	x.AssumeRole = role.(string)
+	return x, nil
+}
+
+// lookup is the value of a reference at this moment.
+func (x *Execution) lookup(ref reference) (any, error) {
+	if ref.step != "" {
+		outputs, ok := x.outputs[ref.step]
+		if !ok {
+			return nil, fmt.Errorf("%s has no value: step %s did not succeed", ref, ref.step)
+		}
+		return outputs[ref.name], nil
+	}
+	switch ref.name {
+	case "automation:EXECUTION_ID":
+		return x.ID, nil
+	case "global:ACCOUNT_ID":
+		return api.Account, nil
+	case "global:REGION":
+		return api.Region, nil
+	case "global:DATE_TIME":
+		return x.StartTime.UTC().Format("2006-01-02_15.04.05"), nil
+	}
+	return x.arguments[ref.name], nil
+}
+
+// Run makes all steps that are left.
+func (x *Execution) Run(ctx context.Context) {
+	for !x.Step(ctx) {
+	}
+}
+
+// Step goes on to the next moment at which others may act, and reports whether the execution has ended. On the way lies at
+// most one call, with the computing of the script around it. A Step ends where a sleep begins; the next Step lets the sleep
+// pass, and for that moves the clock to the sleep's end: while other executions run, Next says whose turn it is.
+func (x *Execution) Step(ctx context.Context) (done bool) {
+	if x.ended() {
+		return true
+	}
+	if x.cancelled.Load() {
+		x.cancel()
+		return true
+	}
+	if x.Status == Pending {
+		x.setStatus(InProgress)
+	}
+	if !x.wake.IsZero() {
+		x.engine.Clock.Advance(max(0, x.wake.Sub(x.now())))
+		x.wake = time.Time{}
+	}
+	s := x.document.steps[x.current]
+	if !x.begun {
+		x.Steps = append(x.Steps, StepRecord{Name: s.name, Action: s.actionName, Status: InProgress, StartTime: x.now()})
+		x.begun = true
+	}
+	record := &x.Steps[len(x.Steps)-1]
+	if x.attempt == nil {
+		record.Attempts++
+		record.FailureMessage = ""
+		x.attempt = s.action.begin(x, s)
+	}
+	r := x.attempt.advance(ctx)
+	switch {
+	case x.cancelled.Load():
+		x.cancel()
+		return true
+	case r.goesOn:
+		return false
+	}
+	x.attempt = nil
+	if r.err != nil {
+		record.FailureMessage = r.err.Error()
+		if record.Attempts < s.maxAttempts {
+			x.wake = x.now().Add(x.engine.retryInterval())
+			return false
+		}
+		record.EndTime = x.now()
+		x.fail(s, record, r.timedOut)
+		return x.ended()
+	}
+	record.Status, record.EndTime, record.Outputs = Success, x.now(), r.outputs
+	x.outputs[s.name] = r.outputs
+	x.moveTo(s.next)
+	return x.ended()
+}
+
+// Next is the index of the execution whose turn it is: of one of those that do not sleep, or, where all sleep, of one of
+// those that wake first. So sleeps pass at the same time, although each moves the clock. choose returns one of n numbers
+// from 0. There must be an execution.
+func Next(executions []*Execution, choose func(n int) int) int {
+	var awake, first []int
+	for i, x := range executions {
+		if !x.wake.After(x.now()) {
+			awake = append(awake, i)
+		}
+		if len(first) > 0 {
+			switch earliest := executions[first[0]].wake; {
+			case x.wake.After(earliest):
+				continue
+			case x.wake.Before(earliest):
+				first = nil
+			}
+		}
+		first = append(first, i)
+	}
+	if len(awake) > 0 {
+		first = awake
+	}
+	return first[choose(len(first))]
+}
+
+// Cancel makes the next Step, or the one that is under way, end the execution. It may be called at any time, by a script
+// of the execution, too.
+func (x *Execution) Cancel() { x.cancelled.Store(true) }
+
+func (x *Execution) cancel() {
+	if x.attempt != nil {
+		x.attempt.stop()
+	}
+	if x.begun {
+		record := &x.Steps[len(x.Steps)-1]
+		record.Status, record.EndTime = Cancelled, x.now()
+	}
+	x.end(Cancelled, "")
+}
+
+func (x *Execution) now() time.Time { return x.engine.Clock.Now() }
+
+func (x *Execution) ended() bool { return x.Status != Pending && x.Status != InProgress }
+
+// fail goes on after a step has failed for good. By default a step that times out makes the execution time out.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-handling-timeouts.html
+func (x *Execution) fail(s *step, record *StepRecord, timedOut bool) {
+	record.Status = Failed
+	if timedOut {
+		record.Status = TimedOut
+	}
+	message := "step " + s.name + ": " + record.FailureMessage
+	if s.onFailure == abort {
+		x.end(record.Status, message)
+		return
+	}
+	if s.critical && x.failure == "" {
+		x.failure, x.failed = message, record.Status
+	}
+	x.moveTo(s.onFailure)
+}
+
+func (x *Execution) moveTo(step int) {
+	x.current, x.begun = step, false
+	if step < len(x.document.steps) {
+		return
+	}
+	if x.failure != "" {
+		x.end(x.failed, x.failure)
+		return
+	}
+	x.end(Success, "")
+}
+
+func (x *Execution) end(status Status, message string) {
+	x.EndTime, x.FailureMessage = x.now(), message
+	x.Outputs = map[string]any{}
+	for _, ref := range x.document.outputs {
+		if outputs, ok := x.outputs[ref.step]; ok {
+			x.Outputs[ref.step+"."+ref.name] = outputs[ref.name]
+		}
+	}
+	x.setStatus(status)
+}
+
+func (x *Execution) setStatus(status Status) {
+	x.Status = status
+	if x.engine.OnStatus != nil {
+		x.engine.OnStatus(x)
+	}
+}

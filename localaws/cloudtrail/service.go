@@ -1,0 +1,290 @@
+// Package cloudtrail is CloudTrail in memory: the trails of one account, their settings, selectors and status, as the API
+// shows them. It writes no log file; Deliver tells only whether CloudTrail could have written one.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/Welcome.html
+package cloudtrail
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+
+	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/cloudtrail/awsjson"
+)
+
+// Environment is what CloudTrail finds in the rest of AWS. A refusal is an *api.Error; any other error is a failure of
+// the simulation itself. An Environment may read the service (Trails) but not change it.
+type Environment interface {
+	// BucketRegion returns the Region of a bucket, or NoSuchBucket.
+	BucketRegion(ctx context.Context, bucket string) (string, error)
+	// MayDeliver returns nil if CloudTrail may put the trail's log files into its bucket, or the S3 error that it meets:
+	// NoSuchBucket, AccessDenied.
+	MayDeliver(ctx context.Context, t Trail) error
+	// ResolveKey returns the ARN of the key that an id, an alias (alias/NAME), a key's ARN or an alias's ARN stands for,
+	// or NotFoundException, or another refusal if it cannot be read.
+	ResolveKey(ctx context.Context, id string) (arn string, err error)
+	// MayEncrypt returns nil if CloudTrail may encrypt the trail's log files with its key, or the error that it meets:
+	// AccessDenied, KMS.DisabledException, KMS.KMSInvalidStateException, KMS.NotFoundException.
+	MayEncrypt(ctx context.Context, t Trail) error
+	// ResolveTopic returns the ARN of the topic that a name or an ARN stands for, or NotFound.
+	ResolveTopic(ctx context.Context, nameOrARN string) (arn string, err error)
+	// MayNotify returns nil if CloudTrail may publish to the trail's topic, or the error that it meets.
+	MayNotify(ctx context.Context, t Trail) error
+	// MayWriteLogs returns nil if the trail's role may be assumed by CloudTrail and may write to the trail's log group, or
+	// the error that it meets: ResourceNotFoundException for the log group, AccessDenied for the role.
+	MayWriteLogs(ctx context.Context, t Trail) error
+}
+
+// Organization is what the account is in AWS Organizations.
+type Organization string
+
+// An organization trail is possible only for a ManagementAccount; the others are refused in their own words.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-an-organizational-trail-prepare.html
+const (
+	NoOrganization    Organization = ""
+	ManagementAccount Organization = "management account"
+	MemberAccount     Organization = "member account"
+	NoTrustedAccess   Organization = "management account without trusted access for CloudTrail"
+	NotAllFeatures    Organization = "management account of an organization with consolidated billing only"
+)
+
+// Options are the settings of a Service.
+type Options struct {
+	Clock       *api.Clock
+	Environment Environment
+	// Organization is what the account is. Default: - no organization is in use.
+	Organization Organization
+	// RateLimited refuses a second call that changes something within one second of the clock (ThrottlingException).
+	// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
+	// Default: - any number of calls is accepted.
+	RateLimited bool
+	// DefaultSelectorsAreCustom makes HasCustomEventSelectors true after selectors that equal the defaults were put. AWS
+	// does not say which it is. Default: - HasCustomEventSelectors is true only while they differ from the defaults.
+	DefaultSelectorsAreCustom bool
+}
+
+// Service is CloudTrail. It is safe for concurrent use.
+type Service struct {
+	options    Options
+	operations map[string]awsjson.Operation
+
+	// changing is held by whatever changes a trail, over its calls of the environment; mu is never held over one.
+	changing    sync.Mutex
+	lastChanged time.Time
+
+	mu     sync.Mutex
+	trails map[string]*Trail // by ARN
+}
+
+// New returns a CloudTrail without trails.
+func New(options Options) *Service {
+	s := &Service{options: options, trails: map[string]*Trail{}}
+	c := awsjson.NewCodec(cloudtrail.DescribeTrailsInput{}, cloudtrail.DescribeTrailsOutput{})
+	s.operations = map[string]awsjson.Operation{
+		"CreateTrail":         s.changes(awsjson.Bind(c, s.createTrail)),
+		"UpdateTrail":         s.changes(awsjson.Bind(c, s.updateTrail)),
+		"DeleteTrail":         s.changes(awsjson.Bind(c, s.deleteTrail)),
+		"StartLogging":        s.changes(awsjson.Bind(c, s.startLogging)),
+		"StopLogging":         s.changes(awsjson.Bind(c, s.stopLogging)),
+		"PutEventSelectors":   s.changes(refuseEnumsAs("InvalidEventSelectorsException", awsjson.Bind(c, s.putEventSelectors))),
+		"PutInsightSelectors": s.changes(refuseEnumsAs("InvalidInsightSelectorsException", awsjson.Bind(c, s.putInsightSelectors))),
+		"AddTags":             s.changes(awsjson.Bind(c, s.addTags)),
+		"RemoveTags":          s.changes(awsjson.Bind(c, s.removeTags)),
+		"GetTrail":            awsjson.Bind(c, s.getTrail),
+		"DescribeTrails":      awsjson.Bind(c, s.describeTrails),
+		"ListTrails":          awsjson.Bind(c, s.listTrails),
+		"GetTrailStatus":      awsjson.Bind(c, s.getTrailStatus),
+		"GetEventSelectors":   awsjson.Bind(c, s.getEventSelectors),
+		"GetInsightSelectors": awsjson.Bind(c, s.getInsightSelectors),
+		"ListTags":            awsjson.Bind(c, s.listTags),
+	}
+	return s
+}
+
+// Handle answers one call of the CloudTrail API. An operation or a member that is not simulated is an error.
+func (s *Service) Handle(ctx context.Context, call api.Call) (any, error) {
+	if call.Region == "" {
+		call.Region = api.Region
+	}
+	return awsjson.Dispatch(ctx, s.operations, call)
+}
+
+// changes makes an operation wait for the one before it, and applies the rate limit.
+func (s *Service) changes(operation awsjson.Operation) awsjson.Operation {
+	return func(ctx context.Context, call api.Call) (any, error) {
+		s.changing.Lock()
+		defer s.changing.Unlock()
+		now := s.options.Clock.Now()
+		if s.options.RateLimited && !s.lastChanged.IsZero() && now.Sub(s.lastChanged) < time.Second {
+			return nil, api.Errorf("ThrottlingException", "rate exceeded")
+		}
+		s.lastChanged = now
+		return operation(ctx, call)
+	}
+}
+
+// refuseEnumsAs gives a value that an enum lacks the code that the operation has for it.
+func refuseEnumsAs(code string, operation awsjson.Operation) awsjson.Operation {
+	return func(ctx context.Context, call api.Call) (any, error) {
+		output, err := operation(ctx, call)
+		var refusal *api.Error
+		if errors.As(err, &refusal) && refusal.Code == "ValidationException" {
+			return nil, api.Errorf(code, "%s", refusal.Message)
+		}
+		return output, err
+	}
+}
+
+// Trails returns every trail with its whole state, ordered by ARN.
+func (s *Service) Trails() []Trail {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	trails := make([]Trail, 0, len(s.trails))
+	for _, t := range s.trails {
+		trails = append(trails, t.clone())
+	}
+	slices.SortFunc(trails, func(a, b Trail) int { return cmp.Compare(a.ARN, b.ARN) })
+	return trails
+}
+
+// Deliver lets every trail that is logging try a delivery, at the time that the clock shows, and records in its status
+// what the environment says about log files, digests, notifications and CloudWatch Logs.
+func (s *Service) Deliver(ctx context.Context) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	now := s.options.Clock.Now()
+	for _, t := range s.Trails() {
+		if !t.IsLogging {
+			continue
+		}
+		if err := s.deliver(ctx, now, &t); err != nil {
+			return fmt.Errorf("delivering the log files of %s: %w", t.ARN, err)
+		}
+		s.store(t)
+	}
+	return nil
+}
+
+func (s *Service) deliver(ctx context.Context, now time.Time, t *Trail) error {
+	env := s.options.Environment
+	log, err := refusal(env.MayDeliver(ctx, *t))
+	if err != nil {
+		return err
+	}
+	if log == nil && t.KMSKeyID != "" {
+		if log, err = refusal(env.MayEncrypt(ctx, *t)); err != nil {
+			return err
+		}
+	}
+	t.Log.attempt(now, log)
+	if t.LogFileValidationEnabled {
+		t.Digest.attempt(now, log)
+	}
+	if t.SNSTopicARN != "" && log == nil {
+		notification, err := refusal(env.MayNotify(ctx, *t))
+		if err != nil {
+			return err
+		}
+		t.Notification.attempt(now, notification)
+	}
+	if t.CloudWatchLogsLogGroupARN != "" {
+		logs, err := refusal(env.MayWriteLogs(ctx, *t))
+		if err != nil {
+			return err
+		}
+		t.CloudWatchLogs.attempt(now, logs)
+	}
+	return nil
+}
+
+// refusal tells a refusal of the environment from a failure of it.
+func refusal(err error) (*api.Error, error) {
+	var refused *api.Error
+	if errors.As(err, &refused) {
+		return refused, nil
+	}
+	return nil, err
+}
+
+func (s *Service) store(t Trail) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stored := t.clone()
+	s.trails[t.ARN] = &stored
+}
+
+// find returns the trail that a name or an ARN stands for in a Region: a name only in its home Region, an ARN everywhere.
+func (s *Service) find(region, nameOrARN string) (Trail, error) {
+	arn, err := trailARN(region, nameOrARN)
+	if err != nil {
+		return Trail{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, ok := s.trails[arn]
+	if !ok {
+		return Trail{}, api.Errorf("TrailNotFoundException", "unknown trail: %s for the user: %s", nameOrARN, api.Account)
+	}
+	return t.clone(), nil
+}
+
+// findAtHome returns the trail that a call is to change, which is possible only in its home Region.
+func (s *Service) findAtHome(region, nameOrARN string) (Trail, error) {
+	t, err := s.find(region, nameOrARN)
+	if err != nil && isName(nameOrARN) {
+		for _, other := range s.Trails() {
+			if other.Name == nameOrARN && other.IsMultiRegionTrail {
+				t, err = other, nil
+			}
+		}
+	}
+	if err != nil {
+		return Trail{}, err
+	}
+	if t.HomeRegion != region {
+		return Trail{}, api.Errorf("InvalidHomeRegionException", "trail %s must be changed in its home Region %s, not in %s",
+			t.Name, t.HomeRegion, region)
+	}
+	return t, nil
+}
+
+func (s *Service) deleteTrail(_ context.Context, call api.Call, in *cloudtrail.DeleteTrailInput) (*cloudtrail.DeleteTrailOutput, error) {
+	t, err := s.findAtHome(call.Region, value(in.Name))
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.trails, t.ARN)
+	return &cloudtrail.DeleteTrailOutput{}, nil
+}
+
+func (s *Service) startLogging(_ context.Context, call api.Call, in *cloudtrail.StartLoggingInput) (*cloudtrail.StartLoggingOutput, error) {
+	t, err := s.findAtHome(call.Region, value(in.Name))
+	if err != nil {
+		return nil, err
+	}
+	if !t.IsLogging {
+		t.IsLogging, t.StartLoggingTime = true, s.options.Clock.Now()
+		s.store(t)
+	}
+	return &cloudtrail.StartLoggingOutput{}, nil
+}
+
+func (s *Service) stopLogging(_ context.Context, call api.Call, in *cloudtrail.StopLoggingInput) (*cloudtrail.StopLoggingOutput, error) {
+	t, err := s.findAtHome(call.Region, value(in.Name))
+	if err != nil {
+		return nil, err
+	}
+	if t.IsLogging {
+		t.IsLogging, t.StopLoggingTime = false, s.options.Clock.Now()
+		s.store(t)
+	}
+	return &cloudtrail.StopLoggingOutput{}, nil
+}

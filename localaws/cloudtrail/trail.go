@@ -1,0 +1,169 @@
+package cloudtrail
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+
+	"github.com/trailguard/trailguard/localaws/api"
+)
+
+// Trail is the whole state of one trail. A string that is not set is empty, a time that is not set is zero.
+type Trail struct {
+	Name       string
+	ARN        string
+	HomeRegion string
+
+	S3BucketName string
+	S3KeyPrefix  string
+	// SNSTopicName is the topic as it was given: its name or its ARN.
+	SNSTopicName              string
+	SNSTopicARN               string
+	CloudWatchLogsLogGroupARN string
+	CloudWatchLogsRoleARN     string
+	// KMSKeyID is the ARN of the key, however the key was given.
+	KMSKeyID string
+
+	IncludeGlobalServiceEvents bool
+	IsMultiRegionTrail         bool
+	IsOrganizationTrail        bool
+	LogFileValidationEnabled   bool
+
+	// EventSelectors and AdvancedEventSelectors exclude one another: one of them is empty.
+	EventSelectors          []types.EventSelector
+	AdvancedEventSelectors  []types.AdvancedEventSelector
+	InsightSelectors        []types.InsightSelector
+	HasCustomEventSelectors bool
+	HasInsightSelectors     bool
+
+	Tags map[string]string
+
+	IsLogging        bool
+	StartLoggingTime time.Time
+	StopLoggingTime  time.Time
+
+	Log            Delivery
+	Digest         Delivery
+	Notification   Delivery
+	CloudWatchLogs Delivery
+
+	// Demotions counts the updates that turned the trail from an organization's into an account's: each of them removed it
+	// from every member account.
+	Demotions int
+}
+
+// Delivery is the latest of the attempts to deliver one kind of thing.
+type Delivery struct {
+	AttemptTime time.Time
+	// Time is the time of the latest attempt that succeeded.
+	Time time.Time
+	// Error is the code of the error that the latest attempt met; empty if it succeeded.
+	Error string
+}
+
+func (d *Delivery) attempt(now time.Time, refused *api.Error) {
+	d.AttemptTime = now
+	if refused != nil {
+		d.Error = refused.Code
+		return
+	}
+	d.Time, d.Error = now, ""
+}
+
+func (t Trail) clone() Trail {
+	t.EventSelectors = slices.Clone(t.EventSelectors)
+	t.AdvancedEventSelectors = slices.Clone(t.AdvancedEventSelectors)
+	t.InsightSelectors = slices.Clone(t.InsightSelectors)
+	t.Tags = maps.Clone(t.Tags)
+	return t
+}
+
+// LogsAllManagementEvents tells whether the selectors select every management event, read and write, of every service.
+// An advanced selector counts only if it holds nothing but the category.
+func (t Trail) LogsAllManagementEvents() bool {
+	read, write := t.managementEvents(true)
+	return read && write
+}
+
+// managementEvents tells whether some read and some write management events are selected; if only those selectors are
+// to count that leave no service out, all.
+func (t Trail) managementEvents(onlyUnrestricted bool) (read, write bool) {
+	for _, selector := range t.EventSelectors {
+		restricted := len(selector.ExcludeManagementEventSources) > 0
+		if !*selector.IncludeManagementEvents || onlyUnrestricted && restricted {
+			continue
+		}
+		read = read || selector.ReadWriteType != types.ReadWriteTypeWriteOnly
+		write = write || selector.ReadWriteType != types.ReadWriteTypeReadOnly
+	}
+	for _, selector := range t.AdvancedEventSelectors {
+		if category(selector) != managementCategory || onlyUnrestricted && len(selector.FieldSelectors) > 1 {
+			continue
+		}
+		readOnly := equals(selector, "readOnly")
+		read = read || !slices.Equal(readOnly, []string{"false"})
+		write = write || !slices.Equal(readOnly, []string{"true"})
+	}
+	return read, write
+}
+
+// dataEvents tells whether any data events are selected.
+func (t Trail) dataEvents() bool {
+	return slices.ContainsFunc(t.EventSelectors, func(s types.EventSelector) bool { return len(s.DataResources) > 0 }) ||
+		slices.ContainsFunc(t.AdvancedEventSelectors, func(s types.AdvancedEventSelector) bool { return category(s) == dataCategory })
+}
+
+var (
+	trailName       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]$`)
+	adjacentMarks   = regexp.MustCompile(`[._-]{2}`)
+	trailARNPattern = regexp.MustCompile(`^arn:[a-z0-9-]+:cloudtrail:[a-z0-9-]+:[0-9]{12}:trail/(.+)$`)
+	logGroupARN     = regexp.MustCompile(`^arn:[a-z0-9-]+:logs:[a-z0-9-]+:[0-9]{12}:log-group:[^:*]{1,512}:\*$`)
+	roleARN         = regexp.MustCompile(`^arn:[a-z0-9-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$`)
+	bucketName      = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+)
+
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
+const (
+	maxPrefixLength  = 200
+	maxTopicLength   = 256
+	maxTrails        = 5
+	maxTags          = 50
+	maxSelectors     = 5
+	maxDataResources = 250
+	maxValues        = 500
+)
+
+// checkName applies the rules for the name of a trail.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_CreateTrail.html
+func checkName(name string) error {
+	_, notAnAddress := netip.ParseAddr(name)
+	switch {
+	case !trailName.MatchString(name):
+		return api.Errorf("InvalidTrailNameException", "trail name %q must be 3 to 128 of A-Z a-z 0-9 . _ - and start and end with a letter or number", name)
+	case adjacentMarks.MatchString(name):
+		return api.Errorf("InvalidTrailNameException", "trail name %q must not have adjacent periods, underscores or dashes", name)
+	case notAnAddress == nil:
+		return api.Errorf("InvalidTrailNameException", "trail name %q must not be in IP address format", name)
+	}
+	return nil
+}
+
+func isName(nameOrARN string) bool { return !strings.HasPrefix(nameOrARN, "arn:") }
+
+// trailARN returns the ARN of the trail that a name, in its home Region, or an ARN stands for.
+func trailARN(region, nameOrARN string) (string, error) {
+	if isName(nameOrARN) {
+		return fmt.Sprintf("arn:%s:cloudtrail:%s:%s:trail/%s", api.Partition, region, api.Account, nameOrARN), checkName(nameOrARN)
+	}
+	parts := trailARNPattern.FindStringSubmatch(nameOrARN)
+	if parts == nil || checkName(parts[1]) != nil {
+		return "", api.Errorf("CloudTrailARNInvalidException", "%q is not a valid trail ARN", nameOrARN)
+	}
+	return nameOrARN, nil
+}

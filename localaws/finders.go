@@ -1,0 +1,276 @@
+package localaws
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/trailguard/trailguard/localaws/api"
+)
+
+// afterLast is what follows the last of some characters.
+func afterLast(name, characters string) string {
+	return name[strings.LastIndexAny(name, characters)+1:]
+}
+
+// findObject finds the objects of S3.
+func findObject(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	var names []named
+	for _, key := range first(call, "Key", "Delete.Object.Key") {
+		names = append(names, named{text(call.Input, "Bucket"), key})
+	}
+	return names, nil
+}
+
+func findQueue(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	var names []named
+	for _, queue := range first(call, "QueueUrl", "QueueName") {
+		names = append(names, named{afterLast(queue, "/")})
+	}
+	return names, nil
+}
+
+// findLogGroup finds a log group, whose ARN ends in :* but for the actions on tags.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
+func findLogGroup(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	if tagged := text(call.Input, "resourceArn"); tagged != "" {
+		return []named{{tagged}}, nil
+	}
+	var names []named
+	for _, group := range first(call, "logGroupName", "logGroupIdentifier") {
+		if !strings.HasPrefix(group, "arn:") {
+			group = arnOf(call, "log-group:"+group)
+		}
+		names = append(names, named{strings.TrimSuffix(group, ":*") + ":*"})
+	}
+	return names, nil
+}
+
+// findDocument finds a document of Systems Manager, also where it is one of the resources that can have tags.
+func findDocument(ctx context.Context, g *Gateway, call api.Call) ([]named, error) {
+	if kind := text(call.Input, "ResourceType"); kind != "" && kind != "Document" {
+		return nil, nil
+	}
+	return in("DocumentName", "Name", "ResourceId")(ctx, g, call)
+}
+
+// findDefinition finds the document as what Automation runs.
+func findDefinition(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	version := text(call.Input, "DocumentVersion")
+	if version == "" {
+		version = "$DEFAULT"
+	}
+	return []named{{afterLast(text(call.Input, "DocumentName"), "/"), version}}, nil
+}
+
+// bus is the event bus of a call; empty for the default one.
+func bus(call api.Call) string {
+	if name := text(call.Input, "EventBusName"); name != "default" {
+		return name
+	}
+	return ""
+}
+
+func findEventBus(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	var names []named
+	for _, name := range first(call, "Entries.EventBusName", "Name", "ResourceARN") {
+		names = append(names, named{name})
+	}
+	if len(names) == 0 {
+		names = []named{{"default"}}
+	}
+	return names, nil
+}
+
+// findRule finds a rule on an event bus of one's own.
+func findRule(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	if bus(call) == "" {
+		return nil, nil
+	}
+	return []named{{bus(call), text(call.Input, "Rule") + text(call.Input, "Name")}}, nil
+}
+
+// findDefaultRule finds a rule on the default event bus.
+func findDefaultRule(ctx context.Context, g *Gateway, call api.Call) ([]named, error) {
+	if bus(call) != "" {
+		return nil, nil
+	}
+	return in("Rule", "Name", "ResourceARN")(ctx, g, call)
+}
+
+// findAlias finds the alias of a key.
+func findAlias(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	return []named{{strings.TrimPrefix(text(call.Input, "AliasName"), "alias/")}}, nil
+}
+
+// findKey finds the key of a call: that of an alias if there is no other, and the alias's present one when it changes.
+// https://docs.aws.amazon.com/kms/latest/developerguide/kms-api-permissions-reference.html
+func findKey(ctx context.Context, g *Gateway, call api.Call) ([]named, error) {
+	ids := first(call, "KeyId", "TargetKeyId", "AliasName")
+	if call.Operation == "UpdateAlias" {
+		ids = append(ids, text(call.Input, "AliasName"))
+	}
+	var names []named
+	for _, id := range ids {
+		key, err := g.key(ctx, id)
+		if isRefusal(err) {
+			// There is no such key: the service says so itself.
+			names = append(names, named{anyResource})
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, named{key.ARN})
+	}
+	return names, nil
+}
+
+// withPath is the name of an identity of IAM after its path.
+func withPath(call api.Call, name string) named {
+	return named{strings.TrimPrefix(text(call.Input, "Path")+name, "/")}
+}
+
+// serviceLinkedRoles are the roles that CreateServiceLinkedRole makes, by service.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html
+var serviceLinkedRoles = map[string]string{
+	"cloudtrail.amazonaws.com":         "AWSServiceRoleForCloudTrail",
+	"config.amazonaws.com":             "AWSServiceRoleForConfig",
+	"remediation.config.amazonaws.com": "AWSServiceRoleForConfigRemediation",
+}
+
+// findRole finds a role of IAM, which a call names without the path that its ARN has.
+func findRole(ctx context.Context, g *Gateway, call api.Call) ([]named, error) {
+	role, service := text(call.Input, "RoleName"), text(call.Input, "AWSServiceName")
+	switch {
+	case call.Operation == "CreateRole":
+		return []named{withPath(call, role)}, nil
+	case service != "" && serviceLinkedRoles[service] == "":
+		return []named{{"aws-service-role/" + service + "/*"}}, nil
+	case service != "":
+		return []named{{"aws-service-role/" + service + "/" + serviceLinkedRoles[service]}}, nil
+	case role == "":
+		return nil, nil
+	}
+	found, err := g.role(ctx, role)
+	if isRefusal(err) {
+		return []named{{role}}, nil
+	}
+	return []named{{found.arn}}, err
+}
+
+func findUser(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	if user := text(call.Input, "UserName"); user != "" {
+		return []named{withPath(call, user)}, nil
+	}
+	return nil, nil
+}
+
+func findGroup(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	if group := text(call.Input, "GroupName"); group != "" {
+		return []named{withPath(call, group)}, nil
+	}
+	return nil, nil
+}
+
+func findPolicy(ctx context.Context, g *Gateway, call api.Call) ([]named, error) {
+	if name := text(call.Input, "PolicyName"); name != "" && call.Operation == "CreatePolicy" {
+		return []named{withPath(call, name)}, nil
+	}
+	return in("PolicyArn")(ctx, g, call)
+}
+
+// organizationName is the name of what an organization has: the ARN holds the organization's id, which is not modelled.
+func organizationName(parts ...string) named { return append(named{""}, parts...) }
+
+func findOrganizationPolicy(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	return []named{organizationName(strings.ToLower(text(call.Input, "Type")), strings.TrimPrefix(text(call.Input, "PolicyId"), "p-"))}, nil
+}
+
+// targetsWith are the entities of an organization that a call names and whose ids begin with a prefix.
+func targetsWith(call api.Call, prefix string) []named {
+	var names []named
+	for _, member := range []string{"TargetId", "RootId", "SourceParentId", "DestinationParentId", "ParentId"} {
+		if id, ok := strings.CutPrefix(text(call.Input, member), prefix); ok && id != "" {
+			names = append(names, organizationName(id))
+		}
+	}
+	return names
+}
+
+func findRoot(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	return targetsWith(call, "r-"), nil
+}
+
+func findUnit(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	return targetsWith(call, "ou-"), nil
+}
+
+func findAccount(_ context.Context, _ *Gateway, call api.Call) ([]named, error) {
+	for _, id := range first(call, "AccountId", "TargetId") {
+		if strings.Trim(id, "0123456789") == "" {
+			return []named{organizationName(id)}, nil
+		}
+	}
+	return nil, nil
+}
+
+// configKind is a kind of resource of Config. Its ARN ends in an id that Config chose, so Config is asked for it.
+type configKind struct {
+	members                     []string
+	operation, names, list, arn string
+	form                        string // of the ARN of what does not exist yet
+}
+
+var (
+	configRule = configKind{
+		[]string{"ConfigRule.ConfigRuleName", "ConfigRuleName", "ConfigRuleNames"},
+		"DescribeConfigRules", "ConfigRuleNames", "ConfigRules", "ConfigRuleArn", "config-rule/*",
+	}
+	configRemediation = configKind{
+		[]string{"RemediationConfigurations.ConfigRuleName", "ConfigRuleName", "ConfigRuleNames"},
+		"DescribeRemediationConfigurations", "ConfigRuleNames", "RemediationConfigurations", "Arn", "remediation-configuration/*",
+	}
+	configRecorder = configKind{
+		[]string{"ConfigurationRecorder.name", "ConfigurationRecorderName", "ConfigurationRecorderNames"},
+		"DescribeConfigurationRecorders", "ConfigurationRecorderNames", "ConfigurationRecorders", "arn", "configuration-recorder/%s/*",
+	}
+)
+
+// find finds the resources of this kind.
+func (k configKind) find(ctx context.Context, g *Gateway, call api.Call) ([]named, error) {
+	var names []named
+	for _, name := range first(call, k.members...) {
+		arn, err := g.configARN(ctx, k, name)
+		if err != nil {
+			return nil, err
+		}
+		if arn == "" {
+			arn = arnOf(call, strings.Replace(k.form, "%s", name, 1))
+		}
+		names = append(names, named{arn})
+	}
+	return names, nil
+}
+
+// configARN asks Config for the ARN of one of its resources; empty if it does not exist or does not tell.
+func (g *Gateway) configARN(ctx context.Context, kind configKind, name string) (string, error) {
+	handler := g.options.Handlers["config"]
+	if handler == nil {
+		return "", nil
+	}
+	output, err := handler.Handle(ctx, api.Call{
+		Service: "config", Operation: kind.operation, Region: api.Region, Input: map[string]any{kind.names: []any{name}},
+	})
+	if isRefusal(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("asking Config for %s: %w", name, err)
+	}
+	decoded, err := normalize(output)
+	if err != nil {
+		return "", err
+	}
+	return text(decoded, kind.list+"."+kind.arn), nil
+}
