@@ -164,7 +164,7 @@ func TestEachAssumptionIsFoundToHoldOrNot(t *testing.T) {
 		"A06": byAnybodyBut("schedule"),
 		"A07": byAnybodyBut("schedule", "event").and(answers("GetQueueAttributes", `"0"`, `"3"`)),
 		"A08": answers(listed, `"DocumentVersion":"1"`, `"DocumentVersion":"2"`),
-		"A09": answers(read, `{\"changed\"`, `{\"found\"`),
+		"A09": answers(read, `{\"wrong\"`, `{\"found\"`),
 		"A10": answers(read, `\"writes\": []`, `\"writes\": [\"update_trail\"]`),
 		"A11": byAnybodyBut("Config").and(answers("DescribeRemediationExecutionStatus", "SUCCEEDED", "FAILED")),
 		"A12": answers("GetComplianceDetailsByConfigRule", `"COMPLIANT"`, `"NON_COMPLIANT"`),

@@ -116,8 +116,8 @@ func TestAPathThatTheStackLacksIsNamed(t *testing.T) {
 // TestWithoutTheScheduleTheMainJobFails is its negative control: nothing starts the runbook at the end of the deployment.
 func TestWithoutTheScheduleTheMainJobFails(t *testing.T) {
 	template := change(t, golden, func(resource map[string]any) bool {
-		if resource["Type"] == "AWS::SQS::QueuePolicy" {
-			return false // it names each rule
+		if slices.Contains([]any{"AWS::SQS::QueuePolicy", "AWS::CloudWatch::Alarm"}, resource["Type"]) {
+			return false // they name the schedule's rule
 		}
 		properties, _ := resource["Properties"].(map[string]any)
 		return properties["ScheduleExpression"] == nil && resource["Type"] != "AWS::Config::RemediationConfiguration"
