@@ -248,7 +248,7 @@ def lines():
 
 
 def kinds(selectors):
-    return sorted((one['InsightType'], one.get('EventCategories', ['Management'])) for one in selectors)
+    return sorted((one['InsightType'], one.get('EventCategories') or ['Management']) for one in selectors)
 
 
 # What selectors mean, without order, names and defaults: a basic one as the advanced ones that it stands for, and each of those

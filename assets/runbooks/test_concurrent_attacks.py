@@ -116,6 +116,7 @@ class Insights(unittest.TestCase):
     def test_insights_of_other_events_are_put_back(self):
         for found, differs in (
             (dict(InsightType='ApiCallRateInsight', EventCategories=['Management']), False),
+            (dict(InsightType='ApiCallRateInsight', EventCategories=[]), False),
             (dict(InsightType='ApiCallRateInsight', EventCategories=['Data']), True),
             (dict(InsightType='ApiCallRateInsight', EventCategories=['Management', 'Data']), True),
         ):
