@@ -4,8 +4,9 @@ MODULES := ./... ./localaws/... ./drill/... ./examples/... ./review/...
 CDK     := node_modules/.bin/cdk
 DRILL   := bin/trailguard
 
-# Node.js 20 works, and the CDK's library would say at every start that it is past its end of life.
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+# The Node.js that `make setup` installs, where there is one for this platform: jsii, the CDK and its validator find it there.
+TOOLS := $(CURDIR)/node_modules/.bin
+export PATH := $(TOOLS):$(PATH)
 
 .PHONY: drill test synth deploy lint bench update setup clean
 
@@ -48,7 +49,7 @@ setup: .venv/.complete node_modules/.complete
 	@touch $@
 
 node_modules/.complete: package.json package-lock.json
-	npm ci
+	PATH="$(patsubst $(TOOLS):%,%,$(PATH))" npm ci # on the Node.js that is there already: this takes ours away first
 	@touch $@
 
 .PHONY: $(DRILL)
