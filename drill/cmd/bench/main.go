@@ -1,5 +1,5 @@
-// Command bench measures what TrailGuard costs: time and memory of a synthesis, size of the template, steps and calls of a
-// repair, and time of a build. It prints ratios of figures that were taken in the one run; a figure by itself says as much
+// Command bench measures what TrailGuard costs: time and memory of a synthesis, size of the template, phases of a drill, steps and
+// calls of a repair, and time of a build. It prints ratios of figures that were taken in the one run; a figure by itself says as much
 // about the machine.
 package main
 
@@ -30,7 +30,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	for _, part := range []func(context.Context, string) error{builds, syntheses, templates, repairs} {
+	for _, part := range []func(context.Context, string) error{builds, syntheses, manyGuards, templates, drills, repairs} {
 		if err := part(ctx, folder); err != nil {
 			return err
 		}
@@ -92,6 +92,55 @@ func syntheses(ctx context.Context, folder string) error {
 	return table("synthesis\twall\tratio\tlargest process\tratio",
 		row("with validation", with.wall, ratio(with.wall, without.wall), megabytes(with.memory), ratio(with.memory, without.memory)),
 		row("without", without.wall, "1.0", megabytes(without.memory), "1.0"))
+}
+
+// manyGuards measures how a synthesis grows with the number of guards in an app, each in a stack.
+func manyGuards(ctx context.Context, folder string) error {
+	app := filepath.Join(folder, "manyguards")
+	if _, err := measure(ctx, nil, "go", "build", "-o", app, "./internal/manyguards"); err != nil {
+		return err
+	}
+	var one measured
+	rows := []string{}
+	for _, guards := range []int{1, 10, 50} {
+		took, err := measure(ctx, []string{"CDK_VALIDATION=false", "CDK_OUTDIR=" + filepath.Join(folder, fmt.Sprint("guards", guards))}, app, fmt.Sprint(guards))
+		if err != nil {
+			return err
+		}
+		if guards == 1 {
+			one = took
+		}
+		rows = append(rows, row(guards, took.wall, ratio(took.wall, one.wall), megabytes(took.memory), ratio(took.memory, one.memory)))
+	}
+	return table("guards in an app, without validation\twall\tratio\tlargest process\tratio", rows...)
+}
+
+// drills measures the phases of a drill on the local AWS: what it takes to start and deploy, and to try a scenario and all.
+func drills(ctx context.Context, folder string) error {
+	command := filepath.Join(folder, "trailguard")
+	if _, err := measure(ctx, nil, "go", "build", "-o", command, "./drill/cmd/trailguard"); err != nil {
+		return err
+	}
+	drill := func(arguments ...string) (measured, error) {
+		return measure(ctx, nil, command, append([]string{"drill", "--local"}, arguments...)...)
+	}
+	const template = "constructs/trailguard/testdata/default.template.json"
+	one, err := drill("--template", template, "--scenario", "T01", "--path", "event")
+	if err != nil {
+		return err
+	}
+	all, err := drill("--template", template)
+	if err != nil {
+		return err
+	}
+	synthesized, err := drill("--scenario", "T01", "--path", "event")
+	if err != nil {
+		return err
+	}
+	return table("drill on the local AWS\twall\tratio",
+		row("start, deploy, one scenario by events", one.wall, "1.0"),
+		row("the same, and synthesize first", synthesized.wall, ratio(synthesized.wall, one.wall)),
+		row("start, deploy, all scenarios by each trigger", all.wall, ratio(all.wall, one.wall)))
 }
 
 func templates(context.Context, string) error {
