@@ -23,13 +23,17 @@ func (a *AWS) checks() map[string]func(context.Context, api.Call) error {
 		}
 		return a.Gateway.checkTopicKey(ctx, call)
 	}
+	lockout := func(ctx context.Context, call api.Call) error { return a.Gateway.checkLockout(ctx, call) }
 	return map[string]func(context.Context, api.Call) error{
-		"events:PutRule":     func(_ context.Context, call api.Call) error { return checkRule(call) },
-		"events:PutTargets":  func(_ context.Context, call api.Call) error { return checkTargets(call) },
-		"sns:Publish":        publish,
-		"sns:PublishBatch":   publish,
-		"ssm:CreateDocument": a.backend.checkDocument,
-		"ssm:UpdateDocument": a.backend.checkDocument,
+		"config:PutRemediationConfigurations": a.checkRemediations,
+		"events:PutRule":                      func(_ context.Context, call api.Call) error { return checkRule(call) },
+		"events:PutTargets":                   func(_ context.Context, call api.Call) error { return checkTargets(call) },
+		"kms:CreateKey":                       lockout,
+		"kms:PutKeyPolicy":                    lockout,
+		"sns:Publish":                         publish,
+		"sns:PublishBatch":                    publish,
+		"ssm:CreateDocument":                  a.backend.checkDocument,
+		"ssm:UpdateDocument":                  a.backend.checkDocument,
 	}
 }
 

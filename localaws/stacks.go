@@ -59,24 +59,27 @@ func (s *stacks) changes(ctx context.Context) ([]cloudformationtypes.StackEvent,
 	return changes, nil
 }
 
-// untold are the events of a stack itself that have not been told. CloudFormation lists the latest first. The caller
-// holds mu.
-func (s *stacks) untold(ctx context.Context, id string) ([]cloudformationtypes.StackEvent, error) {
-	var fresh []cloudformationtypes.StackEvent
+// untold are the events of a stack itself that have not been told. CloudFormation lists the latest first: what comes after one that was
+// told has been told, too. The caller holds mu.
+func (s *stacks) untold(ctx context.Context, id string) (fresh []cloudformationtypes.StackEvent, err error) {
 	input := &cloudformation.DescribeStackEventsInput{StackName: &id}
+	defer func() { slices.Reverse(fresh) }()
 	for pages := cloudformation.NewDescribeStackEventsPaginator(s.client, input); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, event := range page.StackEvents {
-			if aws.ToString(event.PhysicalResourceId) == id && !s.told[aws.ToString(event.EventId)] {
-				s.told[aws.ToString(event.EventId)] = true
-				fresh = append(fresh, event)
+			if aws.ToString(event.PhysicalResourceId) != id {
+				continue
 			}
+			if s.told[aws.ToString(event.EventId)] {
+				return fresh, nil
+			}
+			s.told[aws.ToString(event.EventId)] = true
+			fresh = append(fresh, event)
 		}
 	}
-	slices.Reverse(fresh)
 	return fresh, nil
 }
 

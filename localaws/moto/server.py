@@ -16,6 +16,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import mends
+import refusals
 import stacks
 
 
@@ -33,6 +34,7 @@ def main():
     arguments = parser.parse_args()
 
     mends.install()
+    refusals.install()
     stacks.install(arguments.gateway)
     # Moto's modules are half a million objects that stay: no collection need look at them.
     gc.freeze()

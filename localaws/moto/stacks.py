@@ -12,11 +12,13 @@ from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 from flask import has_request_context, request
-from moto.cloudformation import models, parsing
+from moto.cloudformation import models, parsing, responses
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.responses import ActionResult
 
 import intrinsics
+import schemas
 from conform import Mismatch
 from resources import AWS, TYPES, Failure, NotYet
 
@@ -35,6 +37,7 @@ def install(gateway):
     backend.delete_stack = delete_stack
     backend.describe_change_set = describe_change_set
     backend.execute_change_set = execute_change_set
+    responses.CloudFormationResponse.describe_stack_events = describe_stack_events
 
 
 @dataclass(frozen=True)
@@ -242,6 +245,7 @@ class Resources(parsing.ResourceMap):
                 if resource is None:
                     resource = kind(self.aws, self, name)
                     tell(resource, "CREATE_IN_PROGRESS", None)
+                self._check(name, properties)
                 try:
                     resource.create(properties)
                 except NotYet:
@@ -257,6 +261,7 @@ class Resources(parsing.ResourceMap):
                     replaced.append(existing)
             elif resource.current != properties:
                 tell(resource, "UPDATE_IN_PROGRESS", None)
+                self._check(name, properties)
                 old = resource.current
                 undo.append(lambda: self._restore(resource, properties, old, tell))
                 resource.update(old, properties)
@@ -273,6 +278,11 @@ class Resources(parsing.ResourceMap):
         self.deployed[name] = resource
         if changed:
             tell(resource, f"{verb}_COMPLETE", None)
+
+    def _check(self, name, properties):
+        problems = schemas.problems(self.wanted[name]["Type"], properties, self.region_name)
+        if problems:
+            raise Failure(f"Properties validation failed for resource {name} with message:\n" + "\n".join(problems))
 
     def _failure(self, name, cause, tell, resource=None, verb="CREATE"):
         kind = self.wanted[name]["Type"]
@@ -527,6 +537,20 @@ class ChangeSet(models.ChangeSet):
 
     def _parse_template(self):
         self.template_dict = Stack.parse_template(self.template)
+
+
+_EVENTS_ON_A_PAGE = 100
+
+
+def describe_stack_events(self):
+    """Stands in for CloudFormationResponse.describe_stack_events, which answers with all events at once, however many there are.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html
+    """
+    events = self.cloudformation_backend.describe_stack_events(self._get_param("StackName"))
+    end = len(events) - int(self._get_param("NextToken") or 0)  # the latest comes first
+    start = max(0, end - _EVENTS_ON_A_PAGE)
+    return ActionResult({"StackEvents": events[start:end][::-1], "NextToken": str(len(events) - start) if start else None})
 
 
 def delete_change_set(self, change_set_name):

@@ -1,0 +1,115 @@
+package refusals
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// breakage is a resource that AWS refuses.
+type breakage struct {
+	what string
+	// golden is the template that has the resource, resource its logical id without CDK's hash.
+	golden, resource string
+	// path is what is changed of the resource, and to what; nil removes it.
+	path string
+	to   any
+	// source says that AWS refuses it.
+	source string
+	// want is a piece of the refusal.
+	want string
+}
+
+// changed is a copy of a golden template's resource with one change.
+func changed(t *testing.T, tpl template, resource, path string, to any) any {
+	t.Helper()
+	content, err := json.Marshal(resources(tpl)[logicalID(t, tpl, resource)])
+	must(t, err)
+	var twin any
+	must(t, json.Unmarshal(content, &twin))
+	twin, err = change(twin, path, to)
+	must(t, err)
+	return twin
+}
+
+// with is the template with one more resource.
+func with(tpl template, id string, resource any) template {
+	more := template{}
+	for name, section := range tpl {
+		more[name] = section
+	}
+	all := map[string]any{id: resource}
+	for name, resource := range resources(tpl) {
+		all[name] = resource
+	}
+	more["Resources"] = all
+	return more
+}
+
+// TestWhatAWSRefusesIsRefused adds a broken twin of a resource to a deployed stack, again and again. The deployment must fail with the
+// twin, in the words of the service, and leave the stack as it was.
+func TestWhatAWSRefusesIsRefused(t *testing.T) {
+	deployed := 0
+	for _, name := range []string{"default", "everything"} {
+		tpl := golden(t, name)
+		before := create(t, tpl)
+		if before.status != "CREATE_COMPLETE" {
+			t.Fatalf("%s is %s: %s", name, before.status, before.reason)
+		}
+		for _, b := range breaks {
+			if b.golden != name {
+				continue
+			}
+			t.Run(b.what, func(t *testing.T) {
+				got := update(t, with(tpl, "Broken", changed(t, tpl, b.resource, b.path, b.to)))
+				if got.status == "UPDATE_COMPLETE" {
+					deployed++
+					t.Errorf("it is deployed, and AWS refuses it: %s", b.source)
+					return
+				}
+				if got.status != "UPDATE_ROLLBACK_COMPLETE" || !slices.Equal(got.resources, before.resources) {
+					t.Errorf("the stack is %s, and its resources are %v", got.status, got.resources)
+				}
+				if len(got.failed) != 1 || !strings.Contains(got.failed["Broken"], b.want) {
+					t.Errorf("the failures are %q, want %q in that of the broken resource", got.failed, b.want)
+				}
+			})
+		}
+	}
+	t.Logf("%d of %d broken resources are deployed", deployed, len(breaks))
+}
+
+// TestWhatIsRefusedAtCreationLeavesNothing creates a stack with a broken resource and with what that needs: one that CloudFormation
+// refuses, one that a service refuses, and one that the gateway does.
+func TestWhatIsRefusedAtCreationLeavesNothing(t *testing.T) {
+	for _, what := range []string{"a retention of 59 seconds", "a bucket policy that names another bucket", "a parameter that the runbook does not have"} {
+		b := breaks[slices.IndexFunc(breaks, func(b breakage) bool { return b.what == what })]
+		tpl := golden(t, b.golden)
+		id := logicalID(t, tpl, b.resource)
+		resources(tpl)[id] = changed(t, tpl, b.resource, b.path, b.to)
+		got := create(t, only(tpl, id))
+		if got.status != "ROLLBACK_COMPLETE" || len(got.resources) > 0 {
+			t.Errorf("%s: the stack is %s, and %v are left", what, got.status, got.resources)
+		}
+		if len(got.failed) != 1 || !strings.Contains(got.failed[id], b.want) {
+			t.Errorf("%s: the failures are %q, want %q in that of %s", what, got.failed, b.want, id)
+		}
+	}
+}
+
+// The control of the tests above: values at the edge of what they refuse are deployed.
+func TestTheLastValuesThatAWSTakesAreDeployed(t *testing.T) {
+	tpl := golden(t, "everything")
+	if before := create(t, tpl); before.status != "CREATE_COMPLETE" {
+		t.Fatalf("the template is %s: %s", before.status, before.reason)
+	}
+	all := tpl
+	for i, e := range edges {
+		all = with(all, fmt.Sprintf("Edge%02d", i), changed(t, tpl, e.resource, e.path, e.to))
+	}
+	if got := update(t, all); got.status != "UPDATE_COMPLETE" {
+		t.Errorf("the stack is %s: %q", got.status, got.failed)
+	}
+}
