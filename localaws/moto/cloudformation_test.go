@@ -223,13 +223,21 @@ func TestResourceThatFailsRollsTheStackBack(t *testing.T) {
 			func(map[string]map[string]any) {},
 			"AWS::Config::RemediationConfiguration Remediation: An error occurred (AccessDeniedException)",
 		},
-		"a member that the API does not have": {
+		"a member that the resource does not have": {
 			"",
 			func(r map[string]map[string]any) {
 				targets := properties(r["Tampering"])["Targets"].([]any)
 				targets[0].(map[string]any)["RoleARN"] = "x"
 			},
-			"AWS::Events::Rule Tampering: PutTargets.Targets[0] has no member RoleARN",
+			"AWS::Events::Rule Tampering: Properties validation failed for resource Tampering with message:\n#/Targets/0: extraneous key [RoleARN] is not permitted",
+		},
+		"a member that the API does not have": {
+			"",
+			func(r map[string]map[string]any) {
+				targets := properties(r["Tampering"])["Targets"].([]any)
+				targets[0].(map[string]any)["EcsParameters"] = map[string]any{"TaskDefinitionArn": "x", "TagList": []any{}}
+			},
+			"AWS::Events::Rule Tampering: PutTargets.Targets[0].EcsParameters has no member TagList",
 		},
 		"an attribute that the resource does not have": {
 			"",

@@ -192,16 +192,20 @@ func TestARuleHasAPatternOrAScheduleOrBoth(t *testing.T) {
 // statuses are those of the stack itself, in order.
 func statuses(t *testing.T, cfg aws.Config, id string) []string {
 	t.Helper()
-	out, err := cloudformation.NewFromConfig(cfg).DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: &id})
-	if err != nil {
-		t.Fatal(err)
-	}
+	input := &cloudformation.DescribeStackEventsInput{StackName: &id}
 	var all []string
-	for _, event := range slices.Backward(out.StackEvents) {
-		if *event.PhysicalResourceId == id {
-			all = append(all, string(event.ResourceStatus))
+	for pages := cloudformation.NewDescribeStackEventsPaginator(cloudformation.NewFromConfig(cfg), input); pages.HasMorePages(); {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, event := range page.StackEvents {
+			if *event.PhysicalResourceId == id {
+				all = append(all, string(event.ResourceStatus))
+			}
 		}
 	}
+	slices.Reverse(all)
 	return all
 }
 
