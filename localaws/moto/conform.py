@@ -11,8 +11,35 @@ def conform(shape, value, path):
     """Returns value in the types of an API's shape.
 
     CloudFormation takes "true" for a Boolean, "5" for a number and an object where the API wants JSON text, such as a
-    policy. A member that the API does not have is an error.
+    policy. A member that the API does not have is an error, and so is a value that the API's model does not allow: botocore
+    looks at some of the least values only.
     """
+    conformed = _convert(shape, value, path)
+    _allow(shape.metadata, conformed, path)
+    return conformed
+
+
+def _allow(constraints, value, path):
+    """Refuses a value that is out of the range of a shape, in the words of the services. Enumerations are open: the SDK's models do not
+    have all that services take.
+
+    https://smithy.io/2.0/spec/constraint-traits.html#range-trait
+    """
+    least, most = constraints.get("min"), constraints.get("max")
+    if isinstance(value, (str, list, dict)):
+        size, measure = len(value), "length"
+    else:
+        size, measure = value, "value"
+    if least is not None and size < least:
+        constraint = f"Member must have {measure} greater than or equal to {least}"
+    elif most is not None and size > most:
+        constraint = f"Member must have {measure} less than or equal to {most}"
+    else:
+        return
+    raise Mismatch(f"1 validation error detected: Value '{value}' at '{path}' failed to satisfy constraint: {constraint}")
+
+
+def _convert(shape, value, path):
     kind = shape.type_name
     if kind == "structure":
         _expect(value, dict, path)

@@ -271,6 +271,10 @@ def _check_identity_policy(text):
     for statement in _statements(document):
         if isinstance(statement, dict) and ("Principal" in statement or "NotPrincipal" in statement):
             raise MalformedPolicyDocument("Policy document should not specify a principal.")
+        if isinstance(statement, dict) and not re.fullmatch(r"[0-9A-Za-z]*", str(statement.get("Sid", ""))):
+            raise MalformedPolicyDocument(
+                "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+            )
 
 
 def create_policy(backend, description, path, policy_document, *args, **kwargs):
