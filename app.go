@@ -57,14 +57,17 @@ func synthesize() (err error) {
 	}
 	// The id Default is left out of the logical ids, so that they and the outputs read as in a stack of one construct.
 	guard := trailguard.NewTrailGuard(stack, jsii.String("Default"), props)
-	if err := validate(guard); err != nil {
+	if err := guard.Validate(); err != nil {
 		return inKeys(err)
+	}
+	if err := validate(guard); err != nil {
+		return err
 	}
 	app.Synth(nil)
 	return checkTemplate(filepath.Join(*app.Outdir(), *stack.TemplateFile()), configuration)
 }
 
-// validate returns what the construct's validations, and those of all in it, find. The CDK would panic with it.
+// validate returns what the CDK's own validations of the construct, and of all in it, find. The CDK would panic with it.
 func validate(construct constructs.Construct) error {
 	var problems []error
 	for _, child := range *construct.Node().FindAll(constructs.ConstructOrder_PREORDER) {

@@ -276,20 +276,18 @@ func (c configuration) parts() map[string]string {
 	}
 }
 
-// propName matches the name of a property, and what is quoted or in brackets and may contain one.
-var propName = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\[[^\]]*\]|\b[A-Z][A-Za-z0-9]+\b`)
-
 // inKeys returns an error of TrailGuardProps with the configuration's keys in place of the properties' names.
-func inKeys(err error) error {
-	return errors.New(propName.ReplaceAllStringFunc(err.Error(), func(name string) string {
-		if _, isProp := reflect.TypeFor[trailguard.TrailGuardProps]().FieldByName(name); !isProp {
-			return name
-		}
-		if key, ok := propKeys[name]; ok {
-			return key
-		}
-		return strings.ToLower(name[:1]) + name[1:]
-	}))
+func inKeys(err error) error { return validation.Renamed(err, key) }
+
+// key is the key that a property has in the configuration. What is no property keeps its name.
+func key(prop string) string {
+	if _, isProp := reflect.TypeFor[trailguard.TrailGuardProps]().FieldByName(prop); !isProp {
+		return prop
+	}
+	if key, ok := propKeys[prop]; ok {
+		return key
+	}
+	return strings.ToLower(prop[:1]) + prop[1:]
 }
 
 func (c configuration) trailName() string {

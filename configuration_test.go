@@ -12,6 +12,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/trailguard"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // TestMain is the app itself, instead of its tests, in a process that runs as the app.
@@ -189,7 +190,7 @@ func TestEachPropIsNamedByItsKey(t *testing.T) {
 	props := reflect.TypeFor[trailguard.TrailGuardProps]()
 	for i := range props.NumField() {
 		name := props.Field(i).Name
-		if got := inKeys(errors.New(name)).Error(); !known[got] && !slices.Contains(goOnly, name) {
+		if got := key(name); !known[got] && !slices.Contains(goOnly, name) {
 			t.Errorf("%s is named %s, which is no key", name, got)
 		}
 	}
@@ -230,11 +231,20 @@ func TestNoConfigurationIsFine(t *testing.T) {
 }
 
 func TestErrorsOfPropsNameTheKeys(t *testing.T) {
-	got := inKeys(errors.New("TrailName: x\nRetryAttempt: y\nDataResources[0].Type: z\nCheckEvery: 4 minutes\n" +
-		"TrailTags[a:LogKey]: \"a \\\" LogKey\" is not LogKey, Nothing")).Error()
-	if want := "trailName: x\nretryAttemptSeconds: y\ndataResources[0].Type: z\ncheckEveryMinutes: 4 minutes\n" +
-		"trailTags[a:LogKey]: \"a \\\" LogKey\" is not logKeyArn, Nothing"; got != want {
+	other := errors.New("LogKey: is said by somebody else")
+	err := inKeys(errors.Join(
+		validation.Problem("TrailName", "x"),
+		errors.Join(validation.Problem("RetryAttempt", "y"), validation.Problem("DataResources[0].Type", "z"), other),
+		&trailguard.PropError{Prop: "CheckEvery", Problem: "4 minutes"},
+		validation.Problem("TrailTags[a:LogKey]", "%q is not %s, %s", `a " LogKey`, validation.Prop("LogKey"), validation.Prop("Nothing")),
+	))
+	want := "trailName: x\nretryAttemptSeconds: y\ndataResources[0].Type: z\nLogKey: is said by somebody else\ncheckEveryMinutes: 4 minutes\n" +
+		"trailTags[a:LogKey]: \"a \\\" LogKey\" is not logKeyArn, Nothing"
+	if got := err.Error(); got != want {
 		t.Errorf("the error is %q, not %q", got, want)
+	}
+	if !errors.Is(err, other) {
+		t.Error("what is no PropError is lost")
 	}
 }
 

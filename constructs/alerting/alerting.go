@@ -19,8 +19,8 @@ import (
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
-// TopicProps are the properties of the topic that is told.
-type TopicProps struct {
+// AlertsProps are the properties of Alerts. All of them are optional.
+type AlertsProps struct {
 	// AlertTopic is an existing topic. An imported topic, and the key of an encrypted one, must already let
 	// events.amazonaws.com and cloudwatch.amazonaws.com publish.
 	//
@@ -46,16 +46,16 @@ type TopicProps struct {
 var emailAddress = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 
 // Validate returns an error that names every property that cannot be used, nil where there is none.
-func (p *TopicProps) Validate() error {
+func (p *AlertsProps) Validate() error {
 	var problems []error
 	// https://docs.aws.amazon.com/sns/latest/dg/sns-fifo-topics.html
 	if p.AlertTopic != nil && p.AlertTopic.Fifo() != nil && *p.AlertTopic.Fifo() {
-		problems = append(problems, errors.New("AlertTopic: is a FIFO topic, to which EventBridge and CloudWatch cannot publish: give a standard topic"))
+		problems = append(problems, validation.Problem("AlertTopic", "is a FIFO topic, to which EventBridge and CloudWatch cannot publish: give a standard topic"))
 	}
 	if p.AlertSubscriptions != nil {
 		for i, subscription := range *p.AlertSubscriptions {
 			if subscription == nil {
-				problems = append(problems, fmt.Errorf("AlertSubscriptions[%d]: is empty: give a subscription, or leave it out", i))
+				problems = append(problems, validation.Problem(fmt.Sprintf("AlertSubscriptions[%d]", i), "is empty: give a subscription, or leave it out"))
 			}
 		}
 	}
@@ -65,23 +65,23 @@ func (p *TopicProps) Validate() error {
 // ValidateIn returns an error if the topic is of another account or Region than the scope's stack.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
-func (p *TopicProps) ValidateIn(scope constructs.Construct) error {
+func (p *AlertsProps) ValidateIn(scope constructs.Construct) error {
 	const reason = "rules, alarms and the runbook tell topics of their own account and Region: give one of those"
 	if p.AlertTopic == nil {
 		return nil
 	}
 	return errors.Join(
-		validation.OfAccount(scope, "AlertTopic", p.AlertTopic.Env(), reason),
-		validation.InRegion(scope, "AlertTopic", p.AlertTopic.Env(), reason),
+		supplied.OfAccount(scope, "AlertTopic", p.AlertTopic.Env(), reason),
+		supplied.InRegion(scope, "AlertTopic", p.AlertTopic.Env(), reason),
 	)
 }
 
-func (p *TopicProps) checkAddresses() []error {
+func (p *AlertsProps) checkAddresses() []error {
 	if p.AlertEmailAddresses == nil {
 		return nil
 	}
 	if *awscdk.Token_IsUnresolved(*p.AlertEmailAddresses) {
-		return []error{errors.New("AlertEmailAddresses: is a token, and each address is a resource of its own: give literal addresses, or a list of tokens")}
+		return []error{validation.Problem("AlertEmailAddresses", "is a token, and each address is a resource of its own: give literal addresses, or a list of tokens")}
 	}
 	var problems []error
 	for i, address := range *p.AlertEmailAddresses {
@@ -90,48 +90,78 @@ func (p *TopicProps) checkAddresses() []error {
 			if address != nil {
 				shown = *address
 			}
-			problems = append(problems, fmt.Errorf("AlertEmailAddresses[%d]: %q is not an e-mail address: use one such as security@example.com", i, shown))
+			problems = append(problems, validation.Problem(fmt.Sprintf("AlertEmailAddresses[%d]", i), "%q is not an e-mail address: use one such as security@example.com", shown))
 			continue
 		}
 		if slices.ContainsFunc((*p.AlertEmailAddresses)[:i], func(before *string) bool { return before != nil && strings.EqualFold(*before, *address) }) {
-			problems = append(problems, fmt.Errorf("AlertEmailAddresses[%d]: %q is given twice: leave it out", i, *address))
+			problems = append(problems, validation.Problem(fmt.Sprintf("AlertEmailAddresses[%d]", i), "%q is given twice: leave it out", *address))
 		}
 	}
 	return problems
 }
 
-// NewTopic defines the topic that is told, or completes the given one. Besides those whom IAM lets, only the account's CloudWatch
-// alarms may publish to it, and only over TLS. It panics where props.Validate or
-// props.ValidateIn returns an error. Nil props make a new topic.
+// Alerts are the topic that is told, and what it is told.
+type Alerts interface {
+	constructs.Construct
+	// Topic is the topic that is told.
+	Topic() awssns.ITopic
+	// AddNotices tells the topic of what the runbook does not tell itself. It panics where props.Validate returns an error.
+	AddNotices(props *NoticesProps)
+	// Validate returns an error if an event pattern is longer than EventBridge takes. The synthesis then fails with it.
+	Validate() error
+}
+
+type alerts struct {
+	constructs.Construct
+	findings validation.Findings
+	topic    awssns.ITopic
+}
+
+// NewAlerts defines Alerts: a new topic, or the given one, completed. Besides those whom IAM lets, only the account's CloudWatch
+// alarms may publish to it, and only over TLS. It panics where props.Validate or props.ValidateIn returns an error. Nil props make
+// a new topic.
 //
-//	rules, runbook (by their roles), alarms ──publish──► topic (encrypted with Key) ──► subscriptions
-func NewTopic(scope constructs.Construct, props *TopicProps) awssns.ITopic {
+//	rules, runbook (by their roles), alarms ──publish──► Topic (encrypted with Key) ──► subscriptions
+func NewAlerts(scope constructs.Construct, id *string, props *AlertsProps) Alerts {
 	if props == nil {
-		props = &TopicProps{}
+		props = &AlertsProps{}
 	}
-	validation.Panic("Topic", nil, validation.Required("scope", scope != nil))
-	validation.Panic("Topic of", scope.Node().Path(), props.Validate(), props.ValidateIn(scope))
-	topic := props.AlertTopic
-	if topic == nil {
-		topic = awssns.NewTopic(scope, jsii.String("Topic"), &awssns.TopicProps{
-			MasterKey:  newKey(scope, props.RemovalPolicy),
-			EnforceSSL: jsii.Bool(true),
-		})
+	validation.Panic("Alerts", id, props.Validate(), props.ValidateIn(scope))
+
+	this := &alerts{}
+	constructs.NewConstruct_Override(this, scope, id)
+	this.topic = this.newTopic(props)
+	this.letAlarmsPublish()
+	this.subscribe(props)
+	return this
+}
+
+func (a *alerts) Validate() error      { return a.findings.Validate() }
+func (a *alerts) Topic() awssns.ITopic { return a.topic }
+
+func (a *alerts) newTopic(props *AlertsProps) awssns.ITopic {
+	if props.AlertTopic != nil {
+		return props.AlertTopic
 	}
-	letAlarmsPublish(scope, topic)
+	return awssns.NewTopic(a, jsii.String("Topic"), &awssns.TopicProps{
+		MasterKey:  newKey(a, props.RemovalPolicy),
+		EnforceSSL: jsii.Bool(true),
+	})
+}
+
+func (a *alerts) subscribe(props *AlertsProps) {
 	if props.AlertEmailAddresses != nil {
 		for i, address := range *props.AlertEmailAddresses {
-			awssns.NewSubscription(scope, emailID(i, address), &awssns.SubscriptionProps{
-				Topic: topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: address,
+			awssns.NewSubscription(a, emailID(i, address), &awssns.SubscriptionProps{
+				Topic: a.topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: address,
 			})
 		}
 	}
 	if props.AlertSubscriptions != nil {
 		for _, subscription := range *props.AlertSubscriptions {
-			topic.AddSubscription(subscription)
+			a.topic.AddSubscription(subscription)
 		}
 	}
-	return topic
 }
 
 // emailID is made of the address: by its place in the list, a subscription would be replaced when an address before it is
@@ -163,7 +193,7 @@ func newKey(scope constructs.Construct, removalPolicy awscdk.RemovalPolicy) awsk
 // the key itself.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
 // https://repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger
-func letAlarmsPublish(scope constructs.Construct, topic awssns.ITopic) {
+func (a *alerts) letAlarmsPublish() {
 	alarms := func(actions, resources *[]*string, operator string) awsiam.PolicyStatement {
 		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:        jsii.String("TellPeople"),
@@ -171,18 +201,18 @@ func letAlarmsPublish(scope constructs.Construct, topic awssns.ITopic) {
 			Actions:    actions,
 			Resources:  resources,
 			Conditions: &map[string]interface{}{
-				operator: map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
+				operator: map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(a).Account()},
 			},
 		})
 	}
-	publish := alarms(jsii.Strings("sns:Publish"), &[]*string{topic.TopicArn()}, "StringEquals")
+	publish := alarms(jsii.Strings("sns:Publish"), &[]*string{a.topic.TopicArn()}, "StringEquals")
 	encrypt := alarms(jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"), jsii.Strings("*"), "StringEqualsIfExists")
-	if !*topic.AddToResourcePolicy(publish).StatementAdded {
-		supplied.Tell(scope, "AlertTopic", "the topic's policy, and the policy of its key if it is encrypted,", publish, encrypt)
+	if !*a.topic.AddToResourcePolicy(publish).StatementAdded {
+		supplied.Tell(a, "AlertTopic", "the topic's policy, and the policy of its key if it is encrypted,", publish, encrypt)
 		return
 	}
-	if key := topic.MasterKey(); key != nil && !*key.AddToResourcePolicy(encrypt, jsii.Bool(true)).StatementAdded {
-		supplied.Tell(scope, "AlertTopic", "the policy of the topic's key", encrypt)
+	if key := a.topic.MasterKey(); key != nil && !*key.AddToResourcePolicy(encrypt, jsii.Bool(true)).StatementAdded {
+		supplied.Tell(a, "AlertTopic", "the policy of the topic's key", encrypt)
 	}
 }
 

@@ -16,12 +16,10 @@ import (
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
-// NoticesProps are the properties of NewNotices.
+// NoticesProps are the properties of AddNotices.
 type NoticesProps struct {
 	// Settings is the declared state of the trail.
 	Settings trail.Settings
-	// Topic is the topic that is told.
-	Topic awssns.ITopic
 	// AutomationRole is the role of the runbook: what it does is no tampering.
 	AutomationRole awsiam.IRole
 	// Runbook is the document whose executions are told of if they fail. What they did, they tell themselves.
@@ -34,14 +32,13 @@ type NoticesProps struct {
 func (p *NoticesProps) Validate() error {
 	return errors.Join(
 		p.Settings.Validate(),
-		validation.Required("Topic", p.Topic != nil),
 		validation.Required("AutomationRole", p.AutomationRole != nil),
 		validation.Required("Runbook", p.Runbook != nil),
 		validation.Required("EventRules", p.EventRules != nil),
 	)
 }
 
-// NewNotices defines what is told besides what the runbook itself tells. It panics where props.Validate returns an error.
+// AddNotices defines what is told besides what the runbook itself tells.
 //
 //	tampering by anyone but AutomationRole ────► Tampering ─────┐
 //	executions of Runbook that fail ───────────► RepairFailed ──┴──tell, as TargetRole──► Topic
@@ -49,22 +46,21 @@ func (p *NoticesProps) Validate() error {
 //	events in DeadLetterQueue ─────────────────► Undelivered ───┐
 //	starts by Schedule that fail ──────────────► FailedInvocations, InvocationsFailedToBeSentToDlq ──► Topic
 //	more than ten starts in ten minutes ───────► Flood ─────────┘
-func NewNotices(scope constructs.Construct, props *NoticesProps) {
+func (a *alerts) AddNotices(props *NoticesProps) {
 	if props == nil {
 		props = &NoticesProps{}
 	}
-	validation.Panic("Notices", nil, validation.Required("scope", scope != nil))
-	validation.Panic("Notices of", scope.Node().Path(), props.Validate())
+	validation.Panic("Notices of", a.Node().Path(), props.Validate())
 	role, queue := props.EventRules.TargetRole(), props.EventRules.DeadLetterQueue()
-	for _, statement := range Publish(props.Topic) {
+	for _, statement := range Publish(a.topic) {
 		role.AddToPolicy(statement)
 	}
 	notice := func(id string, pattern map[string]any, paths map[string]any, template string) awsevents.CfnRule {
-		validation.AtSynthesis(scope, detection.CheckPattern(id, pattern, props.Settings, *props.AutomationRole.RoleArn(), nil))
-		rule := awsevents.NewCfnRule(scope, jsii.String(id), &awsevents.CfnRuleProps{
+		a.findings.AtSynthesis(a, detection.CheckPattern(id, pattern, props.Settings, *props.AutomationRole.RoleArn(), nil))
+		rule := awsevents.NewCfnRule(a, jsii.String(id), &awsevents.CfnRuleProps{
 			EventPattern: pattern,
 			Targets: []any{&awsevents.CfnRule_TargetProperty{
-				Id: jsii.String("AlertTopic"), Arn: props.Topic.TopicArn(), RoleArn: role.RoleArn(),
+				Id: jsii.String("AlertTopic"), Arn: a.topic.TopicArn(), RoleArn: role.RoleArn(),
 				DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: queue.QueueArn()},
 				InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
 					InputPathsMap: paths,
@@ -88,14 +84,14 @@ func NewNotices(scope constructs.Construct, props *NoticesProps) {
 		map[string]any{"status": "$.detail.Status", "execution": "$.detail.ExecutionId", "when": "$.time", "account": "$.account", "region": "$.region"},
 		"REPAIR <status>: "+where+" at <when>, execution <execution>.")
 	props.EventRules.KeepUndelivered(tampering, repairFailed)
-	newAlarms(scope, props)
+	a.newAlarms(props)
 }
 
 // newAlarms tells of what no event tells of. An event that a rule cannot deliver is in the queue; the rule counts it if not even
 // the queue takes it, or if there is none any more. Of the rules that start the runbook, that is asked of the schedule's: it has
 // the role, the runbook and the queue of all, and is sure to start regularly.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
-func newAlarms(scope constructs.Construct, props *NoticesProps) {
+func (a *alerts) newAlarms(props *NoticesProps) {
 	const starts, minutes = 10, 10
 	queue := props.EventRules.DeadLetterQueue().QueueName()
 	schedule := props.EventRules.Schedule().Ref()
@@ -111,7 +107,7 @@ func newAlarms(scope constructs.Construct, props *NoticesProps) {
 			alarm{"Flood", "Events keep starting the repair of " + theTrail, "AWS/Events", "Invocations", "RuleName", tampering.Ref(), starts, minutes})
 	}
 	for _, alarm := range alarms {
-		alarm.define(scope, props.Topic)
+		alarm.define(a, a.topic)
 	}
 }
 

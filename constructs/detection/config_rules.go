@@ -4,7 +4,6 @@ package detection
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"strings"
 
@@ -48,10 +47,13 @@ type ConfigRules interface {
 	TrailSettings() awsconfig.CfnConfigRule
 	// All are the three rules.
 	All() []awsconfig.CfnConfigRule
+	// Validate returns an error if a rule is longer than AWS Config takes. The synthesis then fails with it.
+	Validate() error
 }
 
 type configRules struct {
 	constructs.Construct
+	findings             validation.Findings
 	props                *ConfigRulesProps
 	trailEnabled         awsconfig.CfnConfigRule
 	securityTrailEnabled awsconfig.CfnConfigRule
@@ -86,6 +88,7 @@ func (r *configRules) TrailEnabled() awsconfig.CfnConfigRule         { return r.
 func (r *configRules) SecurityTrailEnabled() awsconfig.CfnConfigRule { return r.securityTrailEnabled }
 func (r *configRules) TrailSettings() awsconfig.CfnConfigRule        { return r.trailSettings }
 
+func (r *configRules) Validate() error { return r.findings.Validate() }
 func (r *configRules) All() []awsconfig.CfnConfigRule {
 	return []awsconfig.CfnConfigRule{r.trailEnabled, r.securityTrailEnabled, r.trailSettings}
 }
@@ -103,7 +106,7 @@ func (p *ConfigRulesProps) ValidateOptional() error {
 		awsconfig.MaximumExecutionFrequency_TWENTY_FOUR_HOURS:
 		return nil
 	}
-	return fmt.Errorf("MaximumExecutionFrequency: %q is not a frequency: "+
+	return validation.Problem("MaximumExecutionFrequency", "%q is not a frequency: "+
 		"use ONE_HOUR, THREE_HOURS, SIX_HOURS, TWELVE_HOURS or TWENTY_FOUR_HOURS", p.MaximumExecutionFrequency)
 }
 
@@ -118,7 +121,7 @@ func (r *configRules) newTrailEnabled() awsconfig.CfnConfigRule {
 	if arn := r.props.Settings.CloudWatchLogsLogGroupARN; arn != "" {
 		parameters["cloudWatchLogsLogGroupArn"] = arn
 	}
-	validation.AtSynthesis(r, checkInputParameters(r.props.Settings, parameters))
+	r.findings.AtSynthesis(r, checkInputParameters(r.props.Settings, parameters))
 	return awsconfig.NewCfnConfigRule(r, jsii.String("TrailEnabled"), &awsconfig.CfnConfigRuleProps{
 		Description:               jsii.String("The trail " + r.props.Settings.Name + " is logging to its bucket"),
 		Source:                    managedRule("CLOUD_TRAIL_ENABLED"),
@@ -153,7 +156,7 @@ func (r *configRules) newSecurityTrailEnabled() awsconfig.CfnConfigRule {
 // newTrailSettings compares every recorded setting of the trail, each time that Config records a change.
 func (r *configRules) newTrailSettings() awsconfig.CfnConfigRule {
 	policy := guardPolicy(r.props.Settings)
-	validation.AtSynthesis(r, checkPolicy(r.props.Settings, policy))
+	r.findings.AtSynthesis(r, checkPolicy(r.props.Settings, policy))
 	return awsconfig.NewCfnConfigRule(r, jsii.String("TrailSettings"), &awsconfig.CfnConfigRuleProps{
 		Description: jsii.String("The trail " + r.props.Settings.Name + " has the declared settings"),
 		Scope: &awsconfig.CfnConfigRule_ScopeProperty{

@@ -59,10 +59,13 @@ type EventRules interface {
 	DeadLetterQueue() awssqs.Queue
 	// KeepUndelivered lets EventBridge put into the DeadLetterQueue what the rules could not deliver.
 	KeepUndelivered(rules ...awsevents.CfnRule)
+	// Validate returns an error if an event pattern is longer than EventBridge takes. The synthesis then fails with it.
+	Validate() error
 }
 
 type eventRules struct {
 	constructs.Construct
+	findings        validation.Findings
 	props           *EventRulesProps
 	tampering       awsevents.CfnRule
 	schedule        awsevents.CfnRule
@@ -105,6 +108,7 @@ func (r *eventRules) Tampering() awsevents.CfnRule  { return r.tampering }
 func (r *eventRules) Schedule() awsevents.CfnRule   { return r.schedule }
 func (r *eventRules) Starting() []awsevents.CfnRule { return r.starting }
 func (r *eventRules) TargetRole() awsiam.Role       { return r.targetRole }
+func (r *eventRules) Validate() error               { return r.findings.Validate() }
 func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.deadLetterQueue }
 
 // Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
@@ -125,7 +129,7 @@ func (p *EventRulesProps) ValidateOptional() error {
 	}
 	minutes := *p.CheckEvery.ToMinutes(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)})
 	if minutes != 0 && (minutes < fewest || minutes > most || minutes != float64(int(minutes))) {
-		return fmt.Errorf("CheckEvery: %s is out of range: use whole minutes from %d minutes to 24 hours, or 0 for never",
+		return validation.Problem("CheckEvery", "%s is out of range: use whole minutes from %d minutes to 24 hours, or 0 for never",
 			*p.CheckEvery.ToHumanString(), fewest)
 	}
 	return nil
@@ -175,7 +179,7 @@ func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps)
 		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: r.deadLetterQueue.QueueArn()},
 	}}
 	if pattern, ok := props.EventPattern.(map[string]any); ok {
-		validation.AtSynthesis(r, CheckPattern(id, pattern, r.props.Settings, *r.props.AutomationRole.RoleArn(), r.props.ConfigRules))
+		r.findings.AtSynthesis(r, CheckPattern(id, pattern, r.props.Settings, *r.props.AutomationRole.RoleArn(), r.props.ConfigRules))
 	}
 	rule := awsevents.NewCfnRule(r, jsii.String(id), props)
 	rule.Node().AddDependency(r.targetRole.Node().FindChild(jsii.String("DefaultPolicy")))

@@ -70,7 +70,7 @@ func checkPlain(settings trail.Settings) error {
 	values := supplied(settings)
 	for _, prop := range slices.Sorted(maps.Keys(values)) {
 		if !trail.IsPlain(values[prop]) {
-			problems = append(problems, fmt.Errorf("%s: %q cannot be compared in a Config rule: use nothing that cannot be printed, and no \" or \\", prop, values[prop]))
+			problems = append(problems, validation.Problem(prop, "%q cannot be compared in a Config rule: use nothing that cannot be printed, and no \" or \\", values[prop]))
 		}
 	}
 	return errors.Join(problems...)

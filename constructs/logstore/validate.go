@@ -2,7 +2,6 @@ package logstore
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/supplied"
 	"github.com/trailguard/trailguard/constructs/trail"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
@@ -26,7 +26,7 @@ const (
 func (p *LogStoreProps) Validate() error {
 	var problems []error
 	if p.TrailName == nil {
-		problems = append(problems, errors.New("TrailName: is required"))
+		problems = append(problems, validation.Problem("TrailName", "is required"))
 	} else {
 		problems = append(problems, trail.CheckName("TrailName", *p.TrailName))
 		problems = append(problems, p.checkPreviousTrailNames())
@@ -45,7 +45,7 @@ func (p *LogStoreProps) Validate() error {
 	switch p.RemovalPolicy {
 	case "", awscdk.RemovalPolicy_RETAIN, awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, awscdk.RemovalPolicy_DESTROY:
 	default:
-		problems = append(problems, fmt.Errorf("RemovalPolicy: %q is not for a bucket: "+
+		problems = append(problems, validation.Problem("RemovalPolicy", "%q is not for a bucket: "+
 			"use RETAIN, RETAIN_ON_UPDATE_OR_DELETE or DESTROY", p.RemovalPolicy))
 	}
 	return errors.Join(problems...)
@@ -61,20 +61,20 @@ func (p *LogStoreProps) ValidateIn(scope constructs.Construct) error {
 	switch {
 	case p.Bucket != nil && p.Key != nil:
 		if _, isDefined := p.Bucket.(awss3.Bucket); isDefined || *p.Bucket.Env().Region != *awscdk.Stack_Of(scope).Region() {
-			problems = append(problems, validation.Same("LogKey", "is in the Region", p.Key.Env().Region, "the bucket is in", p.Bucket.Env().Region,
+			problems = append(problems, supplied.Same("LogKey", "is in the Region", p.Key.Env().Region, "the bucket is in", p.Bucket.Env().Region,
 				"CloudTrail needs both in one Region: give a key of the bucket's"))
 		}
 	case p.Key != nil:
-		problems = append(problems, validation.InRegion(scope, "LogKey", p.Key.Env(),
-			"CloudTrail needs key and bucket in one Region: give a key of the stack's, or LogBucket, too"))
+		problems = append(problems, supplied.InRegion(scope, "LogKey", p.Key.Env(),
+			"CloudTrail needs key and bucket in one Region: give a key of the stack's, or %s, too", validation.Prop("LogBucket")))
 	case p.Bucket != nil:
-		problems = append(problems, validation.InRegion(scope, "LogBucket", p.Bucket.Env(),
-			"CloudTrail needs key and bucket in one Region: give LogKey, too, a key of the bucket's"))
+		problems = append(problems, supplied.InRegion(scope, "LogBucket", p.Bucket.Env(),
+			"CloudTrail needs key and bucket in one Region: give %s, too, a key of the bucket's", validation.Prop("LogKey")))
 	}
 	if p.ServerAccessLogsBucket != nil {
 		problems = append(problems,
-			validation.OfAccount(scope, "ServerAccessLogsBucket", p.ServerAccessLogsBucket.Env(), ofTheBucket),
-			validation.InRegion(scope, "ServerAccessLogsBucket", p.ServerAccessLogsBucket.Env(), ofTheBucket))
+			supplied.OfAccount(scope, "ServerAccessLogsBucket", p.ServerAccessLogsBucket.Env(), ofTheBucket),
+			supplied.InRegion(scope, "ServerAccessLogsBucket", p.ServerAccessLogsBucket.Env(), ofTheBucket))
 	}
 	return errors.Join(problems...)
 }
@@ -83,7 +83,7 @@ func (p *LogStoreProps) ValidateIn(scope constructs.Construct) error {
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_Trail.html
 func (p *LogStoreProps) checkKey() error {
 	if alias, ok := p.Key.(awskms.IAlias); ok {
-		return fmt.Errorf("LogKey: %q is an alias, and CloudTrail reports the key's own ARN, which would never be the declared one: give the key", *alias.AliasName())
+		return validation.Problem("LogKey", "%q is an alias, and CloudTrail reports the key's own ARN, which would never be the declared one: give the key", *alias.AliasName())
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func (p *LogStoreProps) checkBuckets() error {
 
 func (p *LogStoreProps) checkPreviousTrailNames() error {
 	if p.PreviousTrailNames != nil && slices.Contains(*p.PreviousTrailNames, nil) {
-		return errors.New("PreviousTrailNames: has an empty place: give the names that the trail had")
+		return validation.Problem("PreviousTrailNames", "has an empty place: give the names that the trail had")
 	}
 	return trail.CheckPreviousNames("PreviousTrailNames", texts(p.PreviousTrailNames), *p.TrailName)
 }
@@ -120,8 +120,8 @@ func (p *LogStoreProps) checkSuppliedBucket() []error {
 		{"ServerAccessLogsBucket", p.ServerAccessLogsBucket != nil},
 	} {
 		if prop.set {
-			problems = append(problems, fmt.Errorf("%s: applies to a new bucket, and a bucket is supplied: "+
-				"leave out %[1]s and set it on the supplied bucket, or leave out the bucket", prop.name))
+			problems = append(problems, validation.Problem(prop.name, "applies to a new bucket, and a bucket is supplied: "+
+				"leave out %s and set it on the supplied bucket, or leave out the bucket", validation.Prop(prop.name)))
 		}
 	}
 	return problems
@@ -135,8 +135,8 @@ func (p *LogStoreProps) checkLifecycle() []error {
 		transitionDays = defaultTransitionDays
 	}
 	if expireDays > 0 && transitionDays > 0 && expireDays <= transitionDays {
-		problems = append(problems, fmt.Errorf("ExpireAfter: %v days is not after the transition at %v days: "+
-			"give a later ExpireAfter or an earlier TransitionAfter", expireDays, transitionDays))
+		problems = append(problems, validation.Problem("ExpireAfter", "%v days is not after the transition at %v days: "+
+			"give a later %s or an earlier %s", expireDays, transitionDays, validation.Prop("ExpireAfter"), validation.Prop("TransitionAfter")))
 	}
 	return problems
 }
@@ -149,7 +149,7 @@ func wholeDays(field string, duration awscdk.Duration) (float64, error) {
 	seconds := *duration.ToSeconds(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)})
 	days := seconds / secondsPerDay
 	if days < 1 || days > mostDays || days != float64(int(days)) {
-		return 0, fmt.Errorf("%s: %v is not a number of whole days: use whole days, 1 to %d", field, *duration.ToHumanString(), mostDays)
+		return 0, validation.Problem(field, "%v is not a number of whole days: use whole days, 1 to %d", *duration.ToHumanString(), mostDays)
 	}
 	return days, nil
 }

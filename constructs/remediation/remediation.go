@@ -70,12 +70,15 @@ type Remediation interface {
 	Runbook() awsssm.CfnDocument
 	// Parameters are the parameters with which Config starts the runbook. It accepts no other values.
 	Parameters() []Parameter
+	// Validate returns an error if the runbook is longer than Systems Manager takes. The synthesis then fails with it.
+	Validate() error
 }
 
 type remediation struct {
 	constructs.Construct
-	props   *RemediationProps
-	runbook awsssm.CfnDocument
+	findings validation.Findings
+	props    *RemediationProps
+	runbook  awsssm.CfnDocument
 }
 
 // NewRemediation defines a Remediation. It panics where props.Validate or props.ValidateIn returns an error.
@@ -101,6 +104,7 @@ func NewRemediation(scope constructs.Construct, id *string, props *RemediationPr
 }
 
 func (r *remediation) Runbook() awsssm.CfnDocument { return r.runbook }
+func (r *remediation) Validate() error             { return r.findings.Validate() }
 func (r *remediation) Parameters() []Parameter {
 	return Parameters(r.props.Settings, *r.props.Role.RoleArn())
 }
@@ -119,8 +123,7 @@ func (p *RemediationProps) ValidateOptional() error {
 		}
 		// What is no number at all, the CDK could not be asked about.
 		if math.IsInf(*value, 0) || math.IsNaN(*value) || !*awscdk.Token_IsUnresolved(value) {
-			problems = append(problems, fmt.Errorf("%s: %s is out of range: use a whole number of %s from 1 to %.0f",
-				field, strconv.FormatFloat(*value, 'f', -1, 64), unit, highest))
+			problems = append(problems, validation.Problem(field, "%s is out of range: use a whole number of %s from 1 to %.0f", strconv.FormatFloat(*value, 'f', -1, 64), unit, highest))
 		}
 	}
 	inRange("MaximumAutomaticAttempts", p.MaximumAutomaticAttempts, 25, "attempts")
@@ -145,7 +148,7 @@ func (p *RemediationProps) ValidateIn(scope constructs.Construct) error {
 	if *awscdk.Token_IsUnresolved(name) || !reservedName.MatchString(name) {
 		return nil
 	}
-	return fmt.Errorf("StackName: %q cannot be the stack's, for the name of the runbook begins with it, and Systems Manager reserves names "+
+	return validation.Problem("StackName", "%q cannot be the stack's, for the name of the runbook begins with it, and Systems Manager reserves names "+
 		"that begin with aws, amazon or amzn: give the stack another name", name)
 }
 
@@ -154,7 +157,7 @@ func (p *RemediationProps) ValidateIn(scope constructs.Construct) error {
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ssm-document.html
 func (r *remediation) newRunbook() awsssm.CfnDocument {
 	runbook := document(r.props.Settings, r.surroundings())
-	validation.AtSynthesis(r, checkSize(r.props.Settings, runbook))
+	r.findings.AtSynthesis(r, checkSize(r.props.Settings, runbook))
 	if warning := assets.RuntimeWarning(runbook.MainSteps[0].Runtime(), time.Now()); warning != "" {
 		awscdk.Annotations_Of(r).AddWarningV2(jsii.String("trailguard:runtime"), &warning)
 	}

@@ -2,7 +2,6 @@ package remediation
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -74,7 +73,7 @@ func (p *RoleProps) ValidateOptional() error {
 	if *awscdk.Token_IsUnresolved(arn) || len(arn) <= longest {
 		return nil
 	}
-	return fmt.Errorf("AutomationRole: %q has %d characters, and AWS Config passes at most %d to a runbook: give a role with a shorter path or name",
+	return validation.Problem("AutomationRole", "%q has %d characters, and AWS Config passes at most %d to a runbook: give a role with a shorter path or name",
 		arn, len(arn), longest)
 }
 
@@ -83,7 +82,7 @@ func (p *RoleProps) ValidateIn(scope constructs.Construct) error {
 	if p.Role == nil {
 		return nil
 	}
-	return validation.OfAccount(scope, "AutomationRole", p.Role.Env(), "Automation assumes roles of its own account only: give one of those")
+	return supplied.OfAccount(scope, "AutomationRole", p.Role.Env(), "Automation assumes roles of its own account only: give one of those")
 }
 
 // statements are what the runbook's script needs, and no more.

@@ -4,9 +4,10 @@ package trail
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // Settings is the declared state of one trail. Logging, multi-Region, global service events, log-file validation and
@@ -48,9 +49,7 @@ func (s Settings) Validate() error {
 	for _, setting := range []struct{ name, value string }{
 		{"Settings.Name", s.Name}, {"Settings.ARN", s.ARN}, {"Settings.S3BucketName", s.S3BucketName}, {"Settings.KMSKeyARN", s.KMSKeyARN},
 	} {
-		if setting.value == "" {
-			problems = append(problems, fmt.Errorf("%s: is required", setting.name))
-		}
+		problems = append(problems, validation.Required(setting.name, setting.value != ""))
 	}
 	return errors.Join(problems...)
 }

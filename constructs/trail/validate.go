@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 var (
@@ -29,11 +31,11 @@ func isToken(text string) bool {
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-trail-naming-requirements.html
 func CheckName(field, name string) error {
 	if isToken(name) {
-		return fmt.Errorf("%s: %s is a token, and the policies need the name itself: give a literal name", field, name)
+		return validation.Problem(field, "%s is a token, and the policies need the name itself: give a literal name", name)
 	}
 	if !nameCharacters.MatchString(name) || adjacentMarks.MatchString(name) || ipAddress.MatchString(name) {
-		return fmt.Errorf("%s: %q is not a trail name: use 3-128 letters, digits, periods, underscores and dashes, "+
-			"begin and end with a letter or digit, put no two marks side by side, and do not form an IP address", field, name)
+		return validation.Problem(field, "%q is not a trail name: use 3-128 letters, digits, periods, underscores and dashes, "+
+			"begin and end with a letter or digit, put no two marks side by side, and do not form an IP address", name)
 	}
 	return nil
 }
@@ -46,8 +48,8 @@ func CheckS3KeyPrefix(field, prefix string) error {
 		return nil
 	}
 	if !keyPrefix.MatchString(prefix) || strings.HasPrefix(prefix, "/") || strings.HasSuffix(prefix, "/") || !IsPlain(prefix) {
-		return fmt.Errorf("%s: %q is not a key prefix: use 1-200 characters, without a slash at either end "+
-			"and without * ? $ { } \" \\ and what cannot be printed; leave it out for no prefix", field, prefix)
+		return validation.Problem(field, "%q is not a key prefix: use 1-200 characters, without a slash at either end "+
+			"and without * ? $ { } \" \\ and what cannot be printed; leave it out for no prefix", prefix)
 	}
 	return nil
 }
@@ -71,8 +73,8 @@ func CheckBucketName(field, name string) error {
 	if isToken(name) || bucketName.MatchString(name) && !adjacentDots.MatchString(name) && !ipAddress.MatchString(name) && !reservedBucketName.MatchString(name) {
 		return nil
 	}
-	return fmt.Errorf("%s: %q is not the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes, begin and end with a letter "+
-		"or digit, put no dot beside a dot or dash, form no IP address, and use no beginning or end that S3 reserves", field, name)
+	return validation.Problem(field, "%q is not the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes, begin and end with a letter "+
+		"or digit, put no dot beside a dot or dash, form no IP address, and use no beginning or end that S3 reserves", name)
 }
 
 // CheckOrganizationID refuses what is not the id of an organization.
@@ -81,8 +83,8 @@ func CheckOrganizationID(field, id string) error {
 	if isToken(id) || organizationID.MatchString(id) {
 		return nil
 	}
-	return fmt.Errorf("%s: %q is not an organization id: use o- and 10-32 lower-case letters or digits, "+
-		"as `aws organizations describe-organization` shows it", field, id)
+	return validation.Problem(field, "%q is not an organization id: use o- and 10-32 lower-case letters or digits, "+
+		"as `aws organizations describe-organization` shows it", id)
 }
 
 const longestValue = 2048
@@ -98,7 +100,7 @@ func CheckAdvancedEventSelectors(field string, selectors []AdvancedEventSelector
 	const mostValues, longestName = 500, 1000
 	var problems []error
 	problem := func(field, format string, args ...any) {
-		problems = append(problems, fmt.Errorf("%s: "+format, append([]any{field}, args...)...))
+		problems = append(problems, validation.Problem(field, format, args...))
 	}
 	values := 0
 	for i, selector := range selectors {
@@ -113,7 +115,7 @@ func CheckAdvancedEventSelectors(field string, selectors []AdvancedEventSelector
 		case selector.category() == "" || selector.category() != management && needed == "":
 			problem(field, "has the category %q: give the field eventCategory with Equals Data, NetworkActivity or Management", selector.category())
 		case needed != "" && selector.value(needed) == "":
-			problem(field, "has no %s: give the field %[2]s with one value of Equals", needed)
+			problem(field, "has no %s: give the field %[1]s with one value of Equals", needed)
 		}
 		for j, condition := range selector.FieldSelectors {
 			field := fmt.Sprintf("%s.FieldSelectors[%d]", field, j)
@@ -147,7 +149,7 @@ func CheckValues(field string, values []string) error {
 	if slices.ContainsFunc(values, func(value string) bool {
 		return value == "" || strings.Contains(value, "{{") || !utf8.ValidString(value)
 	}) {
-		return fmt.Errorf("%s: %q has a value that cannot be used: give no empty value, and none with {{ in it or that is not UTF-8", field, values)
+		return validation.Problem(field, "%q has a value that cannot be used: give no empty value, and none with {{ in it or that is not UTF-8", values)
 	}
 	return nil
 }
@@ -162,10 +164,10 @@ func CheckDataResource(field string, resource DataResource) error {
 	var problems []error
 	service, known := services[resource.Type]
 	if !known {
-		problems = append(problems, fmt.Errorf("%s.Type: %q is not a type of data resource: use %s", field, resource.Type, strings.Join(types, ", ")))
+		problems = append(problems, validation.Problem(field+".Type", "%q is not a type of data resource: use %s", resource.Type, strings.Join(types, ", ")))
 	}
 	if len(resource.Values) == 0 {
-		problems = append(problems, fmt.Errorf("%s.Values: is empty: give at least one ARN, or leave the data resource out", field))
+		problems = append(problems, validation.Problem(field+".Values", "is empty: give at least one ARN, or leave the data resource out"))
 	}
 	if err := CheckValues(field+".Values", resource.Values); err != nil || !known {
 		return errors.Join(append(problems, err)...)
@@ -173,8 +175,8 @@ func CheckDataResource(field string, resource DataResource) error {
 	arn := regexp.MustCompile(`^arn:aws[a-z-]*:` + service + `(:|$)`)
 	for i, value := range resource.Values {
 		if !isToken(value) && !arn.MatchString(value) {
-			problems = append(problems, fmt.Errorf("%s.Values[%d]: %q is not the ARN, or the beginning of the ARN, of %s: begin with arn:aws:%s, "+
-				"with the stack's partition in the place of aws", field, i, value, resource.Type, service))
+			problems = append(problems, validation.Problem(fmt.Sprintf("%s.Values[%d]", field, i), "%q is not the ARN, or the beginning of the ARN, of %s: begin with arn:aws:%s, "+
+				"with the stack's partition in the place of aws", value, resource.Type, service))
 		}
 	}
 	return errors.Join(problems...)
@@ -190,20 +192,19 @@ func CheckTags(field string, tags map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		n := utf8.RuneCountInString(key)
 		if n < 1 || n > longestKey || !tagText.MatchString(key) || strings.HasPrefix(strings.ToLower(key), "aws:") {
-			problems = append(problems, fmt.Errorf("%s: %q is not the key of a tag: use 1-%d letters, digits, spaces and _ . : / = + - @, "+
-				"and no aws: at the beginning", field, key, longestKey))
+			problems = append(problems, validation.Problem(field, "%q is not the key of a tag: use 1-%d letters, digits, spaces and _ . : / = + - @, "+
+				"and no aws: at the beginning", key, longestKey))
 		}
 		value := tags[key]
 		if isToken(value) {
 			continue
 		}
 		if utf8.RuneCountInString(value) > longestValue || !tagText.MatchString(value) {
-			problems = append(problems, fmt.Errorf("%s[%s]: %q is not the value of a tag: use at most %d letters, digits, spaces and _ . : / = + - @",
-				field, key, value, longestValue))
+			problems = append(problems, validation.Problem(fmt.Sprintf("%s[%s]", field, key), "%q is not the value of a tag: use at most %d letters, digits, spaces and _ . : / = + - @", value, longestValue))
 		}
 	}
 	if len(tags) > most {
-		problems = append(problems, fmt.Errorf("%s: %d tags are too many: give at most %d", field, len(tags), most))
+		problems = append(problems, validation.Problem(field, "%d tags are too many: give at most %d", len(tags), most))
 	}
 	return errors.Join(problems...)
 }
@@ -215,13 +216,13 @@ func CheckPreviousNames(field string, names []string, name string) error {
 	const most = 20
 	var problems []error
 	if len(names) > most {
-		problems = append(problems, fmt.Errorf("%s: %d names are too many: give at most %d", field, len(names), most))
+		problems = append(problems, validation.Problem(field, "%d names are too many: give at most %d", len(names), most))
 	}
 	for i, previous := range names {
 		field := fmt.Sprintf("%s[%d]", field, i)
 		problems = append(problems, CheckName(field, previous))
 		if previous == name || slices.Contains(names[:i], previous) {
-			problems = append(problems, fmt.Errorf("%s: %q is given twice, or is the trail's name of now: leave it out", field, previous))
+			problems = append(problems, validation.Problem(field, "%q is given twice, or is the trail's name of now: leave it out", previous))
 		}
 	}
 	return errors.Join(problems...)

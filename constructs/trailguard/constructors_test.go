@@ -50,18 +50,19 @@ func TestConstructorsNameThePropsThatAreMissing(t *testing.T) {
 		}, `Role "": id: is required`},
 		{"LogStore, nil", func(scope constructs.Construct) { logstore.NewLogStore(scope, id, nil) }, `LogStore "This": TrailName: is required`},
 		{"LogStore, no id", func(scope constructs.Construct) { logstore.NewLogStore(scope, nil, nil) }, `LogStore "": TrailName: is required`},
-		{"Topic, no scope", func(constructs.Construct) { alerting.NewTopic(nil, nil) }, `Topic "": scope: is required`},
-		{"Topic, wrong", func(scope constructs.Construct) {
-			alerting.NewTopic(scope, &alerting.TopicProps{AlertEmailAddresses: jsii.Strings("a")})
-		}, `Topic of "Stack": AlertEmailAddresses[0]: "a" is not an e-mail address: use one such as security@example.com`},
-		{"Notices, no scope", func(constructs.Construct) { alerting.NewNotices(nil, nil) }, `Notices "": scope: is required`},
-		{"Notices, nil", func(scope constructs.Construct) { alerting.NewNotices(scope, nil) },
-			`Notices of "Stack": ` + settings + "\nTopic: is required\nAutomationRole: is required\nRunbook: is required\nEventRules: is required"},
+		{"Alerts, wrong", func(scope constructs.Construct) {
+			alerting.NewAlerts(scope, id, &alerting.AlertsProps{AlertEmailAddresses: jsii.Strings("a")})
+		}, `Alerts "This": AlertEmailAddresses[0]: "a" is not an e-mail address: use one such as security@example.com`},
+		{"Alerts, no id", func(scope constructs.Construct) {
+			alerting.NewAlerts(scope, nil, &alerting.AlertsProps{AlertEmailAddresses: jsii.Strings("a")})
+		}, `Alerts "": AlertEmailAddresses[0]: "a" is not an e-mail address: use one such as security@example.com`},
+		{"Notices, nil", func(scope constructs.Construct) { alerting.NewAlerts(scope, id, nil).AddNotices(nil) },
+			`Notices of "Stack/This": ` + settings + "\nAutomationRole: is required\nRunbook: is required\nEventRules: is required"},
 		{"TrailGuard, no id", func(scope constructs.Construct) {
 			trailguard.NewTrailGuard(scope, nil, &trailguard.TrailGuardProps{TrailName: jsii.String("x")})
 		}, `TrailGuard "": TrailName: "x" is not a trail name: ` + nameRule},
 		// All their props have defaults.
-		{"Topic, nil", func(scope constructs.Construct) { alerting.NewTopic(scope, nil) }, "<nil>"},
+		{"Alerts, nil", func(scope constructs.Construct) { alerting.NewAlerts(scope, id, nil) }, "<nil>"},
 		{"TrailGuard, nil", func(scope constructs.Construct) { trailguard.NewTrailGuard(scope, id, nil) }, "<nil>"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -78,7 +79,8 @@ func TestConstructorsNameThePropsThatAreMissing(t *testing.T) {
 // TestPartsThatHaveNoScopeOrIDAreRefusedByTheCDK: what the constructs themselves do not need is not asked for twice.
 func TestPartsThatHaveNoScopeOrIDAreRefusedByTheCDK(t *testing.T) {
 	for name, call := range map[string]func(){
-		"no scope": func() { trailguard.NewTrailGuard(nil, jsii.String("This"), nil) },
+		"no scope":                func() { trailguard.NewTrailGuard(nil, jsii.String("This"), nil) },
+		"no scope, of the alerts": func() { alerting.NewAlerts(nil, jsii.String("This"), nil) },
 		"no id": func() {
 			trailguard.NewTrailGuard(awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Stack"), nil), nil, nil)
 		},

@@ -22,6 +22,7 @@ import (
 	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/logstore"
 	"github.com/trailguard/trailguard/constructs/remediation"
+	"github.com/trailguard/trailguard/constructs/supplied"
 	"github.com/trailguard/trailguard/constructs/trail"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
@@ -198,6 +199,10 @@ type TrailGuardProps struct {
 	CreateConfigurationRecorder *bool
 }
 
+// PropError says of one property why it cannot be used: what Validate and ValidateIn return, and what the constructor panics with, is
+// made of PropErrors. errors.As finds the first of them, validation.PropErrors all.
+type PropError = validation.PropError
+
 // DataResource selects the data events of one type of resource.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DataResource.html
 type DataResource struct {
@@ -261,7 +266,7 @@ func (p *TrailGuardProps) Validate() error {
 		props.remediation().ValidateOptional(),
 		props.eventRules().ValidateOptional(),
 		props.checkTriggers(),
-		props.alertTopic().Validate(),
+		props.alerts().Validate(),
 	)
 }
 
@@ -275,7 +280,7 @@ func (p *TrailGuardProps) ValidateIn(scope constructs.Construct) error {
 		props.checkDelivery(scope),
 		props.role().ValidateIn(scope),
 		props.remediation().ValidateIn(scope),
-		props.alertTopic().ValidateIn(scope),
+		props.alerts().ValidateIn(scope),
 	)
 }
 
@@ -339,8 +344,8 @@ func (p *TrailGuardProps) eventRules() *detection.EventRulesProps {
 
 func (p *TrailGuardProps) hasConfigRules() bool { return p.ConfigRules == nil || *p.ConfigRules }
 
-func (p *TrailGuardProps) alertTopic() *alerting.TopicProps {
-	return &alerting.TopicProps{
+func (p *TrailGuardProps) alerts() *alerting.AlertsProps {
+	return &alerting.AlertsProps{
 		AlertTopic:          p.AlertTopic,
 		AlertEmailAddresses: p.AlertEmailAddresses,
 		AlertSubscriptions:  p.AlertSubscriptions,
@@ -422,14 +427,14 @@ func (p *TrailGuardProps) checkDataResources() error {
 		values += len(resource.Values)
 	}
 	if values > mostValues {
-		problems = append(problems, fmt.Errorf("DataResources: %d values are too many: give at most %d over all data resources", values, mostValues))
+		problems = append(problems, validation.Problem("DataResources", "%d values are too many: give at most %d over all data resources", values, mostValues))
 	}
 	return errors.Join(problems...)
 }
 
 func (p *TrailGuardProps) checkAdvancedEventSelectors() error {
 	if len(p.AdvancedEventSelectors) > 0 && len(p.DataResources) > 0 {
-		return errors.New("AdvancedEventSelectors: take the place of DataResources, and both are given: leave one out")
+		return validation.Problem("AdvancedEventSelectors", "take the place of %s, and both are given: leave one out", validation.Prop("DataResources"))
 	}
 	return trail.CheckAdvancedEventSelectors("AdvancedEventSelectors", p.advancedEventSelectors())
 }
@@ -454,13 +459,14 @@ func (p *TrailGuardProps) checkTriggers() error {
 		{"CreateConfigurationRecorder", p.CreateConfigurationRecorder != nil && *p.CreateConfigurationRecorder},
 	} {
 		if prop.set {
-			problems = append(problems, fmt.Errorf("%s: is for Config rules, and ConfigRules is false: leave out %[1]s, or ConfigRules", prop.name))
+			problems = append(problems, validation.Problem(prop.name, "is for Config rules, and %s is false: leave out %s, or %[1]s",
+				validation.Prop("ConfigRules"), validation.Prop(prop.name)))
 		}
 	}
 	never := p.CheckEvery != nil && !*p.CheckEvery.IsUnresolved() && *p.CheckEvery.ToMilliseconds(nil) == 0
 	if never && p.RepairOnEvents != nil && !*p.RepairOnEvents {
-		problems = append(problems, errors.New("ConfigRules: is false, RepairOnEvents is false and CheckEvery is 0, so that nothing would repair the trail: "+
-			"turn one of them on"))
+		problems = append(problems, validation.Problem("ConfigRules", "is false, %s is false and %s is 0, so that nothing would repair the trail: "+
+			"turn one of them on", validation.Prop("RepairOnEvents"), validation.Prop("CheckEvery")))
 	}
 	return errors.Join(problems...)
 }
@@ -469,11 +475,11 @@ func (p *TrailGuardProps) checkInsightTypes() error {
 	var problems []error
 	for i, insight := range p.InsightTypes {
 		if !slices.Contains(insightTypes, insight) {
-			problems = append(problems, fmt.Errorf("InsightTypes[%d]: %q is not a type of Insights: use %s or %s",
-				i, insight, InsightType_API_CALL_RATE, InsightType_API_ERROR_RATE))
+			problems = append(problems, validation.Problem(fmt.Sprintf("InsightTypes[%d]", i), "%q is not a type of Insights: use %s or %s",
+				insight, InsightType_API_CALL_RATE, InsightType_API_ERROR_RATE))
 		}
 		if slices.Contains(p.InsightTypes[:i], insight) {
-			problems = append(problems, fmt.Errorf("InsightTypes[%d]: %q is given twice: leave it out", i, insight))
+			problems = append(problems, validation.Problem(fmt.Sprintf("InsightTypes[%d]", i), "%q is given twice: leave it out", insight))
 		}
 	}
 	return errors.Join(problems...)
@@ -489,10 +495,10 @@ func (p *TrailGuardProps) checkSnsTopic() error {
 	}
 	var problems []error
 	if p.SnsTopic.Fifo() != nil && *p.SnsTopic.Fifo() {
-		problems = append(problems, errors.New("SnsTopic: is a FIFO topic, to which CloudTrail cannot publish: give a standard topic"))
+		problems = append(problems, validation.Problem("SnsTopic", "is a FIFO topic, to which CloudTrail cannot publish: give a standard topic"))
 	}
 	if arn := *p.SnsTopic.TopicArn(); !*awscdk.Token_IsUnresolved(arn) && len(arn) > longest {
-		problems = append(problems, fmt.Errorf("SnsTopic: %q has %d characters, and CloudTrail takes at most %d: give a topic with a shorter name",
+		problems = append(problems, validation.Problem("SnsTopic", "%q has %d characters, and CloudTrail takes at most %d: give a topic with a shorter name",
 			arn, len(arn), longest))
 	}
 	return errors.Join(problems...)
@@ -506,15 +512,16 @@ func (p *TrailGuardProps) checkCloudWatchLogs() error {
 	var problems []error
 	if p.CloudWatchLogGroup != nil {
 		if name := *p.CloudWatchLogGroup.LogGroupName(); !*awscdk.Token_IsUnresolved(name) && !logGroupName.MatchString(name) {
-			problems = append(problems, fmt.Errorf("CloudWatchLogGroup: %q is not the name of a log group: use 1-512 letters, digits and _ / . # -", name))
+			problems = append(problems, validation.Problem("CloudWatchLogGroup", "%q is not the name of a log group: use 1-512 letters, digits and _ / . # -", name))
 		}
 	}
 	if p.CloudWatchLogsRole != nil {
 		if p.CloudWatchLogGroup == nil {
-			problems = append(problems, errors.New("CloudWatchLogsRole: has no CloudWatchLogGroup to write to: give CloudWatchLogGroup, or leave out CloudWatchLogsRole"))
+			problems = append(problems, validation.Problem("CloudWatchLogsRole", "has no %s to write to: give %[1]s, or leave out %s",
+				validation.Prop("CloudWatchLogGroup"), validation.Prop("CloudWatchLogsRole")))
 		}
 		if arn := *p.CloudWatchLogsRole.RoleArn(); !trail.IsPlain(arn) {
-			problems = append(problems, fmt.Errorf("CloudWatchLogsRole: %q cannot be compared in a Config rule: give a role without \" and \\ in its path", arn))
+			problems = append(problems, validation.Problem("CloudWatchLogsRole", "%q cannot be compared in a Config rule: give a role without \" and \\ in its path", arn))
 		}
 	}
 	return errors.Join(problems...)
@@ -530,15 +537,15 @@ func (p *TrailGuardProps) checkDelivery(scope constructs.Construct) error {
 	)
 	var problems []error
 	if p.SnsTopic != nil {
-		problems = append(problems, validation.InRegion(scope, "SnsTopic", p.SnsTopic.Env(), "give a topic of the trail's Region, which gets the notices of all Regions"))
+		problems = append(problems, supplied.InRegion(scope, "SnsTopic", p.SnsTopic.Env(), "give a topic of the trail's Region, which gets the notices of all Regions"))
 	}
 	if p.CloudWatchLogGroup != nil {
 		problems = append(problems,
-			validation.OfAccount(scope, "CloudWatchLogGroup", p.CloudWatchLogGroup.Env(), ofTheTrail),
-			validation.InRegion(scope, "CloudWatchLogGroup", p.CloudWatchLogGroup.Env(), ofTheTrail))
+			supplied.OfAccount(scope, "CloudWatchLogGroup", p.CloudWatchLogGroup.Env(), ofTheTrail),
+			supplied.InRegion(scope, "CloudWatchLogGroup", p.CloudWatchLogGroup.Env(), ofTheTrail))
 	}
 	if p.CloudWatchLogsRole != nil {
-		problems = append(problems, validation.OfAccount(scope, "CloudWatchLogsRole", p.CloudWatchLogsRole.Env(), ofAccount))
+		problems = append(problems, supplied.OfAccount(scope, "CloudWatchLogsRole", p.CloudWatchLogsRole.Env(), ofAccount))
 	}
 	return errors.Join(problems...)
 }
@@ -559,8 +566,8 @@ func (p *TrailGuardProps) checkPartition(scope constructs.Construct) error {
 		for j, value := range resource.Values {
 			given := strings.SplitN(value, ":", 3)
 			if len(given) == 3 && strings.HasPrefix(given[1], "aws") && given[1] != *partition {
-				problems = append(problems, fmt.Errorf("DataResources[%d].Values[%d]: %q is of the partition %s, and the stack is in %s, of %s: begin with arn:%[6]s:%[7]s",
-					i, j, value, given[1], *region, *partition, strings.SplitN(given[2], ":", 2)[0]))
+				problems = append(problems, validation.Problem(fmt.Sprintf("DataResources[%d].Values[%d]", i, j), "%q is of the partition %s, and the stack is in %s, of %s: begin with arn:%[4]s:%[5]s",
+					value, given[1], *region, *partition, strings.SplitN(given[2], ":", 2)[0]))
 			}
 		}
 	}

@@ -2,6 +2,8 @@
 package trailguard
 
 import (
+	"errors"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
@@ -48,6 +50,9 @@ type TrailGuard interface {
 	OnRepaired(id *string, options *awsevents.OnEventOptions) awsevents.Rule
 	// OnRepairFailed defines a rule for repairs that have failed, timed out or were cancelled.
 	OnRepairFailed(id *string, options *awsevents.OnEventOptions) awsevents.Rule
+	// Validate returns an error that names each property that makes the runbook or a rule longer than AWS takes, nil if there is
+	// none. The synthesis then fails with it.
+	Validate() error
 }
 
 type trailGuard struct {
@@ -59,7 +64,7 @@ type trailGuard struct {
 	automationRole awsiam.IRole
 	configRules    detection.ConfigRules
 	remediation    remediation.Remediation
-	alertTopic     awssns.ITopic
+	alerts         alerting.Alerts
 	eventRules     detection.EventRules
 }
 
@@ -81,15 +86,14 @@ func NewTrailGuard(scope constructs.Construct, id *string, props *TrailGuardProp
 	this.logStore = logstore.NewLogStore(this, jsii.String("LogStore"), this.props.logStore())
 	this.delivery = this.newDelivery()
 	this.settings = this.declaredSettings()
-	alerts := constructs.NewConstruct(this, jsii.String("Alerting"))
-	this.alertTopic = alerting.NewTopic(alerts, this.props.alertTopic())
+	this.alerts = alerting.NewAlerts(this, jsii.String("Alerting"), this.props.alerts())
 	this.automationRole = this.newAutomationRole()
 	if this.props.hasConfigRules() {
 		this.configRules = this.newConfigRules()
 	}
 	this.remediation = this.newRemediation()
 	this.eventRules = this.newEventRules()
-	this.newNotices(alerts)
+	this.addNotices()
 	this.newOutputs()
 	return this
 }
@@ -100,7 +104,7 @@ func (g *trailGuard) LogBucket() awss3.IBucket     { return g.logStore.Bucket() 
 func (g *trailGuard) LogKey() awskms.IKey          { return g.logStore.Key() }
 func (g *trailGuard) AutomationRole() awsiam.IRole { return g.automationRole }
 func (g *trailGuard) Runbook() awsssm.CfnDocument  { return g.remediation.Runbook() }
-func (g *trailGuard) AlertTopic() awssns.ITopic    { return g.alertTopic }
+func (g *trailGuard) AlertTopic() awssns.ITopic    { return g.alerts.Topic() }
 
 func (g *trailGuard) Rules() []awsconfig.CfnConfigRule {
 	if g.configRules == nil {
@@ -111,6 +115,14 @@ func (g *trailGuard) Rules() []awsconfig.CfnConfigRule {
 
 func (g *trailGuard) GrantReadLogs(grantee awsiam.IGrantable) awsiam.Grant {
 	return g.logStore.GrantRead(grantee)
+}
+
+func (g *trailGuard) Validate() error {
+	problems := []error{g.alerts.Validate()}
+	if g.configRules != nil {
+		problems = append(problems, g.configRules.Validate())
+	}
+	return errors.Join(append(problems, g.remediation.Validate(), g.eventRules.Validate())...)
 }
 
 func (g *trailGuard) declaredSettings() trail.Settings {
@@ -142,7 +154,7 @@ func (g *trailGuard) newAutomationRole() awsiam.IRole {
 	return remediation.NewRole(g, jsii.String(automationRole), &remediation.RoleProps{
 		Settings:    g.settings,
 		Role:        g.props.AutomationRole,
-		AlertTopic:  g.alertTopic,
+		AlertTopic:  g.AlertTopic(),
 		ConfigRules: g.props.hasConfigRules(),
 	})
 }
@@ -165,7 +177,7 @@ func (g *trailGuard) newRemediation() remediation.Remediation {
 	props.Settings = g.settings
 	props.Role = g.automationRole
 	props.Rules = g.configRules
-	props.AlertTopic = g.alertTopic
+	props.AlertTopic = g.AlertTopic()
 	return remediation.NewRemediation(g, jsii.String("Remediation"), props)
 }
 
@@ -178,10 +190,9 @@ func (g *trailGuard) newEventRules() detection.EventRules {
 	return detection.NewEventRules(g, jsii.String("EventRules"), props)
 }
 
-func (g *trailGuard) newNotices(scope constructs.Construct) {
-	alerting.NewNotices(scope, &alerting.NoticesProps{
+func (g *trailGuard) addNotices() {
+	g.alerts.AddNotices(&alerting.NoticesProps{
 		Settings:       g.settings,
-		Topic:          g.alertTopic,
 		AutomationRole: g.automationRole,
 		Runbook:        g.remediation.Runbook(),
 		EventRules:     g.eventRules,

@@ -3,6 +3,8 @@ package trailguard_test
 import (
 	"errors"
 	"math"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/trailguard"
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 const nameRule = "use 3-128 letters, digits, periods, underscores and dashes, begin and end with a letter or digit, " +
@@ -157,7 +160,33 @@ func TestBadPropsGetTheirErrors(t *testing.T) {
 			if err.Error() != test.want {
 				t.Errorf("the error is\n%s\nit should be\n%s", err, test.want)
 			}
+			namesItsProps(t, err)
 		})
+	}
+}
+
+var quotedOrInBrackets = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\[[^\]]*\]`)
+
+// namesItsProps sees that an error is made of PropErrors, that each is of a property, and that each mention of another can be renamed.
+func namesItsProps(t *testing.T, err error) {
+	t.Helper()
+	var lines []string
+	for _, problem := range validation.PropErrors(err) {
+		lines = append(lines, problem.Error())
+		prop, _, _ := strings.Cut(problem.Prop, ".")
+		prop, _, _ = strings.Cut(prop, "[")
+		if _, ok := reflect.TypeFor[trailguard.TrailGuardProps]().FieldByName(prop); !ok && prop != "StackName" {
+			t.Errorf("%s is no property", prop)
+		}
+		renamed := quotedOrInBrackets.ReplaceAllString(problem.Renamed(strings.ToLower).Error(), "")
+		for _, field := range reflect.VisibleFields(reflect.TypeFor[trailguard.TrailGuardProps]()) {
+			if regexp.MustCompile(`\b` + field.Name + `\b`).MatchString(renamed) {
+				t.Errorf("in %q, %s cannot be renamed", problem, field.Name)
+			}
+		}
+	}
+	if got := strings.Join(lines, "\n"); got != err.Error() {
+		t.Errorf("of the error\n%v\nonly this is of properties:\n%s", err, got)
 	}
 }
 
@@ -201,6 +230,10 @@ func TestConstructorPanicsWithTheErrorAndTheConstruct(t *testing.T) {
 		want := `TrailGuard "Guard": InsightTypes[0]: "Gut" is not a type of Insights: use ApiCallRateInsight or ApiErrorRateInsight`
 		if !ok || err.Error() != want {
 			t.Errorf("the panic is %v, it should be %s", err, want)
+		}
+		var problem *trailguard.PropError
+		if !errors.As(err, &problem) || problem.Prop != "InsightTypes[0]" {
+			t.Errorf("the error of the property is %+v", problem)
 		}
 	}()
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Stack"), nil)
@@ -303,6 +336,8 @@ func TestPropsThatDoNotFitTheStackGetTheirErrors(t *testing.T) {
 			err := errors.Join(props.Validate(), props.ValidateIn(stack))
 			if err == nil {
 				err = errors.New("")
+			} else {
+				namesItsProps(t, err)
 			}
 			if err.Error() != test.want {
 				t.Errorf("the error is\n%s\nit should be\n%s", err, test.want)

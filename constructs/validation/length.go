@@ -37,8 +37,7 @@ func (t Text) Check() error {
 	fields := slices.SortedFunc(maps.Keys(t.Parts), func(one, other string) int {
 		return cmp.Or(cmp.Compare(Bytes(t.Parts[other]), Bytes(t.Parts[one])), strings.Compare(one, other))
 	})
-	return fmt.Errorf("%s: makes %s up to %d %s long, and %s takes %d: give fewer or shorter values",
-		fields[0], t.Name, t.Has, t.Unit, t.Taker, t.Most)
+	return Problem(fields[0], "makes %s up to %d %s long, and %s takes %d: give fewer or shorter values", t.Name, t.Has, t.Unit, t.Taker, t.Most)
 }
 
 // JSON is a value as AWS takes it in a text. It panics for what cannot be written as JSON.
