@@ -30,44 +30,66 @@ import (
 // wins: -c trailguard:trailName=my-trail. The keys are those of trailguard.TrailGuardProps; what is an object there is
 // named here by its name, its ARN or its number.
 type configuration struct {
-	Account *string `json:"account"`
-	Region  *string `json:"region"`
+	// Account is the id of the account that the stack is deployed to.
+	//
+	// Default: - the template fits every account.
+	Account *string `json:"account" prop:"-"`
+	// Region is the Region that the stack is deployed to, such as eu-central-1.
+	//
+	// Default: - the template fits every Region in which CloudFormation has remediation of AWS Config.
+	Region *string `json:"region" prop:"-"`
 
-	TrailName              *string                             `json:"trailName"`
-	PreviousTrailNames     *[]*string                          `json:"previousTrailNames"`
-	OrganizationID         *string                             `json:"organizationId"`
-	S3KeyPrefix            *string                             `json:"s3KeyPrefix"`
-	DataResources          []*trailguard.DataResource          `json:"dataResources"`
-	AdvancedEventSelectors []*trailguard.AdvancedEventSelector `json:"advancedEventSelectors"`
-	InsightTypes           []trailguard.InsightType            `json:"insightTypes"`
-	TrailTags              *map[string]*string                 `json:"trailTags"`
+	TrailName              *string                              `json:"trailName"`
+	PreviousTrailNames     *[]*string                           `json:"previousTrailNames"`
+	OrganizationID         *string                              `json:"organizationId"`
+	S3KeyPrefix            *string                              `json:"s3KeyPrefix"`
+	DataResources          *[]*trailguard.DataResource          `json:"dataResources"`
+	AdvancedEventSelectors *[]*trailguard.AdvancedEventSelector `json:"advancedEventSelectors"`
+	InsightTypes           *[]trailguard.InsightType            `json:"insightTypes"`
+	TrailTags              *map[string]*string                  `json:"trailTags"`
 
-	SNSTopicARN            *string `json:"snsTopicArn"`
-	CloudWatchLogGroupName *string `json:"cloudWatchLogGroupName"`
-	CloudWatchLogsRoleARN  *string `json:"cloudWatchLogsRoleArn"`
+	SNSTopicARN            *string `json:"snsTopicArn" prop:"SnsTopic"`
+	CloudWatchLogGroupName *string `json:"cloudWatchLogGroupName" prop:"CloudWatchLogGroup"`
+	CloudWatchLogsRoleARN  *string `json:"cloudWatchLogsRoleArn" prop:"CloudWatchLogsRole"`
 
-	LogBucketName              *string              `json:"logBucketName"`
-	LogKeyARN                  *string              `json:"logKeyArn"`
-	TransitionAfterDays        *float64             `json:"transitionAfterDays"`
-	ExpireAfterDays            *float64             `json:"expireAfterDays"`
-	ObjectLockMode             *string              `json:"objectLockMode"`
-	ObjectLockRetentionDays    *float64             `json:"objectLockRetentionDays"`
-	ServerAccessLogsBucketName *string              `json:"serverAccessLogsBucketName"`
+	LogBucketName           *string  `json:"logBucketName" prop:"LogBucket"`
+	LogKeyARN               *string  `json:"logKeyArn" prop:"LogKey"`
+	TransitionAfterDays     *float64 `json:"transitionAfterDays" prop:"TransitionAfter"`
+	ExpireAfterDays         *float64 `json:"expireAfterDays" prop:"ExpireAfter"`
+	ObjectLockRetentionDays *float64 `json:"objectLockRetentionDays" prop:"ObjectLockRetention"`
+	// ObjectLockMode is the mode of ObjectLockRetention.
+	//
+	// Default: - GOVERNANCE.
+	ObjectLockMode             *string              `json:"objectLockMode" prop:"ObjectLockRetention"`
+	ServerAccessLogsBucketName *string              `json:"serverAccessLogsBucketName" prop:"ServerAccessLogsBucket"`
 	RemovalPolicy              awscdk.RemovalPolicy `json:"removalPolicy"`
 
-	AutomationRoleARN                 *string                             `json:"automationRoleArn"`
+	AutomationRoleARN                 *string                             `json:"automationRoleArn" prop:"AutomationRole"`
 	RepairOnEvents                    *bool                               `json:"repairOnEvents"`
-	CheckEveryMinutes                 *float64                            `json:"checkEveryMinutes"`
+	CheckEveryMinutes                 *float64                            `json:"checkEveryMinutes" prop:"CheckEvery"`
 	ConfigRules                       *bool                               `json:"configRules"`
-	AlertTopicARN                     *string                             `json:"alertTopicArn"`
+	AlertTopicARN                     *string                             `json:"alertTopicArn" prop:"AlertTopic"`
 	AlertEmailAddresses               *[]*string                          `json:"alertEmailAddresses"`
 	MaximumExecutionFrequency         awsconfig.MaximumExecutionFrequency `json:"maximumExecutionFrequency"`
 	MaximumAutomaticAttempts          *float64                            `json:"maximumAutomaticAttempts"`
-	RetryAttemptSeconds               *float64                            `json:"retryAttemptSeconds"`
+	RetryAttemptSeconds               *float64                            `json:"retryAttemptSeconds" prop:"RetryAttempt"`
 	ConcurrentExecutionRatePercentage *float64                            `json:"concurrentExecutionRatePercentage"`
 	ErrorPercentage                   *float64                            `json:"errorPercentage"`
 	CreateConfigurationRecorder       *bool                               `json:"createConfigurationRecorder"`
 }
+
+// keys are the keys of the configuration with the property that each sets, in order. The properties of the stack have none.
+var keys = func() (keys []struct{ key, prop string }) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[configuration]()) {
+		key := field.Tag.Get("json")
+		prop, named := field.Tag.Lookup("prop")
+		if !named {
+			prop = strings.ToUpper(key[:1]) + key[1:]
+		}
+		keys = append(keys, struct{ key, prop string }{key, strings.TrimPrefix(prop, "-")})
+	}
+	return keys
+}()
 
 const (
 	block    = "trailguard"
@@ -83,8 +105,8 @@ func readConfiguration(context any) (configuration, error) {
 	}
 	var c configuration
 	fields := map[string]any{}
-	for i := range reflect.TypeOf(c).NumField() {
-		fields[reflect.TypeOf(c).Field(i).Tag.Get("json")] = reflect.ValueOf(&c).Elem().Field(i).Addr().Interface()
+	for i, k := range keys {
+		fields[k.key] = reflect.ValueOf(&c).Elem().Field(i).Addr().Interface()
 	}
 
 	var problems []error
@@ -165,67 +187,73 @@ func kind(field any) string {
 		return "a boolean: use true or false"
 	case **float64:
 		return "a number: use digits only"
-	case *[]*trailguard.DataResource:
+	case **[]*trailguard.DataResource:
 		return `a list of data resources: use [{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::my-bucket/"]}]`
-	case *[]*trailguard.AdvancedEventSelector:
+	case **[]*trailguard.AdvancedEventSelector:
 		return `a list of advanced event selectors: use [{"name": "...", "fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}]`
 	case **map[string]*string:
 		return `an object of strings: use {"key": "value"}`
 	case **[]*string:
 		return `a list of strings: use ["one", "two"]`
-	case *[]trailguard.InsightType:
+	case **[]trailguard.InsightType:
 		return `a list of types: use ["ApiCallRateInsight", "ApiErrorRateInsight"]`
 	default:
 		return "a string: put it in quotes"
 	}
 }
 
+// forms are what the strings of some keys look like. The CDK would panic with what it finds when some of them are imported.
+var forms = []struct {
+	key, pattern string
+	// advice says what a string that does not match is not.
+	advice  string
+	example string
+}{
+	{"account", `^[0-9]{12}$`, "an account id: use 12 digits", "123456789012"},
+	{"region", `^[a-z]{2,}(-[a-z]+)+-[0-9]$`, "a Region: use a code such as eu-central-1", "eu-central-1"},
+	{"snsTopicArn", arn("sns", topic), aTopic, "arn:aws:sns:eu-central-1:123456789012:deliveries"},
+	{"cloudWatchLogGroupName", `^[A-Za-z0-9_/.#-]{1,512}$`, "the name of a log group: use 1-512 letters, digits and _ / . # -", "audit/events"},
+	{"cloudWatchLogsRoleArn", arn("iam", role), aRole, "arn:aws:iam::123456789012:role/logs"},
+	{"logKeyArn", arn("kms", "key/[A-Za-z0-9-]+"), "the ARN of a key: use arn:aws:kms:REGION:ACCOUNT:key/ID", "arn:aws:kms:eu-central-1:123456789012:key/1"},
+	{"automationRoleArn", arn("iam", role), aRole, "arn:aws:iam::123456789012:role/automation"},
+	{"alertTopicArn", arn("sns", topic), aTopic, "arn:aws:sns:eu-central-1:123456789012:alerts"},
+	{"objectLockMode", `^(GOVERNANCE|COMPLIANCE)$`, "a mode: use GOVERNANCE or COMPLIANCE", "COMPLIANCE"},
+}
+
+const (
+	topic  = `[A-Za-z0-9_-]{1,256}(\.fifo)?`
+	aTopic = "the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME"
+	role   = "role/[!-~]+"
+	aRole  = "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"
+)
+
+// arn matches the ARNs of a service in every partition.
+func arn(service, resource string) string {
+	return `^arn:aws[a-z-]*:` + service + `:[a-z0-9-]*:[0-9]{12}:` + resource + `$`
+}
+
+// given is the value of a key, nil if it has none.
+func given[T any](c configuration, key string) *T {
+	i := slices.IndexFunc(keys, func(k struct{ key, prop string }) bool { return k.key == key })
+	return reflect.ValueOf(c).Field(i).Interface().(*T)
+}
+
 // check refuses what only the configuration can get wrong. Everything else is checked by TrailGuardProps.Validate.
 func (c configuration) check() error {
 	var problems []error
-	for _, value := range []struct {
-		key    string
-		given  *string
-		form   *regexp.Regexp
-		advice string
-	}{
-		{"account", c.Account, regexp.MustCompile(`^[0-9]{12}$`), "an account id: use 12 digits"},
-		{"region", c.Region, regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]$`), "a Region: use a code such as eu-central-1"},
-		{"snsTopicArn", c.SNSTopicARN, arn("sns", `[A-Za-z0-9_-]{1,256}(\.fifo)?`), "the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME"},
-		{"cloudWatchLogGroupName", c.CloudWatchLogGroupName, regexp.MustCompile(`^[A-Za-z0-9_/.#-]{1,512}$`), "the name of a log group: use 1-512 letters, digits and _ / . # -"},
-		{"cloudWatchLogsRoleArn", c.CloudWatchLogsRoleARN, arn("iam", "role/[!-~]+"), "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"},
-		{"logKeyArn", c.LogKeyARN, arn("kms", "key/[A-Za-z0-9-]+"), "the ARN of a key: use arn:aws:kms:REGION:ACCOUNT:key/ID"},
-		{"automationRoleArn", c.AutomationRoleARN, arn("iam", "role/[!-~]+"), "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"},
-		{"alertTopicArn", c.AlertTopicARN, arn("sns", `[A-Za-z0-9_-]{1,256}(\.fifo)?`), "the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME"},
-		{"objectLockMode", c.ObjectLockMode, regexp.MustCompile(`^(GOVERNANCE|COMPLIANCE)$`), "a mode: use GOVERNANCE or COMPLIANCE"},
-	} {
-		if value.given != nil && !value.form.MatchString(*value.given) {
-			problems = append(problems, fmt.Errorf("%s: %q is not %s", value.key, *value.given, value.advice))
+	for _, form := range forms {
+		if value := given[string](c, form.key); value != nil && !regexp.MustCompile(form.pattern).MatchString(*value) {
+			problems = append(problems, fmt.Errorf("%s: %q is not %s", form.key, *value, form.advice))
 		}
 	}
-	// The CDK would panic with what it finds when these are imported.
-	for _, bucket := range []struct {
-		key  string
-		name *string
-	}{
-		{"logBucketName", c.LogBucketName},
-		{"serverAccessLogsBucketName", c.ServerAccessLogsBucketName},
-	} {
-		if bucket.name != nil {
-			problems = append(problems, trail.CheckBucketName(bucket.key, *bucket.name))
+	for _, key := range []string{"logBucketName", "serverAccessLogsBucketName"} {
+		if name := given[string](c, key); name != nil {
+			problems = append(problems, trail.CheckBucketName(key, *name))
 		}
 	}
-	for _, value := range []struct {
-		key   string
-		given *float64
-	}{
-		{"transitionAfterDays", c.TransitionAfterDays},
-		{"expireAfterDays", c.ExpireAfterDays},
-		{"objectLockRetentionDays", c.ObjectLockRetentionDays},
-		{"retryAttemptSeconds", c.RetryAttemptSeconds},
-	} {
-		if value.given != nil && (*value.given < 1 || *value.given != float64(int(*value.given))) {
-			problems = append(problems, fmt.Errorf("%s: %v is out of range: use a whole number from 1", value.key, *value.given))
+	for _, key := range []string{"transitionAfterDays", "expireAfterDays", "objectLockRetentionDays", "retryAttemptSeconds"} {
+		if value := given[float64](c, key); value != nil && (*value < 1 || *value != float64(int(*value))) {
+			problems = append(problems, fmt.Errorf("%s: %v is out of range: use a whole number from 1", key, *value))
 		}
 	}
 	if minutes := c.CheckEveryMinutes; minutes != nil && *minutes < 0 {
@@ -244,28 +272,6 @@ func (c configuration) check() error {
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
 const mostLockedDays = 36_500
 
-// arn matches the ARNs of a service in every partition.
-func arn(service, resource string) *regexp.Regexp {
-	return regexp.MustCompile(`^arn:aws[a-z-]*:` + service + `:[a-z0-9-]*:[0-9]{12}:` + resource + `$`)
-}
-
-// propKeys are the keys of the properties that are named otherwise in the configuration.
-var propKeys = map[string]string{
-	"TransitionAfter":        "transitionAfterDays",
-	"ExpireAfter":            "expireAfterDays",
-	"ObjectLockRetention":    "objectLockRetentionDays",
-	"RetryAttempt":           "retryAttemptSeconds",
-	"CheckEvery":             "checkEveryMinutes",
-	"LogBucket":              "logBucketName",
-	"LogKey":                 "logKeyArn",
-	"ServerAccessLogsBucket": "serverAccessLogsBucketName",
-	"SnsTopic":               "snsTopicArn",
-	"CloudWatchLogGroup":     "cloudWatchLogGroupName",
-	"CloudWatchLogsRole":     "cloudWatchLogsRoleArn",
-	"AutomationRole":         "automationRoleArn",
-	"AlertTopic":             "alertTopicArn",
-}
-
 // parts are what the lists of the configuration bring into the template, by their keys.
 func (c configuration) parts() map[string]string {
 	return map[string]string{
@@ -279,15 +285,14 @@ func (c configuration) parts() map[string]string {
 // inKeys returns an error of TrailGuardProps with the configuration's keys in place of the properties' names.
 func inKeys(err error) error { return validation.Renamed(err, key) }
 
-// key is the key that a property has in the configuration. What is no property keeps its name.
+// key is the first key that sets a property. What no key sets keeps its name.
 func key(prop string) string {
-	if _, isProp := reflect.TypeFor[trailguard.TrailGuardProps]().FieldByName(prop); !isProp {
-		return prop
+	for _, k := range keys {
+		if k.prop == prop {
+			return k.key
+		}
 	}
-	if key, ok := propKeys[prop]; ok {
-		return key
-	}
-	return strings.ToLower(prop[:1]) + prop[1:]
+	return prop
 }
 
 func (c configuration) trailName() string {

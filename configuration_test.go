@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -27,18 +28,19 @@ func TestMain(m *testing.M) {
 }
 
 func TestBadConfigurationGetsItsErrors(t *testing.T) {
-	const keys = "account, advancedEventSelectors, alertEmailAddresses, alertTopicArn, automationRoleArn, checkEveryMinutes, cloudWatchLogGroupName, " +
-		"cloudWatchLogsRoleArn, concurrentExecutionRatePercentage, configRules, createConfigurationRecorder, dataResources, errorPercentage, " +
-		"expireAfterDays, insightTypes, logBucketName, logKeyArn, maximumAutomaticAttempts, maximumExecutionFrequency, objectLockMode, " +
-		"objectLockRetentionDays, organizationId, previousTrailNames, region, removalPolicy, repairOnEvents, retryAttemptSeconds, s3KeyPrefix, " +
-		"serverAccessLogsBucketName, snsTopicArn, trailName, trailTags, transitionAfterDays"
+	var all []string
+	for _, k := range keys {
+		all = append(all, k.key)
+	}
+	slices.Sort(all)
+	every := strings.Join(all, ", ")
 	const noBucket = "is not the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes, begin and end with a letter or digit, " +
 		"put no dot beside a dot or dash, form no IP address, and use no beginning or end that S3 reserves"
 	const selectors = `a list of advanced event selectors: use [{"name": "...", "fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}]`
 	for _, test := range []struct{ name, context, want string }{
 		{"not an object", `{"trailguard": "my-trail"}`, `trailguard: "my-trail" is not an object: use {"trailName": "my-trail"}, or -c trailguard:trailName=my-trail`},
 		{"unknown keys", `{"trailguard": {"trailname": "x"}, "trailguard:colour": "red"}`,
-			"colour: is not a key of the configuration: use " + keys + "\ntrailname: is not a key of the configuration: use " + keys},
+			"colour: is not a key of the configuration: use " + every + "\ntrailname: is not a key of the configuration: use " + every},
 		{"wrong types", `{"trailguard": {"trailName": 5, "createConfigurationRecorder": "perhaps", "expireAfterDays": "soon", "insightTypes": 1, "dataResources": "x", "alertEmailAddresses": true}}`,
 			`alertEmailAddresses: true is not a list of strings: use ["one", "two"]` + "\n" +
 				`createConfigurationRecorder: "perhaps" is not a boolean: use true or false` + "\n" +
@@ -118,7 +120,7 @@ func TestTheCommandLineWins(t *testing.T) {
 	got, err := json.Marshal(map[string]any{
 		"trailName": c.TrailName, "expireAfterDays": c.ExpireAfterDays, "errorPercentage": c.ErrorPercentage, "insightTypes": c.InsightTypes,
 		"createConfigurationRecorder": c.CreateConfigurationRecorder, "trailTags": c.TrailTags, "checkEveryMinutes": c.CheckEveryMinutes,
-		"configRules": c.ConfigRules, "previousTrailNames": c.PreviousTrailNames, "notStartsWith": c.AdvancedEventSelectors[0].FieldSelectors[0].NotStartsWith,
+		"configRules": c.ConfigRules, "previousTrailNames": c.PreviousTrailNames, "notStartsWith": (*(*c.AdvancedEventSelectors)[0].FieldSelectors)[0].NotStartsWith,
 	})
 	want := `{"checkEveryMinutes":30,"configRules":false,"createConfigurationRecorder":true,"errorPercentage":20,"expireAfterDays":400,` +
 		`"insightTypes":["ApiCallRateInsight"],"notStartsWith":["Get"],"previousTrailNames":["old-trail"],"trailName":"from-line","trailTags":{"a":"b"}}`

@@ -114,15 +114,16 @@ func topics(prop string, set func(p *trailguard.TrailGuardProps, topic awssns.IT
 	}
 }
 
-func data(values *[]*string) []*trailguard.DataResource {
-	return []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: values}}
+func data(values *[]*string) *[]*trailguard.DataResource {
+	return &[]*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: values}}
 }
 
-func selectors(name *string, conditions ...*trailguard.AdvancedFieldSelector) []*trailguard.AdvancedEventSelector {
-	return []*trailguard.AdvancedEventSelector{{Name: name, FieldSelectors: append([]*trailguard.AdvancedFieldSelector{
+func selectors(name *string, conditions ...*trailguard.AdvancedFieldSelector) *[]*trailguard.AdvancedEventSelector {
+	all := append([]*trailguard.AdvancedFieldSelector{
 		{Field: jsii.String("eventCategory"), Equals: jsii.Strings("Data")},
 		{Field: jsii.String("resources.type"), Equals: jsii.Strings("AWS::S3::Object")},
-	}, conditions...)}}
+	}, conditions...)
+	return &[]*trailguard.AdvancedEventSelector{{Name: name, FieldSelectors: &all}}
 }
 
 // numbers are the limits of a prop, and a token.
@@ -187,9 +188,9 @@ var good = map[string][]variant{
 		}},
 	},
 	"InsightTypes": {
-		{"none", func(_ site, p *trailguard.TrailGuardProps) { p.InsightTypes = []trailguard.InsightType{} }},
+		{"none", func(_ site, p *trailguard.TrailGuardProps) { p.InsightTypes = &[]trailguard.InsightType{} }},
 		{"one", func(_ site, p *trailguard.TrailGuardProps) {
-			p.InsightTypes = []trailguard.InsightType{trailguard.InsightType_API_ERROR_RATE}
+			p.InsightTypes = &[]trailguard.InsightType{trailguard.InsightType_API_ERROR_RATE}
 		}},
 	},
 	"TrailTags": {
@@ -677,8 +678,8 @@ var bad = map[string][]variant{
 		{"too long", func(_ site, p *trailguard.TrailGuardProps) { p.S3KeyPrefix = jsii.String(times(201, "a")) }},
 	},
 	"DataResources": {
-		{"nothing", func(_ site, p *trailguard.TrailGuardProps) { p.DataResources = []*trailguard.DataResource{nil} }},
-		{"empty", func(_ site, p *trailguard.TrailGuardProps) { p.DataResources = []*trailguard.DataResource{{}} }},
+		{"nothing", func(_ site, p *trailguard.TrailGuardProps) { p.DataResources = &[]*trailguard.DataResource{nil} }},
+		{"empty", func(_ site, p *trailguard.TrailGuardProps) { p.DataResources = &[]*trailguard.DataResource{{}} }},
 		{"no ARN", func(_ site, p *trailguard.TrailGuardProps) { p.DataResources = data(jsii.Strings("my-bucket")) }},
 		{"ARN of another service", func(s site, p *trailguard.TrailGuardProps) {
 			p.DataResources = data(&[]*string{s.arn("lambda", "function:f")})
@@ -693,7 +694,7 @@ var bad = map[string][]variant{
 	},
 	"AdvancedEventSelectors": {
 		{"nothing", func(_ site, p *trailguard.TrailGuardProps) {
-			p.AdvancedEventSelectors = []*trailguard.AdvancedEventSelector{nil}
+			p.AdvancedEventSelectors = &[]*trailguard.AdvancedEventSelector{nil}
 		}},
 		{"value too long", func(_ site, p *trailguard.TrailGuardProps) {
 			p.AdvancedEventSelectors = selectors(nil, &trailguard.AdvancedFieldSelector{Field: jsii.String("eventName"), Equals: jsii.Strings(times(2049, "x"))})
@@ -706,9 +707,9 @@ var bad = map[string][]variant{
 		}},
 	},
 	"InsightTypes": {
-		{"unknown", func(_ site, p *trailguard.TrailGuardProps) { p.InsightTypes = []trailguard.InsightType{"Gut"} }},
+		{"unknown", func(_ site, p *trailguard.TrailGuardProps) { p.InsightTypes = &[]trailguard.InsightType{"Gut"} }},
 		{"twice", func(_ site, p *trailguard.TrailGuardProps) {
-			p.InsightTypes = []trailguard.InsightType{trailguard.InsightType_API_CALL_RATE, trailguard.InsightType_API_CALL_RATE}
+			p.InsightTypes = &[]trailguard.InsightType{trailguard.InsightType_API_CALL_RATE, trailguard.InsightType_API_CALL_RATE}
 		}},
 	},
 	"TrailTags": {

@@ -56,18 +56,18 @@ type TrailGuardProps struct {
 	// DataResources are the resources whose data events are logged besides all management events.
 	//
 	// Default: - no data events are logged.
-	DataResources []*DataResource
+	DataResources *[]*DataResource
 
 	// AdvancedEventSelectors select the data events and network activity events that are logged besides all management
 	// events, by their fields. They take the place of DataResources.
 	//
 	// Default: - the events of DataResources are logged.
-	AdvancedEventSelectors []*AdvancedEventSelector
+	AdvancedEventSelectors *[]*AdvancedEventSelector
 
 	// InsightTypes are the types of CloudTrail Insights that are on. An empty list turns Insights off.
 	//
 	// Default: - all types are on.
-	InsightTypes []InsightType
+	InsightTypes *[]InsightType
 
 	// TrailTags are tags that the trail has, at most 50. Other tags of the trail are left alone.
 	//
@@ -221,7 +221,7 @@ type AdvancedEventSelector struct {
 	// Default: - it has no name.
 	Name *string
 	// FieldSelectors are the conditions, all of which an event meets.
-	FieldSelectors []*AdvancedFieldSelector
+	FieldSelectors *[]*AdvancedFieldSelector
 }
 
 // AdvancedFieldSelector is a condition. One value of one of its operators is enough to meet it, and none of the operators whose
@@ -294,7 +294,7 @@ func resolve(p *TrailGuardProps) *TrailGuardProps {
 		props.TrailName = jsii.String(DefaultTrailName)
 	}
 	if props.InsightTypes == nil {
-		props.InsightTypes = insightTypes
+		props.InsightTypes = &insightTypes
 	}
 	if props.RemovalPolicy == "" {
 		props.RemovalPolicy = awscdk.RemovalPolicy_RETAIN
@@ -355,7 +355,7 @@ func (p *TrailGuardProps) alerts() *alerting.AlertsProps {
 
 func (p *TrailGuardProps) dataResources() []trail.DataResource {
 	var resources []trail.DataResource
-	for _, given := range p.DataResources {
+	for _, given := range listed(p.DataResources) {
 		var resource trail.DataResource
 		if given != nil {
 			resource = trail.DataResource{Type: text(given.Type), Values: texts(given.Values)}
@@ -367,11 +367,11 @@ func (p *TrailGuardProps) dataResources() []trail.DataResource {
 
 func (p *TrailGuardProps) advancedEventSelectors() []trail.AdvancedEventSelector {
 	var selectors []trail.AdvancedEventSelector
-	for _, given := range p.AdvancedEventSelectors {
+	for _, given := range listed(p.AdvancedEventSelectors) {
 		var selector trail.AdvancedEventSelector
 		if given != nil {
 			selector.Name = text(given.Name)
-			for _, field := range given.FieldSelectors {
+			for _, field := range listed(given.FieldSelectors) {
 				if field == nil {
 					field = &AdvancedFieldSelector{}
 				}
@@ -408,12 +408,18 @@ func text(given *string) string {
 
 func texts(given *[]*string) []string {
 	var list []string
-	if given != nil {
-		for _, one := range *given {
-			list = append(list, text(one))
-		}
+	for _, one := range listed(given) {
+		list = append(list, text(one))
 	}
 	return list
+}
+
+// listed is what a list of the CDK's edge holds, empty for none.
+func listed[T any](given *[]T) []T {
+	if given == nil {
+		return nil
+	}
+	return *given
 }
 
 // checkDataResources refuses what basic event selectors would refuse.
@@ -433,7 +439,7 @@ func (p *TrailGuardProps) checkDataResources() error {
 }
 
 func (p *TrailGuardProps) checkAdvancedEventSelectors() error {
-	if len(p.AdvancedEventSelectors) > 0 && len(p.DataResources) > 0 {
+	if len(listed(p.AdvancedEventSelectors)) > 0 && len(listed(p.DataResources)) > 0 {
 		return validation.Problem("AdvancedEventSelectors", "take the place of %s, and both are given: leave one out", validation.Prop("DataResources"))
 	}
 	return trail.CheckAdvancedEventSelectors("AdvancedEventSelectors", p.advancedEventSelectors())
@@ -473,12 +479,13 @@ func (p *TrailGuardProps) checkTriggers() error {
 
 func (p *TrailGuardProps) checkInsightTypes() error {
 	var problems []error
-	for i, insight := range p.InsightTypes {
+	types := listed(p.InsightTypes)
+	for i, insight := range types {
 		if !slices.Contains(insightTypes, insight) {
 			problems = append(problems, validation.Problem(fmt.Sprintf("InsightTypes[%d]", i), "%q is not a type of Insights: use %s or %s",
 				insight, InsightType_API_CALL_RATE, InsightType_API_ERROR_RATE))
 		}
-		if slices.Contains(p.InsightTypes[:i], insight) {
+		if slices.Contains(types[:i], insight) {
 			problems = append(problems, validation.Problem(fmt.Sprintf("InsightTypes[%d]", i), "%q is given twice: leave it out", insight))
 		}
 	}

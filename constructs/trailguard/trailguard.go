@@ -142,7 +142,7 @@ func (g *trailGuard) declaredSettings() trail.Settings {
 	if g.props.S3KeyPrefix != nil {
 		settings.S3KeyPrefix = *g.props.S3KeyPrefix
 	}
-	for _, insight := range g.props.InsightTypes {
+	for _, insight := range listed(g.props.InsightTypes) {
 		settings.InsightTypes = append(settings.InsightTypes, string(insight))
 	}
 	return settings

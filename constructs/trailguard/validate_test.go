@@ -47,9 +47,13 @@ func TestBadPropsGetTheirErrors(t *testing.T) {
 	bucket := awss3.Bucket_FromBucketName(stack, jsii.String("Bucket"), jsii.String("my-bucket"))
 	role := awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String("arn:aws:iam::123456789012:role/r"), nil)
 	objects := []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings("arn:aws:s3:::a/")}}
-	deletions := []*trailguard.AdvancedEventSelector{{FieldSelectors: []*trailguard.AdvancedFieldSelector{
+	deletion := []*trailguard.AdvancedFieldSelector{
 		{Field: jsii.String("eventCategory"), Equals: jsii.Strings("Data")}, {Field: jsii.String("resources.type"), Equals: jsii.Strings("AWS::S3::Object")},
-	}}}
+	}
+	conditions := func(others ...*trailguard.AdvancedFieldSelector) *[]*trailguard.AdvancedFieldSelector {
+		all := append(slices.Clone(deletion), others...)
+		return &all
+	}
 	fifo := awssns.Topic_FromTopicArn(stack, jsii.String("FIFO"), jsii.String("arn:aws:sns:us-east-1:123456789012:t.fifo"))
 	newFIFO := awssns.NewTopic(stack, jsii.String("NewFIFO"), &awssns.TopicProps{Fifo: jsii.Bool(true)})
 	longTopic := "arn:aws:sns:us-east-1:123456789012:" + strings.Repeat("t", 226)
@@ -67,11 +71,11 @@ func TestBadPropsGetTheirErrors(t *testing.T) {
 		{"organization", trailguard.TrailGuardProps{OrganizationId: jsii.String("my-org")}, "OrganizationId: \"my-org\" is not an organization id: use o- and 10-32 lower-case letters or digits, as `aws organizations describe-organization` shows it"},
 		{"prefix with a slash", trailguard.TrailGuardProps{S3KeyPrefix: jsii.String("audit/")}, `S3KeyPrefix: "audit/" is not a key prefix: use 1-200 characters, without a slash at either end and without * ? $ { } " \ and what cannot be printed; leave it out for no prefix`},
 		{"empty prefix", trailguard.TrailGuardProps{S3KeyPrefix: jsii.String("")}, `S3KeyPrefix: "" is not a key prefix: use 1-200 characters, without a slash at either end and without * ? $ { } " \ and what cannot be printed; leave it out for no prefix`},
-		{"type of data resource", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::EC2::Instance"), Values: jsii.Strings("x")}}}, `DataResources[0].Type: "AWS::EC2::Instance" is not a type of data resource: use AWS::DynamoDB::Table, AWS::Lambda::Function, AWS::S3::Object`},
-		{"empty data resource", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{nil}}, "DataResources[0].Type: \"\" is not a type of data resource: use AWS::DynamoDB::Table, AWS::Lambda::Function, AWS::S3::Object\n" +
+		{"type of data resource", trailguard.TrailGuardProps{DataResources: &[]*trailguard.DataResource{{Type: jsii.String("AWS::EC2::Instance"), Values: jsii.Strings("x")}}}, `DataResources[0].Type: "AWS::EC2::Instance" is not a type of data resource: use AWS::DynamoDB::Table, AWS::Lambda::Function, AWS::S3::Object`},
+		{"empty data resource", trailguard.TrailGuardProps{DataResources: &[]*trailguard.DataResource{nil}}, "DataResources[0].Type: \"\" is not a type of data resource: use AWS::DynamoDB::Table, AWS::Lambda::Function, AWS::S3::Object\n" +
 			"DataResources[0].Values: is empty: give at least one ARN, or leave the data resource out"},
-		{"too many data resources", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings(strings.Fields(strings.Repeat("arn:aws:s3:::a/ ", 251))...)}}}, "DataResources: 251 values are too many: give at most 250 over all data resources"},
-		{"type of Insights", trailguard.TrailGuardProps{InsightTypes: []trailguard.InsightType{"Gut"}}, `InsightTypes[0]: "Gut" is not a type of Insights: use ApiCallRateInsight or ApiErrorRateInsight`},
+		{"too many data resources", trailguard.TrailGuardProps{DataResources: &[]*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings(strings.Fields(strings.Repeat("arn:aws:s3:::a/ ", 251))...)}}}, "DataResources: 251 values are too many: give at most 250 over all data resources"},
+		{"type of Insights", trailguard.TrailGuardProps{InsightTypes: &[]trailguard.InsightType{"Gut"}}, `InsightTypes[0]: "Gut" is not a type of Insights: use ApiCallRateInsight or ApiErrorRateInsight`},
 		{"role without a log group", trailguard.TrailGuardProps{CloudWatchLogsRole: role}, "CloudWatchLogsRole: has no CloudWatchLogGroup to write to: give CloudWatchLogGroup, or leave out CloudWatchLogsRole"},
 		{"supplied bucket", trailguard.TrailGuardProps{LogBucket: bucket, ExpireAfter: awscdk.Duration_Days(jsii.Number(400))}, "ExpireAfter: applies to a new bucket, and a bucket is supplied: leave out ExpireAfter and set it on the supplied bucket, or leave out the bucket"},
 		{"half a day", trailguard.TrailGuardProps{TransitionAfter: awscdk.Duration_Hours(jsii.Number(12))}, "TransitionAfter: 12 hours is not a number of whole days: use whole days, 1 to 2147483647"},
@@ -83,13 +87,13 @@ func TestBadPropsGetTheirErrors(t *testing.T) {
 		{"concurrency", trailguard.TrailGuardProps{ConcurrentExecutionRatePercentage: jsii.Number(0)}, "ConcurrentExecutionRatePercentage: 0 is out of range: use a whole number of percent from 1 to 100"},
 		{"errors", trailguard.TrailGuardProps{ErrorPercentage: jsii.Number(50.5)}, "ErrorPercentage: 50.5 is out of range: use a whole number of percent from 1 to 100"},
 		{"e-mail address", trailguard.TrailGuardProps{AlertEmailAddresses: jsii.Strings("a@example.com", "security")}, `AlertEmailAddresses[1]: "security" is not an e-mail address: use one such as security@example.com`},
-		{"variable in a data resource", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings("arn:aws:s3:::a/{{ x }}")}}},
+		{"variable in a data resource", trailguard.TrailGuardProps{DataResources: &[]*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings("arn:aws:s3:::a/{{ x }}")}}},
 			`DataResources[0].Values: ["arn:aws:s3:::a/{{ x }}"] has a value that cannot be used: give no empty value, and none with {{ in it or that is not UTF-8`},
-		{"no value in a data resource", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: &[]*string{nil}}}},
+		{"no value in a data resource", trailguard.TrailGuardProps{DataResources: &[]*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: &[]*string{nil}}}},
 			`DataResources[0].Values: [""] has a value that cannot be used: give no empty value, and none with {{ in it or that is not UTF-8`},
-		{"both kinds of selectors", trailguard.TrailGuardProps{DataResources: objects, AdvancedEventSelectors: deletions}, "AdvancedEventSelectors: take the place of DataResources, and both are given: leave one out"},
-		{"advanced event selector", trailguard.TrailGuardProps{AdvancedEventSelectors: append(slices.Clone(deletions), nil)}, `AdvancedEventSelectors[1]: has the category "": give the field eventCategory with Equals Data, NetworkActivity or Management`},
-		{"no condition", trailguard.TrailGuardProps{AdvancedEventSelectors: []*trailguard.AdvancedEventSelector{{FieldSelectors: append(slices.Clone(deletions[0].FieldSelectors), nil)}}},
+		{"both kinds of selectors", trailguard.TrailGuardProps{DataResources: &objects, AdvancedEventSelectors: &[]*trailguard.AdvancedEventSelector{{FieldSelectors: &deletion}}}, "AdvancedEventSelectors: take the place of DataResources, and both are given: leave one out"},
+		{"advanced event selector", trailguard.TrailGuardProps{AdvancedEventSelectors: &[]*trailguard.AdvancedEventSelector{{FieldSelectors: &deletion}, nil}}, `AdvancedEventSelectors[1]: has the category "": give the field eventCategory with Equals Data, NetworkActivity or Management`},
+		{"no condition", trailguard.TrailGuardProps{AdvancedEventSelectors: &[]*trailguard.AdvancedEventSelector{{FieldSelectors: conditions(nil)}}},
 			"AdvancedEventSelectors[0].FieldSelectors[2]: is no condition: give Field, and at least one value of Equals, StartsWith, EndsWith, NotEquals, NotStartsWith or NotEndsWith"},
 		{"tag", trailguard.TrailGuardProps{TrailTags: &map[string]*string{"aws:owner": nil}}, `TrailTags: "aws:owner" is not the key of a tag: use 1-128 letters, digits, spaces and _ . : / = + - @, and no aws: at the beginning`},
 		{"previous name", trailguard.TrailGuardProps{PreviousTrailNames: jsii.Strings("trailguard")}, `PreviousTrailNames[0]: "trailguard" is given twice, or is the trail's name of now: leave it out`},
@@ -106,18 +110,18 @@ func TestBadPropsGetTheirErrors(t *testing.T) {
 			"CheckEvery: 500 millis " + checkRange},
 		{"backslash in a prefix", trailguard.TrailGuardProps{S3KeyPrefix: jsii.String(`a\b`)}, `S3KeyPrefix: "a\\b" ` + prefixRule},
 		{"quote in a prefix", trailguard.TrailGuardProps{S3KeyPrefix: jsii.String(`a"b`)}, `S3KeyPrefix: "a\"b" ` + prefixRule},
-		{"value that is no ARN", trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{
+		{"value that is no ARN", trailguard.TrailGuardProps{DataResources: &[]*trailguard.DataResource{
 			{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings("arn:aws-cn:s3:::a/", "my-bucket", "arn:aws:s3express")},
 			{Type: jsii.String("AWS::Lambda::Function"), Values: jsii.Strings("arn:aws:lambda", "arn:aws:s3:::a/")},
 			{Type: jsii.String("AWS::DynamoDB::Table"), Values: jsii.Strings("arn:aws-eusc:dynamodb:eusc-de-east-1:123456789012:table/t")},
 		}}, `DataResources[0].Values[1]: "my-bucket" is not the ARN, or the beginning of the ARN, of AWS::S3::Object: begin with arn:aws:s3, with the stack's partition in the place of aws` + "\n" +
 			`DataResources[0].Values[2]: "arn:aws:s3express" is not the ARN, or the beginning of the ARN, of AWS::S3::Object: begin with arn:aws:s3, with the stack's partition in the place of aws` + "\n" +
 			`DataResources[1].Values[1]: "arn:aws:s3:::a/" is not the ARN, or the beginning of the ARN, of AWS::Lambda::Function: begin with arn:aws:lambda, with the stack's partition in the place of aws`},
-		{"value too long", trailguard.TrailGuardProps{AdvancedEventSelectors: []*trailguard.AdvancedEventSelector{{
-			FieldSelectors: append(slices.Clone(deletions[0].FieldSelectors), &trailguard.AdvancedFieldSelector{Field: jsii.String("event name"), Equals: jsii.Strings("x", strings.Repeat("x", 2049))}),
+		{"value too long", trailguard.TrailGuardProps{AdvancedEventSelectors: &[]*trailguard.AdvancedEventSelector{{
+			FieldSelectors: conditions(&trailguard.AdvancedFieldSelector{Field: jsii.String("event name"), Equals: jsii.Strings("x", strings.Repeat("x", 2049))}),
 		}}}, "AdvancedEventSelectors[0].FieldSelectors[2].Equals: value 1 has 2049 characters: use at most 2048\n" +
 			`AdvancedEventSelectors[0].FieldSelectors[2].Field: "event name" is not the name of a field: use 1-1000 letters, digits, dots and underscores`},
-		{"Insights twice", trailguard.TrailGuardProps{InsightTypes: []trailguard.InsightType{trailguard.InsightType_API_CALL_RATE, trailguard.InsightType_API_CALL_RATE}},
+		{"Insights twice", trailguard.TrailGuardProps{InsightTypes: &[]trailguard.InsightType{trailguard.InsightType_API_CALL_RATE, trailguard.InsightType_API_CALL_RATE}},
 			`InsightTypes[1]: "ApiCallRateInsight" is given twice: leave it out`},
 		{"too many previous names", trailguard.TrailGuardProps{PreviousTrailNames: jsii.Strings(strings.Split("old-a old-b old-c old-d old-e old-f old-g old-h old-i old-j old-k old-l old-m old-n old-o old-p old-q old-r old-s old-t old-u", " ")...)},
 			"PreviousTrailNames: 21 names are too many: give at most 20"},
@@ -147,7 +151,7 @@ func TestBadPropsGetTheirErrors(t *testing.T) {
 		{"no subscription", trailguard.TrailGuardProps{AlertSubscriptions: &[]awssns.ITopicSubscription{nil}}, "AlertSubscriptions[0]: is empty: give a subscription, or leave it out"},
 		{"no number", trailguard.TrailGuardProps{MaximumAutomaticAttempts: jsii.Number(math.Inf(1)), ErrorPercentage: jsii.Number(math.NaN())},
 			"MaximumAutomaticAttempts: +Inf is out of range: use a whole number of attempts from 1 to 25\nErrorPercentage: NaN is out of range: use a whole number of percent from 1 to 100"},
-		{"several at once", trailguard.TrailGuardProps{TrailName: jsii.String("x"), InsightTypes: []trailguard.InsightType{"Gut"}, ErrorPercentage: jsii.Number(101)},
+		{"several at once", trailguard.TrailGuardProps{TrailName: jsii.String("x"), InsightTypes: &[]trailguard.InsightType{"Gut"}, ErrorPercentage: jsii.Number(101)},
 			`TrailName: "x" is not a trail name: ` + nameRule + "\n" +
 				`InsightTypes[0]: "Gut" is not a type of Insights: use ApiCallRateInsight or ApiErrorRateInsight` + "\n" +
 				"ErrorPercentage: 101 is out of range: use a whole number of percent from 1 to 100"},
@@ -196,7 +200,7 @@ func TestGoodPropsGetNone(t *testing.T) {
 		"none":          {},
 		"longest name":  {TrailName: jsii.String(strings.Repeat("a", 128))},
 		"shortest name": {TrailName: jsii.String("a.b")},
-		"no Insights":   {InsightTypes: []trailguard.InsightType{}},
+		"no Insights":   {InsightTypes: &[]trailguard.InsightType{}},
 		"tokens": {
 			S3KeyPrefix: awscdk.Aws_ACCOUNT_ID(), ErrorPercentage: awscdk.Token_AsNumber(map[string]any{"Ref": "X"}),
 			CheckEvery: awscdk.Duration_Minutes(awscdk.Token_AsNumber(map[string]any{"Ref": "X"})),
@@ -237,7 +241,7 @@ func TestConstructorPanicsWithTheErrorAndTheConstruct(t *testing.T) {
 		}
 	}()
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Stack"), nil)
-	trailguard.NewTrailGuard(stack, jsii.String("Guard"), &trailguard.TrailGuardProps{InsightTypes: []trailguard.InsightType{"Gut"}})
+	trailguard.NewTrailGuard(stack, jsii.String("Guard"), &trailguard.TrailGuardProps{InsightTypes: &[]trailguard.InsightType{"Gut"}})
 }
 
 // TestPropsThatDoNotFitTheStackGetTheirErrors compares supplied resources with the account and the Region of the stack.
@@ -324,7 +328,7 @@ func TestPropsThatDoNotFitTheStackGetTheirErrors(t *testing.T) {
 			return &trailguard.TrailGuardProps{AutomationRole: role(stack, "999999999999")}
 		}, "AutomationRole: is of the account 999999999999, and the stack is of 123456789012: Automation assumes roles of its own account only: give one of those"},
 		{"partition", "Stack", &awscdk.Environment{Region: jsii.String("cn-north-1")}, func(awscdk.Stack) *trailguard.TrailGuardProps {
-			return &trailguard.TrailGuardProps{DataResources: []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings("arn:aws-cn:s3", "arn:aws:s3:::a/")}}}
+			return &trailguard.TrailGuardProps{DataResources: &[]*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings("arn:aws-cn:s3", "arn:aws:s3:::a/")}}}
 		}, `DataResources[0].Values[1]: "arn:aws:s3:::a/" is of the partition aws, and the stack is in cn-north-1, of aws-cn: begin with arn:aws-cn:s3`},
 		{"name of the stack", "AMZN-audit", nil, func(awscdk.Stack) *trailguard.TrailGuardProps { return nil },
 			`StackName: "AMZN-audit" cannot be the stack's, for the name of the runbook begins with it, and Systems Manager reserves names ` +

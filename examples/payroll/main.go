@@ -26,7 +26,7 @@ func newStack(app awscdk.App) awscdk.Stack {
 	})
 	guard := trailguard.NewTrailGuard(stack, jsii.String("TrailGuard"), &trailguard.TrailGuardProps{
 		TrailName: jsii.String("payroll-trail"),
-		DataResources: []*trailguard.DataResource{{
+		DataResources: &[]*trailguard.DataResource{{
 			Type:   jsii.String("AWS::S3::Object"),
 			Values: jsii.Strings("arn:aws:s3:::payroll-slips/"),
 		}},

@@ -82,9 +82,9 @@ func configOnly(stack awscdk.Stack) *trailguard.TrailGuardProps {
 func withoutConfig(awscdk.Stack) *trailguard.TrailGuardProps {
 	return &trailguard.TrailGuardProps{
 		ConfigRules: jsii.Bool(false),
-		AdvancedEventSelectors: []*trailguard.AdvancedEventSelector{{
+		AdvancedEventSelectors: &[]*trailguard.AdvancedEventSelector{{
 			Name: jsii.String("Objects that are deleted"),
-			FieldSelectors: []*trailguard.AdvancedFieldSelector{
+			FieldSelectors: &[]*trailguard.AdvancedFieldSelector{
 				{Field: jsii.String("eventCategory"), Equals: &[]*string{jsii.String("Data")}},
 				{Field: jsii.String("resources.type"), Equals: &[]*string{jsii.String("AWS::S3::Object")}},
 				{Field: jsii.String("eventName"), StartsWith: jsii.Strings("Delete")},
@@ -108,11 +108,11 @@ func everything(stack awscdk.Stack) *trailguard.TrailGuardProps {
 		OrganizationId:     jsii.String("o-a1b2c3d4e5"),
 		S3KeyPrefix:        jsii.String("audit/trails"),
 		TrailTags:          &map[string]*string{"owner": jsii.String("security"), "cost-center": jsii.String("4711")},
-		DataResources: []*trailguard.DataResource{{
+		DataResources: &[]*trailguard.DataResource{{
 			Type:   jsii.String("AWS::S3::Object"),
 			Values: jsii.Strings("arn:aws:s3:::payroll/"),
 		}},
-		InsightTypes:                      []trailguard.InsightType{trailguard.InsightType_API_ERROR_RATE},
+		InsightTypes:                      &[]trailguard.InsightType{trailguard.InsightType_API_ERROR_RATE},
 		SnsTopic:                          awssns.NewTopic(stack, jsii.String("Deliveries"), &awssns.TopicProps{EnforceSSL: jsii.Bool(true)}),
 		CloudWatchLogGroup:                awslogs.NewLogGroup(stack, jsii.String("Events"), nil),
 		TransitionAfter:                   awscdk.Duration_Days(jsii.Number(30)),

@@ -59,12 +59,12 @@ func Updates() []Update {
 		{"PreviousTrailNames", "dropped", renamed(trailguard.DefaultTrailName), renamed()},
 		{"S3KeyPrefix", "set", nil, func(_ awscdk.Stack, p *props) { p.S3KeyPrefix = jsii.String("audit") }},
 		{"DataResources", "set", nil, func(_ awscdk.Stack, p *props) {
-			p.DataResources = []*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings("arn:aws:s3:::payroll/")}}
+			p.DataResources = &[]*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings("arn:aws:s3:::payroll/")}}
 		}},
 		{"AdvancedEventSelectors", "set", nil, func(stack awscdk.Stack, p *props) {
 			p.AdvancedEventSelectors = withoutConfig(stack).AdvancedEventSelectors
 		}},
-		{"InsightTypes", "none", nil, func(_ awscdk.Stack, p *props) { p.InsightTypes = []trailguard.InsightType{} }},
+		{"InsightTypes", "none", nil, func(_ awscdk.Stack, p *props) { p.InsightTypes = &[]trailguard.InsightType{} }},
 		{"TrailTags", "set", nil, func(_ awscdk.Stack, p *props) {
 			p.TrailTags = &map[string]*string{"owner": jsii.String("security")}
 		}},
