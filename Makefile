@@ -34,11 +34,12 @@ lint: setup
 bench: setup
 	@go run ./drill/cmd/bench
 
-# Rewrites the script in the runbook's YAML, the runbook's JSON, the golden templates, the requests of a repair, the drill's
+# Rewrites the script in the runbook's YAML, the runbook's JSON, the golden templates, the schema of cdk.json, the requests of a repair, the drill's
 # report, and the page of what is taken for granted of AWS: their difference is what a reviewer reads.
 update: setup
 	go test ./review -run TestTheRunbooks -update
 	CDK_VALIDATION=false go test ./constructs/trailguard -run AreAsReviewed -update
+	CDK_VALIDATION=false go test . -run TestTheSchemaIsThatOfTheProps -update
 	go test ./drill ./drill/closedloop -update
 
 setup: .venv/.complete node_modules/.complete

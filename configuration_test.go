@@ -140,26 +140,9 @@ func TestRegionsOfEveryPartitionAreTaken(t *testing.T) {
 	}
 }
 
-// goOnly are the props that have no key in the configuration.
-var goOnly = []string{"AlertSubscriptions"}
-
 // TestEachPropHasAKey gives every key of the configuration, and looks for the props that it does not set.
 func TestEachPropHasAKey(t *testing.T) {
-	c, err := readConfiguration(decoded(t, `{"trailguard": {
-		"account": "123456789012", "region": "eu-central-1",
-		"trailName": "my-trail", "previousTrailNames": ["old-trail"], "organizationId": "o-a1b2c3d4e5", "s3KeyPrefix": "audit",
-		"dataResources": [{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::a/"]}],
-		"advancedEventSelectors": [{"fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}],
-		"insightTypes": ["ApiCallRateInsight"], "trailTags": {"owner": "security"},
-		"snsTopicArn": "arn:aws:sns:eu-central-1:123456789012:topic", "cloudWatchLogGroupName": "group",
-		"cloudWatchLogsRoleArn": "arn:aws:iam::123456789012:role/logs", "logBucketName": "my-bucket",
-		"logKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/1", "transitionAfterDays": 30, "expireAfterDays": 400,
-		"objectLockMode": "COMPLIANCE", "objectLockRetentionDays": 365, "serverAccessLogsBucketName": "my-access-logs", "removalPolicy": "RETAIN",
-		"automationRoleArn": "arn:aws:iam::123456789012:role/automation", "repairOnEvents": true, "checkEveryMinutes": 30, "configRules": true,
-		"alertTopicArn": "arn:aws:sns:eu-central-1:123456789012:alerts", "alertEmailAddresses": ["a@example.com"],
-		"maximumExecutionFrequency": "ONE_HOUR", "maximumAutomaticAttempts": 5, "retryAttemptSeconds": 60,
-		"concurrentExecutionRatePercentage": 10, "errorPercentage": 50, "createConfigurationRecorder": true
-	}}`))
+	c, err := readConfiguration(decoded(t, `{"trailguard": `+everyKey(t)+`}`))
 	if err != nil {
 		t.Fatal(err)
 	}

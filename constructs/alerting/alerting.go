@@ -22,7 +22,7 @@ import (
 // AlertsProps are the properties of Alerts. All of them are optional.
 type AlertsProps struct {
 	// AlertTopic is an existing topic. An imported topic, and the key of an encrypted one, must already let
-	// events.amazonaws.com and cloudwatch.amazonaws.com publish.
+	// cloudwatch.amazonaws.com publish.
 	//
 	// Default: - a new topic is created, encrypted with a key of its own.
 	AlertTopic awssns.ITopic

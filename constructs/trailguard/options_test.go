@@ -3,7 +3,6 @@ package trailguard_test
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,91 +18,23 @@ const (
 	payload  = "Content.mainSteps.0.inputs.InputPayload."
 )
 
-// options are the props with a value: where it stands in the template, what is there by default, and what is there in the case
-// that sets it.
-var options = []struct {
-	name         string
-	idOrType     string
-	path         string
-	defaultValue string
-	set          string
-	inCase       string // everything, if it is empty
-}{
-	{name: "TrailName", idOrType: document, path: "Content.parameters.CloudTrailName.default", defaultValue: "trailguard", set: "everything-trail"},
-	{name: "PreviousTrailNames", idOrType: "LogStoreBucketPolicyA9D99A2D", path: "PolicyDocument.Statement.1.Condition.StringEquals.aws:SourceArn",
-		defaultValue: trailARN("trailguard"), set: "[" + trailARN("everything-trail") + " " + trailARN("old-trail") + "]"},
-	{name: "OrganizationId", idOrType: document, path: "Content.parameters.IsOrganizationTrail.default", defaultValue: "false", set: "true"},
-	{name: "S3KeyPrefix", idOrType: document, path: payload + "S3KeyPrefix", defaultValue: "", set: "audit/trails"},
-	{name: "DataResources", idOrType: document, path: payload + "EventSelectors.0.DataResources", defaultValue: "[]", set: "[map[Type:AWS::S3::Object Values:[arn:aws:s3:::payroll/]]]"},
-	{name: "AdvancedEventSelectors", idOrType: document, path: payload + "AdvancedEventSelectors", defaultValue: "[]",
-		set: "[map[FieldSelectors:[map[Equals:[Management] Field:eventCategory]] Name:All management events] " +
-			"map[FieldSelectors:[map[Equals:[Data] Field:eventCategory] map[Equals:[AWS::S3::Object] Field:resources.type] " +
-			"map[Field:eventName StartsWith:[Delete]]] Name:Objects that are deleted]]",
-		inCase: "without-config"},
-	{name: "InsightTypes", idOrType: document, path: payload + "InsightSelectors",
-		defaultValue: "[map[InsightType:ApiCallRateInsight] map[InsightType:ApiErrorRateInsight]]", set: "[map[InsightType:ApiErrorRateInsight]]"},
-	{name: "TrailTags", idOrType: document, path: payload + "TagsList", defaultValue: "[]", set: "[map[Key:cost-center Value:4711] map[Key:owner Value:security]]"},
-	{name: "SnsTopic", idOrType: document, path: payload + "SnsTopicName", defaultValue: "", set: "map[Ref:DeliveriesBF2F7293]"},
-	{name: "CloudWatchLogGroup", idOrType: document, path: payload + "CloudWatchLogsLogGroupArn", defaultValue: "", set: "map[Fn::GetAtt:[EventsD32975C2 Arn]]"},
-	{name: "CloudWatchLogsRole", idOrType: document, path: payload + "CloudWatchLogsRoleArn", defaultValue: "", set: "map[Fn::GetAtt:[CloudWatchLogsRoleA37E13B4 Arn]]"},
-	{name: "TransitionAfter", idOrType: "LogStoreBucket0AD36629", path: "LifecycleConfiguration.Rules.0.Transitions.0.TransitionInDays", defaultValue: "90", set: "30"},
-	{name: "ExpireAfter", idOrType: "LogStoreBucket0AD36629", path: "LifecycleConfiguration.Rules.0.ExpirationInDays", defaultValue: "<nil>", set: "2557"},
-	{name: "ObjectLockRetention", idOrType: "LogStoreBucket0AD36629", path: "ObjectLockConfiguration.Rule.DefaultRetention", defaultValue: "<nil>", set: "map[Days:365 Mode:COMPLIANCE]"},
-	{name: "RepairOnEvents", idOrType: "EventRulesTampering76AE5C63", path: "Targets.0.Id", defaultValue: "Runbook", set: "Runbook"},
-	{name: "RepairOnEvents, off", idOrType: "EventRulesTampering76AE5C63", path: "Targets.0.Id", defaultValue: "Runbook", set: "<nil>", inCase: "config-only"},
-	{name: "CheckEvery", idOrType: "EventRulesScheduleE2B5BCBC", path: "ScheduleExpression", defaultValue: "rate(60 minutes)", set: "rate(30 minutes)"},
-	{name: "CheckEvery, never", idOrType: "EventRulesScheduleE2B5BCBC", path: "ScheduleExpression", defaultValue: "rate(60 minutes)", set: "<nil>", inCase: "config-only"},
-	{name: "ConfigRules", idOrType: "ConfigRulesTrailEnabled2BBAB97E", path: "Source.SourceIdentifier", defaultValue: "CLOUD_TRAIL_ENABLED", set: "CLOUD_TRAIL_ENABLED"},
-	{name: "ConfigRules, off", idOrType: "ConfigRulesTrailEnabled2BBAB97E", path: "Source.SourceIdentifier", defaultValue: "CLOUD_TRAIL_ENABLED", set: "<nil>", inCase: "without-config"},
-	{name: "MaximumExecutionFrequency", idOrType: "ConfigRulesTrailEnabled2BBAB97E", path: "MaximumExecutionFrequency", defaultValue: "TwentyFour_Hours", set: "One_Hour"},
-	{name: "MaximumAutomaticAttempts", idOrType: "AWS::Config::RemediationConfiguration", path: "MaximumAutomaticAttempts", defaultValue: "5", set: "10"},
-	{name: "RetryAttempt", idOrType: "AWS::Config::RemediationConfiguration", path: "RetryAttemptSeconds", defaultValue: "60", set: "600"},
-	{name: "ConcurrentExecutionRatePercentage", idOrType: "AWS::Config::RemediationConfiguration", path: "ExecutionControls.SsmControls.ConcurrentExecutionRatePercentage", defaultValue: "<nil>", set: "50"},
-	{name: "ErrorPercentage", idOrType: "AWS::Config::RemediationConfiguration", path: "ExecutionControls.SsmControls.ErrorPercentage", defaultValue: "<nil>", set: "100"},
-	{name: "AlertEmailAddresses", idOrType: "AlertingEmailsecurityexamplecom4CD17086", path: "Endpoint", defaultValue: "<nil>", set: "security@example.com"},
-	{name: "AlertSubscriptions", idOrType: "AlertingTopichttpsexamplecomalertsD8C87C5C", path: "Endpoint", defaultValue: "<nil>", set: "https://example.com/alerts"},
-	{name: "CreateConfigurationRecorder", idOrType: "AWS::Config::ConfigurationRecorder", path: "RecordingGroup.ResourceTypes", defaultValue: "<nil>", set: "[AWS::CloudTrail::Trail]"},
-	{name: "RemovalPolicy", idOrType: "LogStoreBucket0AD36629", path: "DeletionPolicy", defaultValue: "Retain", set: "RetainExceptOnCreate"},
-	{name: "LogBucket", idOrType: document, path: "Content.parameters.CloudTrailS3BucketName.default", defaultValue: "map[Ref:LogStoreBucket0AD36629]", set: "my-log-bucket", inCase: "supplied"},
-	{name: "LogKey", idOrType: document, path: "Content.parameters.CloudTrailKmsKeyId.default", defaultValue: "map[Fn::GetAtt:[LogStoreKeyDBAC2C9C Arn]]",
-		set: "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555", inCase: "supplied"},
-	{name: "ServerAccessLogsBucket", idOrType: "LogStoreBucket0AD36629", path: "LoggingConfiguration.DestinationBucketName",
-		defaultValue: "map[Ref:LogStoreServerAccessLogsBucketC4D7B219]", set: "map[Ref:AccessLogs8B620ECA]", inCase: "config-only"},
-	{name: "AutomationRole", idOrType: document, path: "Content.parameters.AutomationAssumeRole.default", defaultValue: "map[Fn::GetAtt:[AutomationRoleC58D7324 Arn]]",
-		set: "arn:aws:iam::123456789012:role/my-automation-role", inCase: "supplied"},
-	{name: "AlertTopic", idOrType: document, path: payload + "AlertTopicArn", defaultValue: "map[Ref:AlertingTopic08189029]", set: "arn:aws:sns:us-east-1:123456789012:my-alerts", inCase: "supplied"},
-}
-
 func TestEachOptionHasItsDefaultAndCanBeSet(t *testing.T) {
 	templates := map[string]map[string]any{}
 	for _, c := range cases.All() {
 		templates[c.Name] = templateOf(t, c)
 	}
-	for _, option := range options {
-		t.Run(option.name, func(t *testing.T) {
-			if got := property(templates["default"], option.idOrType, option.path); got != option.defaultValue {
-				t.Errorf("by default %s is %s, not %s", option.path, got, option.defaultValue)
+	for _, option := range cases.Options() {
+		t.Run(option.String(), func(t *testing.T) {
+			if got := property(templates["default"], option.Resource, option.Path); got != option.Default {
+				t.Errorf("by default %s is %s, not %s", option.Path, got, option.Default)
 			}
-			if option.inCase == "" {
-				option.inCase = "everything"
+			if option.Case == "" {
+				option.Case = "everything"
 			}
-			if got := property(templates[option.inCase], option.idOrType, option.path); got != option.set {
-				t.Errorf("when set %s is %s, not %s", option.path, got, option.set)
+			if got := property(templates[option.Case], option.Resource, option.Path); got != option.Set {
+				t.Errorf("when set %s is %s, not %s", option.Path, got, option.Set)
 			}
 		})
-	}
-}
-
-func TestEachPropIsAnOption(t *testing.T) {
-	tested := map[string]bool{}
-	for _, option := range options {
-		tested[option.name] = true
-	}
-	props := reflect.TypeFor[trailguard.TrailGuardProps]()
-	for i := range props.NumField() {
-		if name := props.Field(i).Name; !tested[name] {
-			t.Errorf("no option tests the default of %s, and that it can be set", name)
-		}
 	}
 }
 

@@ -152,7 +152,7 @@ type TrailGuardProps struct {
 	ConfigRules *bool
 
 	// AlertTopic is an existing topic that is told of tampering and repairs. An imported topic, and the key of an encrypted
-	// one, must already let events.amazonaws.com and cloudwatch.amazonaws.com publish.
+	// one, must already have the policy statements that the README shows.
 	//
 	// Default: - a new topic is created, encrypted with a key of its own.
 	AlertTopic awssns.ITopic
