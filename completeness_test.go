@@ -227,6 +227,111 @@ func TestTheREADMEHasEachAlarmAndResource(t *testing.T) {
 	}
 }
 
+// defaultTemplate is the resources' properties in the default template, by their logical ids.
+func defaultTemplate(t *testing.T) map[string]map[string]any {
+	t.Helper()
+	var template struct {
+		Resources map[string]struct{ Properties map[string]any }
+	}
+	decodeFile(t, filepath.Join("constructs", "trailguard", "testdata", "default.template.json"), &template)
+	properties := map[string]map[string]any{}
+	for id, resource := range template.Resources {
+		properties[id] = resource.Properties
+	}
+	return properties
+}
+
+// at is what stands in a value of JSON at the path.
+func at(value any, path ...any) any {
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			object, _ := value.(map[string]any)
+			value = object[step]
+		case int:
+			list, _ := value.([]any)
+			if step >= len(list) {
+				return nil
+			}
+			value = list[step]
+		}
+	}
+	return value
+}
+
+// TestTheREADMEHasEachTrigger compares the README's table with what may start the runbook, besides a person.
+func TestTheREADMEHasEachTrigger(t *testing.T) {
+	var named, triggers []string
+	for _, row := range table(t, "README.md", "| trigger | when | what it cannot see |") {
+		named = append(named, row[0])
+	}
+	for id, properties := range defaultTemplate(t) {
+		if strings.HasPrefix(id, "RemediationRunbook") {
+			for _, starter := range at(properties, "Content", "parameters", "StartedBy", "allowedValues").([]any) {
+				triggers = append(triggers, starter.(string))
+			}
+		}
+	}
+	triggers = slices.DeleteFunc(triggers, func(starter string) bool { return starter == "hand" })
+	slices.Sort(named)
+	if slices.Sort(triggers); !slices.Equal(named, triggers) {
+		t.Errorf("the README has the triggers %v, the runbook %v", named, triggers)
+	}
+}
+
+// TestTheREADMEHasEachMessage compares the beginnings of the messages with what the notices and the runbook tell.
+func TestTheREADMEHasEachMessage(t *testing.T) {
+	told := map[string]bool{}
+	for id, properties := range defaultTemplate(t) {
+		message, ok := at(properties, "Targets", 0, "InputTransformer", "InputTemplate").(string)
+		switch {
+		case strings.HasPrefix(id, "RemediationRunbook"):
+			script := at(properties, "Content", "mainSteps", 0, "inputs", "Script").(string)
+			const subject = "'NOT ' * bool(wrong) + 'REPAIRED: CloudTrail trail ' + want['Name']"
+			if !strings.Contains(script, subject) {
+				t.Errorf("the script has no subject %s", subject)
+			}
+			told["REPAIRED: CloudTrail trail trailguard"], told["NOT REPAIRED: CloudTrail trail trailguard"] = false, false
+		case ok && strings.Contains(message, "<status>"):
+			for _, status := range at(properties, "EventPattern", "detail", "Status").([]any) {
+				told[strings.ReplaceAll(strings.Trim(message, `"`), "<status>", status.(string))] = false
+			}
+		case ok:
+			told[strings.ReplaceAll(strings.Trim(message, `"`), "<what>", "StopLogging")] = false
+		}
+	}
+	for _, row := range table(t, "README.md", "| message, by its beginning | when |") {
+		first := ""
+		for _, match := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[0], -1) {
+			beginning := match[1]
+			if word, _, several := strings.Cut(first, " "); several && !strings.Contains(beginning, " ") {
+				beginning = word + " " + beginning // of several in a row, the others leave out the first word
+			}
+			if first == "" {
+				first = beginning
+			}
+			form := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(beginning), "…", ".*"))
+			found := false
+			for message := range told {
+				if form.MatchString(message) {
+					told[message], found = true, true
+				}
+			}
+			if !found {
+				t.Errorf("nothing tells %q", beginning)
+			}
+		}
+	}
+	for message, named := range told {
+		if !named {
+			t.Errorf("the README does not have the message %q", message)
+		}
+	}
+	if len(told) != 6 {
+		t.Errorf("the messages are %v", told)
+	}
+}
+
 // table are the cells of a table of Markdown, by its heading.
 func table(t *testing.T, path, heading string) [][]string {
 	t.Helper()
