@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/trailguard"
@@ -151,6 +153,133 @@ func TestEachPropHasAKey(t *testing.T) {
 	}
 	if missing := unset(*c.props(awscdk.NewStack(nil, nil, nil))); !slices.Equal(missing, goOnly) {
 		t.Errorf("the configuration does not set %v: give each a key, or name it in goOnly, which is %v", missing, goOnly)
+	}
+}
+
+// TestEachKeyReachesItsPropAlone gives one key after the other, and looks at the value of its prop, and that no other prop is set.
+func TestEachKeyReachesItsPropAlone(t *testing.T) {
+	const (
+		topic = "arn:aws:sns:eu-central-1:123456789012:topic"
+		role  = "arn:aws:iam::123456789012:role/role"
+		logs  = "arn:aws:kms:eu-central-1:123456789012:key/1"
+	)
+	type props = *trailguard.TrailGuardProps
+	tested := map[string]bool{"account": true, "region": true, "objectLockMode": true} // below, and with objectLockRetentionDays
+	for _, test := range []struct {
+		key, value string
+		of         func(p props) any
+		want       string
+	}{
+		{"trailName", `"my-trail"`, func(p props) any { return *p.TrailName }, "my-trail"},
+		{"previousTrailNames", `["one", "two"]`, func(p props) any { return plainTexts(p.PreviousTrailNames) }, "[one two]"},
+		{"organizationId", `"o-a1b2c3d4e5"`, func(p props) any { return *p.OrganizationId }, "o-a1b2c3d4e5"},
+		{"s3KeyPrefix", `"audit"`, func(p props) any { return *p.S3KeyPrefix }, "audit"},
+		{"dataResources", `[{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::a/"]}]`, func(p props) any {
+			return *(*p.DataResources)[0].Type + plainTexts((*p.DataResources)[0].Values)
+		}, "AWS::S3::Object[arn:aws:s3:::a/]"},
+		{"advancedEventSelectors", `[{"name": "n", "fieldSelectors": [{"field": "f", "equals": ["a"], "notEquals": ["b"], "startsWith": ["c"], "notStartsWith": ["d"], "endsWith": ["e"], "notEndsWith": ["g"]}]}]`,
+			func(p props) any {
+				selector := (*p.AdvancedEventSelectors)[0]
+				field := (*selector.FieldSelectors)[0]
+				return *selector.Name + *field.Field + plainTexts(field.Equals) + plainTexts(field.NotEquals) + plainTexts(field.StartsWith) +
+					plainTexts(field.NotStartsWith) + plainTexts(field.EndsWith) + plainTexts(field.NotEndsWith)
+			}, "nf[a][b][c][d][e][g]"},
+		{"insightTypes", `["ApiErrorRateInsight"]`, func(p props) any { return *p.InsightTypes }, "[ApiErrorRateInsight]"},
+		{"insightTypes", `[]`, func(p props) any { return *p.InsightTypes }, "[]"},
+		{"trailTags", `{"owner": "security"}`, func(p props) any { return *(*p.TrailTags)["owner"] }, "security"},
+		{"snsTopicArn", `"` + topic + `"`, func(p props) any { return *p.SnsTopic.TopicArn() }, topic},
+		{"cloudWatchLogGroupName", `"group"`, func(p props) any { return *p.CloudWatchLogGroup.LogGroupName() }, "group"},
+		{"cloudWatchLogsRoleArn", `"` + role + `"`, func(p props) any { return *p.CloudWatchLogsRole.RoleArn() }, role},
+		{"logBucketName", `"my-bucket"`, func(p props) any { return *p.LogBucket.BucketName() }, "my-bucket"},
+		{"logKeyArn", `"` + logs + `"`, func(p props) any { return *p.LogKey.KeyArn() }, logs},
+		{"transitionAfterDays", `30`, func(p props) any { return *p.TransitionAfter.ToDays(nil) }, "30"},
+		{"expireAfterDays", `400`, func(p props) any { return *p.ExpireAfter.ToDays(nil) }, "400"},
+		{"objectLockRetentionDays", `365`, func(p props) any { return locked(p.ObjectLockRetention) }, "GOVERNANCE for 365 days"},
+		{"objectLockRetentionDays", `7, "objectLockMode": "GOVERNANCE"`, func(p props) any { return locked(p.ObjectLockRetention) }, "GOVERNANCE for 7 days"},
+		{"objectLockRetentionDays", `8, "objectLockMode": "COMPLIANCE"`, func(p props) any { return locked(p.ObjectLockRetention) }, "COMPLIANCE for 8 days"},
+		{"serverAccessLogsBucketName", `"my-access-logs"`, func(p props) any { return *p.ServerAccessLogsBucket.BucketName() }, "my-access-logs"},
+		{"removalPolicy", `"DESTROY"`, func(p props) any { return p.RemovalPolicy }, "DESTROY"},
+		{"removalPolicy", `"RETAIN_ON_UPDATE_OR_DELETE"`, func(p props) any { return p.RemovalPolicy }, "RETAIN_ON_UPDATE_OR_DELETE"},
+		{"automationRoleArn", `"` + role + `"`, func(p props) any { return *p.AutomationRole.RoleArn() }, role},
+		{"repairOnEvents", `false`, func(p props) any { return *p.RepairOnEvents }, "false"},
+		{"repairOnEvents", `true`, func(p props) any { return *p.RepairOnEvents }, "true"},
+		{"checkEveryMinutes", `30`, func(p props) any { return *p.CheckEvery.ToMinutes(nil) }, "30"},
+		{"checkEveryMinutes", `0`, func(p props) any { return *p.CheckEvery.ToMinutes(nil) }, "0"},
+		{"configRules", `false`, func(p props) any { return *p.ConfigRules }, "false"},
+		{"alertTopicArn", `"` + topic + `"`, func(p props) any { return *p.AlertTopic.TopicArn() }, topic},
+		{"alertEmailAddresses", `["a@example.com", "b@example.com"]`, func(p props) any { return plainTexts(p.AlertEmailAddresses) }, "[a@example.com b@example.com]"},
+		{"maximumExecutionFrequency", `"SIX_HOURS"`, func(p props) any { return p.MaximumExecutionFrequency }, "SIX_HOURS"},
+		{"maximumAutomaticAttempts", `7`, func(p props) any { return *p.MaximumAutomaticAttempts }, "7"},
+		{"retryAttemptSeconds", `90`, func(p props) any { return *p.RetryAttempt.ToSeconds(nil) }, "90"},
+		{"concurrentExecutionRatePercentage", `20`, func(p props) any { return *p.ConcurrentExecutionRatePercentage }, "20"},
+		{"errorPercentage", `30`, func(p props) any { return *p.ErrorPercentage }, "30"},
+		{"createConfigurationRecorder", `true`, func(p props) any { return *p.CreateConfigurationRecorder }, "true"},
+	} {
+		t.Run(test.key+" "+test.value, func(t *testing.T) {
+			tested[test.key] = true
+			c, err := readConfiguration(decoded(t, `{"trailguard": {"`+test.key+`": `+test.value+`}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := c.props(awscdk.NewStack(nil, nil, nil))
+			var set []string
+			for _, field := range reflect.VisibleFields(reflect.TypeOf(*p)) {
+				if !reflect.ValueOf(*p).FieldByIndex(field.Index).IsZero() {
+					set = append(set, field.Name)
+				}
+			}
+			if len(set) != 1 || key(set[0]) != test.key {
+				t.Fatalf("it sets %v", set)
+			}
+			if got := fmt.Sprint(test.of(p)); got != test.want {
+				t.Errorf("the prop is %s, not %s", got, test.want)
+			}
+		})
+	}
+	for _, k := range keys {
+		if !tested[k.key] {
+			t.Errorf("%s is not tried", k.key)
+		}
+	}
+}
+
+func plainTexts(list *[]*string) string {
+	var texts []string
+	for _, text := range *list {
+		texts = append(texts, *text)
+	}
+	return fmt.Sprint(texts)
+}
+
+func locked(retention awss3.ObjectLockRetention) string {
+	return fmt.Sprintf("%s for %v days", retention.Mode(), *retention.Duration().ToDays(nil))
+}
+
+// TestAccountAndRegionAreTheStacks: either may be left out.
+func TestAccountAndRegionAreTheStacks(t *testing.T) {
+	for context, want := range map[string]string{
+		`{}`:                          "none",
+		`{"account": "123456789012"}`: "123456789012 in -",
+		`{"region": "us-gov-west-1"}`: "- in us-gov-west-1",
+		`{"account": "123456789012", "region": "cn-north-1"}`: "123456789012 in cn-north-1",
+	} {
+		c, err := readConfiguration(decoded(t, `{"trailguard": `+context+`}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := "none"
+		if environment := c.environment(); environment != nil {
+			parts := []string{"-", "-"}
+			for i, part := range []*string{environment.Account, environment.Region} {
+				if part != nil {
+					parts[i] = *part
+				}
+			}
+			got = strings.Join(parts, " in ")
+		}
+		if got != want {
+			t.Errorf("%s: the environment is %s, not %s", context, got, want)
+		}
 	}
 }
 
