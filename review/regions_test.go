@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/trailguard/trailguard/constructs/detection"
+	"github.com/trailguard/trailguard/constructs/partition"
 	"github.com/trailguard/trailguard/internal/cases"
 )
 
@@ -105,7 +105,7 @@ func regions(t *testing.T, remediation bool) []string {
 }
 
 func remediates(region string) bool {
-	return detection.HasRemediation(awscdk.NewStack(nil, nil, &awscdk.StackProps{Env: &awscdk.Environment{Region: jsii.String(region)}}))
+	return partition.HasRemediation(awscdk.NewStack(nil, nil, &awscdk.StackProps{Env: &awscdk.Environment{Region: jsii.String(region)}}))
 }
 
 // schemas tell, by Region, whether CloudFormation has the remediation of Config there.

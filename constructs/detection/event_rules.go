@@ -12,6 +12,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/partition"
 	"github.com/trailguard/trailguard/constructs/trail"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
@@ -97,7 +98,7 @@ func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProp
 		this.tampering = this.newTampering()
 	}
 	this.schedule = this.newSchedule()
-	if props.ConfigRules != nil && !HasRemediation(this) {
+	if props.ConfigRules != nil && !partition.HasRemediation(this) {
 		this.newNonCompliant()
 	}
 	this.KeepUndelivered(this.starting...)

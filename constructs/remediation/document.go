@@ -101,17 +101,6 @@ func withoutComments(script string) string {
 	return kept.String()
 }
 
-// consoleDomain is the domain of the management console in a Region, which may be a token: then it is that of the partition
-// aws.
-func consoleDomain(region string) string {
-	for prefix, domain := range map[string]string{"cn-": "amazonaws.cn", "us-gov-": "amazonaws-us-gov.com", "eusc-": "amazonaws-eusc.eu"} {
-		if strings.HasPrefix(region, prefix) {
-			return domain
-		}
-	}
-	return "aws.amazon.com"
-}
-
 // Parameter is a parameter that starts the deployed runbook.
 type Parameter struct {
 	Name  string

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/trailguard/trailguard/assets"
+	"github.com/trailguard/trailguard/constructs/partition"
 	"github.com/trailguard/trailguard/constructs/trail"
 )
 
@@ -168,7 +169,7 @@ func TestTheExecutionIsLinkedInThePartitionsConsole(t *testing.T) {
 		"${Token[AWS.3]}": "aws.amazon.com",
 		"us-west-2":       "aws.amazon.com",
 	} {
-		if got := consoleDomain(region); got != want {
+		if got := partition.ConsoleDomain(region); got != want {
 			t.Errorf("the console of %s is at %s, not %s", region, got, want)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/trailguard/trailguard/assets"
 	"github.com/trailguard/trailguard/constructs/detection"
+	"github.com/trailguard/trailguard/constructs/partition"
 	"github.com/trailguard/trailguard/constructs/trail"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
@@ -95,7 +96,7 @@ func NewRemediation(scope constructs.Construct, id *string, props *RemediationPr
 	this := &remediation{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
 	this.runbook = this.newRunbook()
-	if props.Rules != nil && detection.HasRemediation(this) {
+	if props.Rules != nil && partition.HasRemediation(this) {
 		for _, rule := range props.Rules.All() {
 			this.newConfiguration(rule)
 		}
@@ -173,12 +174,12 @@ func (r *remediation) newRunbook() awsssm.CfnDocument {
 func (r *remediation) surroundings() surroundings {
 	around := surroundings{
 		automationRoleARN: *r.props.Role.RoleArn(),
-		consoleDomain:     consoleDomain(*awscdk.Stack_Of(r).Region()),
+		consoleDomain:     partition.ConsoleDomain(*awscdk.Stack_Of(r).Region()),
 	}
 	if r.props.AlertTopic != nil {
 		around.alertTopicARN = *r.props.AlertTopic.TopicArn()
 	}
-	if r.props.Rules != nil && detection.HasRemediation(r) {
+	if r.props.Rules != nil && partition.HasRemediation(r) {
 		for _, rule := range r.props.Rules.All() {
 			around.configRuleNames = append(around.configRuleNames, *rule.Ref())
 		}

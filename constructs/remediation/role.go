@@ -11,6 +11,7 @@ import (
 
 	"github.com/trailguard/trailguard/constructs/alerting"
 	"github.com/trailguard/trailguard/constructs/detection"
+	"github.com/trailguard/trailguard/constructs/partition"
 	"github.com/trailguard/trailguard/constructs/supplied"
 	"github.com/trailguard/trailguard/constructs/trail"
 	"github.com/trailguard/trailguard/constructs/validation"
@@ -103,7 +104,7 @@ func statements(scope constructs.Construct, props *RoleProps) []awsiam.PolicySta
 		actions = append(actions, "cloudtrail:AddTags", "cloudtrail:ListTags")
 	}
 	everywhere := []string{"cloudtrail:DescribeTrails"}
-	if props.ConfigRules && detection.HasRemediation(scope) {
+	if props.ConfigRules && partition.HasRemediation(scope) {
 		everywhere = append(everywhere, "config:DeleteRemediationExceptions", "config:DescribeRemediationExceptions")
 	}
 	statements := []awsiam.PolicyStatement{

@@ -14,13 +14,13 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
-	"github.com/aws/aws-cdk-go/awscdk/v2/regioninfo"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/alerting"
 	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/logstore"
+	"github.com/trailguard/trailguard/constructs/partition"
 	"github.com/trailguard/trailguard/constructs/remediation"
 	"github.com/trailguard/trailguard/constructs/supplied"
 	"github.com/trailguard/trailguard/constructs/trail"
@@ -560,21 +560,17 @@ func (p *TrailGuardProps) checkDelivery(scope constructs.Construct) error {
 // checkPartition refuses data resources of another partition: they would select nothing.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 func (p *TrailGuardProps) checkPartition(scope constructs.Construct) error {
-	region := awscdk.Stack_Of(scope).Region()
-	if *awscdk.Token_IsUnresolved(region) {
-		return nil
-	}
-	partition := regioninfo.RegionInfo_Get(region).Partition()
-	if partition == nil {
+	here := partition.Of(scope)
+	if here == "" {
 		return nil
 	}
 	var problems []error
 	for i, resource := range p.dataResources() {
 		for j, value := range resource.Values {
 			given := strings.SplitN(value, ":", 3)
-			if len(given) == 3 && strings.HasPrefix(given[1], "aws") && given[1] != *partition {
+			if len(given) == 3 && strings.HasPrefix(given[1], "aws") && given[1] != here {
 				problems = append(problems, validation.Problem(fmt.Sprintf("DataResources[%d].Values[%d]", i, j), "%q is of the partition %s, and the stack is in %s, of %s: begin with arn:%[4]s:%[5]s",
-					value, given[1], *region, *partition, strings.SplitN(given[2], ":", 2)[0]))
+					value, given[1], *awscdk.Stack_Of(scope).Region(), here, strings.SplitN(given[2], ":", 2)[0]))
 			}
 		}
 	}
