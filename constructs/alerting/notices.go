@@ -55,10 +55,10 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 	for _, statement := range Publish(a.topic) {
 		role.AddToPolicy(statement)
 	}
-	notice := func(id string, pattern map[string]any, paths map[string]any, template string) awsevents.CfnRule {
-		a.findings.AtSynthesis(a, detection.CheckPattern(id, pattern, props.Settings, *props.AutomationRole.RoleArn(), nil))
-		rule := awsevents.NewCfnRule(a, jsii.String(id), &awsevents.CfnRuleProps{
-			EventPattern: pattern,
+	notice := func(id string, pattern detection.Pattern, paths map[string]any, template string) awsevents.IRule {
+		a.findings.AtSynthesis(a, detection.CheckPattern(id, pattern.Object(), props.Settings, *props.AutomationRole.RoleArn(), nil))
+		rule := detection.NewEventRule(a, jsii.String(id), &awsevents.CfnRuleProps{
+			EventPattern: pattern.Object(),
 			Targets: []any{&awsevents.CfnRule_TargetProperty{
 				Id: jsii.String("AlertTopic"), Arn: a.topic.TopicArn(), RoleArn: role.RoleArn(),
 				DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: queue.QueueArn()},
@@ -94,7 +94,7 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 func (a *alerts) newAlarms(props *NoticesProps) {
 	const starts, minutes = 10, 10
 	queue := props.EventRules.DeadLetterQueue().QueueName()
-	schedule := props.EventRules.Schedule().Ref()
+	schedule := detection.EventRuleName(props.EventRules.Schedule())
 	theTrail := "the trail " + props.Settings.Name
 	alarms := []alarm{
 		{"Undelivered", "An event did not start the repair of " + theTrail + ", or was not told", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue, 0, 1},
@@ -104,7 +104,7 @@ func (a *alerts) newAlarms(props *NoticesProps) {
 	// Somebody tampers again and again, or another system and the guard undo each other's changes.
 	if tampering := props.EventRules.Tampering(); tampering != nil {
 		alarms = append(alarms,
-			alarm{"Flood", "Events keep starting the repair of " + theTrail, "AWS/Events", "Invocations", "RuleName", tampering.Ref(), starts, minutes})
+			alarm{"Flood", "Events keep starting the repair of " + theTrail, "AWS/Events", "Invocations", "RuleName", detection.EventRuleName(tampering), starts, minutes})
 	}
 	for _, alarm := range alarms {
 		alarm.define(a, a.topic)
@@ -139,20 +139,19 @@ func (a alarm) define(scope constructs.Construct, topic awssns.ITopic) {
 }
 
 // RepairFailedPattern matches the event that an execution of the runbook has ended without restoring the trail.
-func RepairFailedPattern(runbook awsssm.CfnDocument) map[string]any {
+func RepairFailedPattern(runbook awsssm.CfnDocument) detection.Pattern {
 	return RepairPattern(runbook, "Failed", "TimedOut", "Cancelled")
 }
 
 // RepairPattern matches the event that an execution of the runbook has reached one of the statuses.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/reference-eventbridge-events.html
-func RepairPattern(runbook awsssm.CfnDocument, statuses ...string) map[string]any {
+func RepairPattern(runbook awsssm.CfnDocument, statuses ...string) detection.Pattern {
 	reached := []any{}
 	for _, status := range statuses {
 		reached = append(reached, status)
 	}
-	return map[string]any{
-		"source":      []any{"aws.ssm"},
-		"detail-type": []any{"EC2 Automation Execution Status-change Notification"},
-		"detail":      map[string]any{"Definition": []any{runbook.Ref()}, "Status": reached},
+	return detection.Pattern{
+		Source: "aws.ssm", DetailType: "EC2 Automation Execution Status-change Notification",
+		Detail: map[string]any{"Definition": []any{runbook.Ref()}, "Status": reached},
 	}
 }

@@ -22,7 +22,7 @@ type ConfigRulesProps struct {
 
 	// Requires is what the runbook needs to succeed. The rules wait for it: Config evaluates a new rule at once and
 	// remediates at once, and after MaximumAutomaticAttempts failures it stops for good.
-	Requires []constructs.IDependable
+	Requires *[]constructs.IDependable
 
 	// MaximumExecutionFrequency is how often the two periodic Config rules look at the trail.
 	//
@@ -39,25 +39,19 @@ type ConfigRulesProps struct {
 // ConfigRules are the Config rules that compare one trail with its declared state.
 type ConfigRules interface {
 	constructs.Construct
-	// TrailEnabled reports on the account: whether the trail logs to its bucket.
-	TrailEnabled() awsconfig.CfnConfigRule
-	// SecurityTrailEnabled reports on the account: whether a trail logs all management events with every security setting.
-	SecurityTrailEnabled() awsconfig.CfnConfigRule
-	// TrailSettings reports on the trail: whether it has every declared setting.
-	TrailSettings() awsconfig.CfnConfigRule
-	// All are the three rules.
-	All() []awsconfig.CfnConfigRule
+	// Rules are the rules. By their ids, TrailEnabled reports on the account, whether the trail logs to its bucket;
+	// SecurityTrailEnabled on the account, whether a trail logs all management events with every security setting; and
+	// TrailSettings on the trail, whether it has every declared setting.
+	Rules() *[]awsconfig.IRule
 	// Validate returns an error if a rule is longer than AWS Config takes. The synthesis then fails with it.
 	Validate() error
 }
 
 type configRules struct {
 	constructs.Construct
-	findings             validation.Findings
-	props                *ConfigRulesProps
-	trailEnabled         awsconfig.CfnConfigRule
-	securityTrailEnabled awsconfig.CfnConfigRule
-	trailSettings        awsconfig.CfnConfigRule
+	findings validation.Findings
+	props    *ConfigRulesProps
+	rules    []awsconfig.IRule
 }
 
 // NewConfigRules defines ConfigRules. It panics where props.Validate returns an error.
@@ -71,27 +65,22 @@ func NewConfigRules(scope constructs.Construct, id *string, props *ConfigRulesPr
 
 	this := &configRules{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
-	requires := props.Requires
+	var requires []constructs.IDependable
+	if props.Requires != nil {
+		requires = append(requires, *props.Requires...)
+	}
 	if props.CreateConfigurationRecorder != nil && *props.CreateConfigurationRecorder {
 		requires = append(requires, newRecorder(this, jsii.String("Recorder")))
 	}
-	this.trailEnabled = this.newTrailEnabled()
-	this.securityTrailEnabled = this.newSecurityTrailEnabled()
-	this.trailSettings = this.newTrailSettings()
-	for _, rule := range this.All() {
+	this.rules = []awsconfig.IRule{this.newTrailEnabled(), this.newSecurityTrailEnabled(), this.newTrailSettings()}
+	for _, rule := range this.rules {
 		rule.Node().AddDependency(requires...)
 	}
 	return this
 }
 
-func (r *configRules) TrailEnabled() awsconfig.CfnConfigRule         { return r.trailEnabled }
-func (r *configRules) SecurityTrailEnabled() awsconfig.CfnConfigRule { return r.securityTrailEnabled }
-func (r *configRules) TrailSettings() awsconfig.CfnConfigRule        { return r.trailSettings }
-
-func (r *configRules) Validate() error { return r.findings.Validate() }
-func (r *configRules) All() []awsconfig.CfnConfigRule {
-	return []awsconfig.CfnConfigRule{r.trailEnabled, r.securityTrailEnabled, r.trailSettings}
-}
+func (r *configRules) Rules() *[]awsconfig.IRule { return &r.rules }
+func (r *configRules) Validate() error           { return r.findings.Validate() }
 
 // Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
 func (p *ConfigRulesProps) Validate() error {
@@ -113,7 +102,7 @@ func (p *ConfigRulesProps) ValidateOptional() error {
 // newTrailEnabled notices a trail that is deleted, stopped, or sends its log files elsewhere. Without the bucket, any other
 // trail of the account would satisfy it.
 // https://docs.aws.amazon.com/config/latest/developerguide/cloudtrail-enabled.html
-func (r *configRules) newTrailEnabled() awsconfig.CfnConfigRule {
+func (r *configRules) newTrailEnabled() awsconfig.IRule {
 	parameters := map[string]any{"s3BucketName": r.props.Settings.S3BucketName}
 	if arn := r.props.Settings.SNSTopicARN; arn != "" {
 		parameters["snsTopicArn"] = arn
@@ -122,7 +111,7 @@ func (r *configRules) newTrailEnabled() awsconfig.CfnConfigRule {
 		parameters["cloudWatchLogsLogGroupArn"] = arn
 	}
 	r.findings.AtSynthesis(r, checkInputParameters(r.props.Settings, parameters))
-	return awsconfig.NewCfnConfigRule(r, jsii.String("TrailEnabled"), &awsconfig.CfnConfigRuleProps{
+	return newConfigRule(r, jsii.String("TrailEnabled"), &awsconfig.CfnConfigRuleProps{
 		Description:               jsii.String("The trail " + r.props.Settings.Name + " is logging to its bucket"),
 		Source:                    managedRule("CLOUD_TRAIL_ENABLED"),
 		InputParameters:           parameters,
@@ -145,8 +134,8 @@ func checkInputParameters(settings trail.Settings, parameters map[string]any) er
 
 // newSecurityTrailEnabled notices weakened settings and narrowed event selectors.
 // https://docs.aws.amazon.com/config/latest/developerguide/cloudtrail-security-trail-enabled.html
-func (r *configRules) newSecurityTrailEnabled() awsconfig.CfnConfigRule {
-	return awsconfig.NewCfnConfigRule(r, jsii.String("SecurityTrailEnabled"), &awsconfig.CfnConfigRuleProps{
+func (r *configRules) newSecurityTrailEnabled() awsconfig.IRule {
+	return newConfigRule(r, jsii.String("SecurityTrailEnabled"), &awsconfig.CfnConfigRuleProps{
 		Description:               jsii.String("A trail with every security setting logs all management events"),
 		Source:                    managedRule("CLOUDTRAIL_SECURITY_TRAIL_ENABLED"),
 		MaximumExecutionFrequency: r.frequency(),
@@ -154,10 +143,10 @@ func (r *configRules) newSecurityTrailEnabled() awsconfig.CfnConfigRule {
 }
 
 // newTrailSettings compares every recorded setting of the trail, each time that Config records a change.
-func (r *configRules) newTrailSettings() awsconfig.CfnConfigRule {
+func (r *configRules) newTrailSettings() awsconfig.IRule {
 	policy := guardPolicy(r.props.Settings)
 	r.findings.AtSynthesis(r, checkPolicy(r.props.Settings, policy))
-	return awsconfig.NewCfnConfigRule(r, jsii.String("TrailSettings"), &awsconfig.CfnConfigRuleProps{
+	return newConfigRule(r, jsii.String("TrailSettings"), &awsconfig.CfnConfigRuleProps{
 		Description: jsii.String("The trail " + r.props.Settings.Name + " has the declared settings"),
 		Scope: &awsconfig.CfnConfigRule_ScopeProperty{
 			ComplianceResourceTypes: jsii.Strings("AWS::CloudTrail::Trail"),

@@ -49,17 +49,17 @@ type EventRulesProps struct {
 type EventRules interface {
 	constructs.Construct
 	// Tampering is the rule that starts the runbook within seconds of tampering. It is nil where events start nothing.
-	Tampering() awsevents.CfnRule
+	Tampering() awsevents.IRule
 	// Schedule is the rule that starts the runbook regularly, and at the end of the stack's deployment.
-	Schedule() awsevents.CfnRule
-	// Starting are all rules that start the runbook.
-	Starting() []awsevents.CfnRule
+	Schedule() awsevents.IRule
+	// Rules are all rules that start the runbook.
+	Rules() *[]awsevents.IRule
 	// TargetRole is the role with which EventBridge reaches the targets of the guard's rules.
 	TargetRole() awsiam.Role
 	// DeadLetterQueue holds events that could not be delivered to a target, for 14 days.
 	DeadLetterQueue() awssqs.Queue
 	// KeepUndelivered lets EventBridge put into the DeadLetterQueue what the rules could not deliver.
-	KeepUndelivered(rules ...awsevents.CfnRule)
+	KeepUndelivered(rules ...awsevents.IRule)
 	// Validate returns an error if an event pattern is longer than EventBridge takes. The synthesis then fails with it.
 	Validate() error
 }
@@ -68,9 +68,9 @@ type eventRules struct {
 	constructs.Construct
 	findings        validation.Findings
 	props           *EventRulesProps
-	tampering       awsevents.CfnRule
-	schedule        awsevents.CfnRule
-	starting        []awsevents.CfnRule
+	tampering       awsevents.IRule
+	schedule        awsevents.IRule
+	rules           []awsevents.IRule
 	targetRole      awsiam.Role
 	deadLetterQueue awssqs.Queue
 }
@@ -101,13 +101,13 @@ func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProp
 	if props.ConfigRules != nil && !partition.HasRemediation(this) {
 		this.newNonCompliant()
 	}
-	this.KeepUndelivered(this.starting...)
+	this.KeepUndelivered(this.rules...)
 	return this
 }
 
-func (r *eventRules) Tampering() awsevents.CfnRule  { return r.tampering }
-func (r *eventRules) Schedule() awsevents.CfnRule   { return r.schedule }
-func (r *eventRules) Starting() []awsevents.CfnRule { return r.starting }
+func (r *eventRules) Tampering() awsevents.IRule    { return r.tampering }
+func (r *eventRules) Schedule() awsevents.IRule     { return r.schedule }
+func (r *eventRules) Rules() *[]awsevents.IRule     { return &r.rules }
 func (r *eventRules) TargetRole() awsiam.Role       { return r.targetRole }
 func (r *eventRules) Validate() error               { return r.findings.Validate() }
 func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.deadLetterQueue }
@@ -137,7 +137,7 @@ func (p *EventRulesProps) ValidateOptional() error {
 }
 
 // newTampering starts the runbook when somebody harms the trail.
-func (r *eventRules) newTampering() awsevents.CfnRule {
+func (r *eventRules) newTampering() awsevents.IRule {
 	return r.starts("Tampering", "event", &awsevents.CfnRuleProps{
 		EventPattern: StartPattern(r.props.Settings, *r.props.AutomationRole.RoleArn(), r.props.ConfigRules),
 	})
@@ -146,24 +146,20 @@ func (r *eventRules) newTampering() awsevents.CfnRule {
 // newSchedule starts the runbook at the end of the stack's deployment, which creates the trail and applies what was declared
 // anew, and regularly: the certain path, which needs neither an event of the trail nor Config.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-event-notifications.html
-func (r *eventRules) newSchedule() awsevents.CfnRule {
+func (r *eventRules) newSchedule() awsevents.IRule {
 	return r.starts("Schedule", "schedule", &awsevents.CfnRuleProps{
 		ScheduleExpression: rate(r.props.CheckEvery),
-		EventPattern: map[string]any{
-			"source":      []any{"aws.cloudformation"},
-			"detail-type": []any{"CloudFormation Stack Status Change"},
-			"detail": map[string]any{
-				"stack-id":       []any{awscdk.Stack_Of(r).StackId()},
-				"status-details": map[string]any{"status": []any{"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}},
-			},
-		},
+		EventPattern: Pattern{"aws.cloudformation", "CloudFormation Stack Status Change", map[string]any{
+			"stack-id":       []any{awscdk.Stack_Of(r).StackId()},
+			"status-details": map[string]any{"status": []any{"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}},
+		}}.Object(),
 	})
 }
 
 // newNonCompliant starts the runbook when Config finds the trail not as declared, where Config cannot do so itself.
 func (r *eventRules) newNonCompliant() {
 	r.starts("NonCompliant", "Config", &awsevents.CfnRuleProps{
-		EventPattern: NonCompliantPattern(r.props.ConfigRules),
+		EventPattern: NonCompliantPattern(r.props.ConfigRules).Object(),
 	})
 }
 
@@ -171,7 +167,7 @@ func (r *eventRules) newNonCompliant() {
 // defaults, which are the declared values. EventBridge tries for a day, its own default; the schedule has been there by then.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
-func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps) awsevents.CfnRule {
+func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps) awsevents.IRule {
 	props.Targets = []any{&awsevents.CfnRule_TargetProperty{
 		Id:               jsii.String("Runbook"),
 		Arn:              r.runbookARN("automation-definition", ":1"),
@@ -182,9 +178,9 @@ func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps)
 	if pattern, ok := props.EventPattern.(map[string]any); ok {
 		r.findings.AtSynthesis(r, CheckPattern(id, pattern, r.props.Settings, *r.props.AutomationRole.RoleArn(), r.props.ConfigRules))
 	}
-	rule := awsevents.NewCfnRule(r, jsii.String(id), props)
+	rule := NewEventRule(r, jsii.String(id), props)
 	rule.Node().AddDependency(r.targetRole.Node().FindChild(jsii.String("DefaultPolicy")))
-	r.starting = append(r.starting, rule)
+	r.rules = append(r.rules, rule)
 	return rule
 }
 
@@ -230,10 +226,10 @@ func arn(service, resource string) *string {
 }
 
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-func (r *eventRules) KeepUndelivered(rules ...awsevents.CfnRule) {
+func (r *eventRules) KeepUndelivered(rules ...awsevents.IRule) {
 	var arns []*string
 	for _, rule := range rules {
-		arns = append(arns, rule.AttrArn())
+		arns = append(arns, rule.RuleArn())
 	}
 	r.deadLetterQueue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},

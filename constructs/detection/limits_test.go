@@ -41,7 +41,7 @@ func TestLimitsOfAWSAreKept(t *testing.T) {
 	}{
 		{"input parameters", checkInputParameters(longest, parameter(longest)), ""},
 		{"policy", checkPolicy(longest, guardPolicy(longest)), ""},
-		{"pattern of a notice", CheckPattern("Tampering", TamperingPattern(longest, role), longest, role, nil), ""},
+		{"pattern of a notice", CheckPattern("Tampering", TamperingPattern(longest, role).Object(), longest, role, nil), ""},
 		{"pattern of a start", CheckPattern("Tampering", StartPattern(longest, role, nil), longest, role, nil), ""},
 		{"input parameters that are too long", checkInputParameters(tooLarge, parameter(tooLarge)),
 			"CloudWatchLogGroup: makes the input parameters of the rule TrailEnabled up to 1386 characters long, and AWS Config takes 1024" + tooLong},

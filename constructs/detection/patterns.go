@@ -18,7 +18,7 @@ var absent = map[string]any{"exists": false}
 
 // TamperingPattern matches the CloudTrail event of every successful call that can stop, delete or weaken the trail, whoever
 // makes it, but for the automation role: people are not told of the guard's own calls.
-func TamperingPattern(settings trail.Settings, automationRoleARN string) map[string]any {
+func TamperingPattern(settings trail.Settings, automationRoleARN string) Pattern {
 	return tampering(settings, map[string]any{"anything-but": []any{automationRoleARN}}, absent)
 }
 
@@ -30,18 +30,14 @@ func TamperingPattern(settings trail.Settings, automationRoleARN string) map[str
 // would start each other without end. The schedule of each still does.
 // https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_finding-types-iam.html#stealth-iam-cloudtrailloggingdisabled
 func StartPattern(settings trail.Settings, automationRoleARN string, rules ConfigRules) map[string]any {
-	alternatives := []any{
+	patterns := []Pattern{
 		tampering(settings, map[string]any{"anything-but": map[string]any{"wildcard": "arn:*:iam::*:role" + GuardRolePath + "*"}}, automationRoleARN, absent),
-		map[string]any{
-			"source":      []any{"aws.guardduty"},
-			"detail-type": []any{"GuardDuty Finding"},
-			"detail":      map[string]any{"type": []any{"Stealth:IAMUser/CloudTrailLoggingDisabled"}},
-		},
+		{"aws.guardduty", "GuardDuty Finding", map[string]any{"type": []any{"Stealth:IAMUser/CloudTrailLoggingDisabled"}}},
 	}
 	if rules != nil {
-		alternatives = append(alternatives, exception(rules))
+		patterns = append(patterns, exception(rules))
 	}
-	return map[string]any{"$or": alternatives}
+	return AnyOf(patterns...)
 }
 
 // tampering matches the calls of sessions of the roles, and of callers without one.
@@ -51,7 +47,7 @@ func StartPattern(settings trail.Settings, automationRoleARN string, rules Confi
 // so the absence of each field is an alternative of its own.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
-func tampering(settings trail.Settings, roles ...any) map[string]any {
+func tampering(settings trail.Settings, roles ...any) Pattern {
 	theTrail := []any{settings.Name, map[string]any{"suffix": ":trail/" + settings.Name}, absent}
 	calls := []any{"StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors", "PutInsightSelectors"}
 	parameters := map[string]any{
@@ -63,44 +59,32 @@ func tampering(settings trail.Settings, roles ...any) map[string]any {
 		calls = append(calls, "AddTags", "RemoveTags")
 		parameters["resourceId"] = theTrail[1:]
 	}
-	return map[string]any{
-		"source":      []any{"aws.cloudtrail"},
-		"detail-type": []any{"AWS API Call via CloudTrail"},
-		"detail": map[string]any{
-			"eventName":         calls,
-			"errorCode":         []any{absent},
-			"requestParameters": parameters,
-			"userIdentity":      map[string]any{"sessionContext": map[string]any{"sessionIssuer": map[string]any{"arn": roles}}},
-		},
-	}
+	return Pattern{"aws.cloudtrail", "AWS API Call via CloudTrail", map[string]any{
+		"eventName":         calls,
+		"errorCode":         []any{absent},
+		"requestParameters": parameters,
+		"userIdentity":      map[string]any{"sessionContext": map[string]any{"sessionIssuer": map[string]any{"arn": roles}}},
+	}}
 }
 
 // exception matches the CloudTrail event of a remediation exception: Config stops remediating what it is written for. For the
 // exceptions that Config writes itself, when its attempts are used up, no event is documented.
 // https://docs.aws.amazon.com/config/latest/APIReference/API_PutRemediationExceptions.html
-func exception(rules ConfigRules) map[string]any {
-	return map[string]any{
-		"source":      []any{"aws.config"},
-		"detail-type": []any{"AWS API Call via CloudTrail"},
-		"detail": map[string]any{
-			"eventName":         []any{"PutRemediationExceptions"},
-			"errorCode":         []any{absent},
-			"requestParameters": map[string]any{"configRuleName": names(rules)},
-		},
-	}
+func exception(rules ConfigRules) Pattern {
+	return Pattern{"aws.config", "AWS API Call via CloudTrail", map[string]any{
+		"eventName":         []any{"PutRemediationExceptions"},
+		"errorCode":         []any{absent},
+		"requestParameters": map[string]any{"configRuleName": names(rules)},
+	}}
 }
 
 // NonCompliantPattern matches Config's event that the trail is not as declared.
 // https://docs.aws.amazon.com/config/latest/developerguide/monitor-config-with-cloudwatchevents.html
-func NonCompliantPattern(rules ConfigRules) map[string]any {
-	return map[string]any{
-		"source":      []any{"aws.config"},
-		"detail-type": []any{"Config Rules Compliance Change"},
-		"detail": map[string]any{
-			"configRuleName":      names(rules),
-			"newEvaluationResult": map[string]any{"complianceType": []any{"NON_COMPLIANT"}},
-		},
-	}
+func NonCompliantPattern(rules ConfigRules) Pattern {
+	return Pattern{"aws.config", "Config Rules Compliance Change", map[string]any{
+		"configRuleName":      names(rules),
+		"newEvaluationResult": map[string]any{"complianceType": []any{"NON_COMPLIANT"}},
+	}}
 }
 
 // CheckPattern refuses an event pattern of a rule that is longer than EventBridge takes, unless AWS has raised an account's quota.
@@ -108,8 +92,8 @@ func NonCompliantPattern(rules ConfigRules) map[string]any {
 func CheckPattern(rule string, pattern map[string]any, settings trail.Settings, automationRoleARN string, configRules ConfigRules) error {
 	text := validation.JSON(pattern)
 	if configRules != nil {
-		for _, configRule := range configRules.All() {
-			text = strings.ReplaceAll(text, *configRule.Ref(), longestName(configRule))
+		for _, configRule := range *configRules.Rules() {
+			text = strings.ReplaceAll(text, *configRule.ConfigRuleName(), longestName(configRule))
 		}
 	}
 	return validation.Text{
@@ -121,20 +105,21 @@ func CheckPattern(rule string, pattern map[string]any, settings trail.Settings, 
 
 // longestName has as many characters as the name that CloudFormation gives a rule: the stack's name, the logical id and twelve more.
 // https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html
-func longestName(rule awsconfig.CfnConfigRule) string {
+func longestName(rule awsconfig.IRule) string {
 	const most, random = 128, 12
-	stack := *rule.Stack().StackName()
+	resource := rule.Node().DefaultChild().(awsconfig.CfnConfigRule)
+	stack := *resource.Stack().StackName()
 	if *awscdk.Token_IsUnresolved(stack) {
 		return strings.Repeat("x", most)
 	}
-	id := fmt.Sprint(rule.Stack().Resolve(rule.LogicalId()))
+	id := fmt.Sprint(resource.Stack().Resolve(resource.LogicalId()))
 	return strings.Repeat("x", min(most, len(stack)+len("-")+len(id)+len("-")+random))
 }
 
 func names(rules ConfigRules) []any {
 	var names []any
-	for _, rule := range rules.All() {
-		names = append(names, rule.Ref())
+	for _, rule := range *rules.Rules() {
+		names = append(names, rule.ConfigRuleName())
 	}
 	return names
 }

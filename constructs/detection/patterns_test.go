@@ -31,11 +31,11 @@ func TestPatternsMatchWhatHarmsTheTrail(t *testing.T) {
 	tagged := trail.Settings{Name: "t-1", Tags: map[string]string{"owner": "security"}}
 	for _, test := range []struct {
 		name string
-		got  map[string]any
+		got  any
 		want string
 	}{
-		{"people are told of every call but the guard's", TamperingPattern(plain, guardRole), calls(harm, "", notGuard)},
-		{"people are told of changed tags", TamperingPattern(tagged, guardRole), calls(tagging, resource, notGuard)},
+		{"people are told of every call but the guard's", TamperingPattern(plain, guardRole).Object(), calls(harm, "", notGuard)},
+		{"people are told of changed tags", TamperingPattern(tagged, guardRole).Object(), calls(tagging, resource, notGuard)},
 		{"every call but other guards' starts the runbook", StartPattern(plain, guardRole, nil), `{"$or":[` + calls(harm, "", notOthers) + `,` + finding + `]}`},
 		{"changed tags start the runbook", StartPattern(tagged, guardRole, nil), `{"$or":[` + calls(tagging, resource, notOthers) + `,` + finding + `]}`},
 	} {

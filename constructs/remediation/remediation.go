@@ -97,7 +97,7 @@ func NewRemediation(scope constructs.Construct, id *string, props *RemediationPr
 	constructs.NewConstruct_Override(this, scope, id)
 	this.runbook = this.newRunbook()
 	if props.Rules != nil && partition.HasRemediation(this) {
-		for _, rule := range props.Rules.All() {
+		for _, rule := range *props.Rules.Rules() {
 			this.newConfiguration(rule)
 		}
 	}
@@ -180,16 +180,16 @@ func (r *remediation) surroundings() surroundings {
 		around.alertTopicARN = *r.props.AlertTopic.TopicArn()
 	}
 	if r.props.Rules != nil && partition.HasRemediation(r) {
-		for _, rule := range r.props.Rules.All() {
-			around.configRuleNames = append(around.configRuleNames, *rule.Ref())
+		for _, rule := range *r.props.Rules.Rules() {
+			around.configRuleNames = append(around.configRuleNames, *rule.ConfigRuleName())
 		}
 	}
 	return around
 }
 
-func (r *remediation) newConfiguration(rule awsconfig.CfnConfigRule) {
+func (r *remediation) newConfiguration(rule awsconfig.IRule) {
 	awsconfig.NewCfnRemediationConfiguration(r, rule.Node().Id(), &awsconfig.CfnRemediationConfigurationProps{
-		ConfigRuleName:           rule.Ref(),
+		ConfigRuleName:           rule.ConfigRuleName(),
 		TargetType:               jsii.String("SSM_DOCUMENT"),
 		TargetId:                 r.runbook.Ref(),
 		TargetVersion:            jsii.String("1"),

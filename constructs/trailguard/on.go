@@ -2,7 +2,6 @@ package trailguard
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
-	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/alerting"
 	"github.com/trailguard/trailguard/constructs/detection"
@@ -21,20 +20,15 @@ func (g *trailGuard) OnRepairFailed(id *string, options *awsevents.OnEventOption
 }
 
 // on defines a rule for the pattern, as the On… methods of the CDK's own constructs do.
-func (g *trailGuard) on(id *string, options *awsevents.OnEventOptions, pattern map[string]any) awsevents.Rule {
+func (g *trailGuard) on(id *string, options *awsevents.OnEventOptions, pattern detection.Pattern) awsevents.Rule {
 	if options == nil {
 		options = &awsevents.OnEventOptions{}
 	}
-	detail := pattern["detail"].(map[string]any)
 	rule := awsevents.NewRule(g, id, &awsevents.RuleProps{
 		CrossStackScope: options.CrossStackScope,
 		Description:     options.Description,
 		RuleName:        options.RuleName,
-		EventPattern: &awsevents.EventPattern{
-			Source:     jsii.Strings(pattern["source"].([]any)[0].(string)),
-			DetailType: jsii.Strings(pattern["detail-type"].([]any)[0].(string)),
-			Detail:     &detail,
-		},
+		EventPattern:    pattern.EventPattern(),
 	})
 	rule.AddEventPattern(options.EventPattern)
 	if options.Target != nil {

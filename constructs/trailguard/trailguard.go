@@ -39,7 +39,7 @@ type TrailGuard interface {
 	// Runbook is the SSM Automation document that restores the trail.
 	Runbook() awsssm.CfnDocument
 	// Rules are the Config rules that compare the trail with its declared state, none where ConfigRules is false.
-	Rules() []awsconfig.CfnConfigRule
+	Rules() *[]awsconfig.IRule
 	// AlertTopic is the topic that is told of tampering and repairs.
 	AlertTopic() awssns.ITopic
 	// GrantReadLogs lets the grantee list, read and decrypt the log files.
@@ -106,11 +106,11 @@ func (g *trailGuard) AutomationRole() awsiam.IRole { return g.automationRole }
 func (g *trailGuard) Runbook() awsssm.CfnDocument  { return g.remediation.Runbook() }
 func (g *trailGuard) AlertTopic() awssns.ITopic    { return g.alerts.Topic() }
 
-func (g *trailGuard) Rules() []awsconfig.CfnConfigRule {
+func (g *trailGuard) Rules() *[]awsconfig.IRule {
 	if g.configRules == nil {
-		return nil
+		return &[]awsconfig.IRule{}
 	}
-	return g.configRules.All()
+	return g.configRules.Rules()
 }
 
 func (g *trailGuard) GrantReadLogs(grantee awsiam.IGrantable) awsiam.Grant {
@@ -162,13 +162,14 @@ func (g *trailGuard) newAutomationRole() awsiam.IRole {
 func (g *trailGuard) newConfigRules() detection.ConfigRules {
 	props := g.props.configRules()
 	props.Settings = g.settings
-	props.Requires = append(g.delivery.policies, g.automationRole)
+	requires := append(g.delivery.policies, g.automationRole)
 	if policy := g.Node().TryFindChild(jsii.String(automationRole)); policy != nil {
-		props.Requires = append(props.Requires, policy) // the role itself, or the policy of a role of another stack
+		requires = append(requires, policy) // the role itself, or the policy of a role of another stack
 	}
 	if policy := g.logStore.Policy(); policy != nil {
-		props.Requires = append(props.Requires, policy)
+		requires = append(requires, policy)
 	}
+	props.Requires = &requires
 	return detection.NewConfigRules(g, jsii.String("ConfigRules"), props)
 }
 
@@ -215,8 +216,8 @@ func (g *trailGuard) newOutputs() {
 		{"AlertTopicArn", g.AlertTopic().TopicArn()},
 	}
 	rules := []*string{}
-	for _, rule := range g.Rules() {
-		rules = append(rules, rule.Ref())
+	for _, rule := range *g.Rules() {
+		rules = append(rules, rule.ConfigRuleName())
 	}
 	if len(rules) > 0 {
 		outputs = append(outputs, output{"ConfigRuleNames", awscdk.Fn_Join(jsii.String(","), &rules)})

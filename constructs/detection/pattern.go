@@ -1,0 +1,32 @@
+package detection
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Pattern is an event pattern: it matches the events of a source and a type whose detail matches.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
+type Pattern struct {
+	Source, DetailType string
+	Detail             map[string]any
+}
+
+// Object is the pattern as CloudFormation takes it.
+func (p Pattern) Object() map[string]any {
+	return map[string]any{"source": []any{p.Source}, "detail-type": []any{p.DetailType}, "detail": p.Detail}
+}
+
+// EventPattern is the pattern as the rules of the CDK take it.
+func (p Pattern) EventPattern() *awsevents.EventPattern {
+	return &awsevents.EventPattern{Source: jsii.Strings(p.Source), DetailType: jsii.Strings(p.DetailType), Detail: &p.Detail}
+}
+
+// AnyOf is the pattern, as CloudFormation takes it, that matches what one of the patterns matches.
+func AnyOf(patterns ...Pattern) map[string]any {
+	alternatives := []any{}
+	for _, pattern := range patterns {
+		alternatives = append(alternatives, pattern.Object())
+	}
+	return map[string]any{"$or": alternatives}
+}
