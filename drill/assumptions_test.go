@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 func TestThePageOfTheAssumptionsIsMadeOfThem(t *testing.T) {
@@ -52,16 +54,16 @@ func TestEachAssumptionSaysWhatFollowsAndWhatShowsIt(t *testing.T) {
 // TestAnEventIsSeenInTheRunsThatAnAttemptStarted needs no AWS: what ran is given.
 func TestAnEventIsSeenInTheRunsThatAnAttemptStarted(t *testing.T) {
 	began := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
-	run := func(by string, after time.Duration, writes ...string) Execution {
-		return Execution{StartedBy: by, Start: began.Add(after), Report: &RunReport{Writes: writes}}
+	run := func(by string, after time.Duration, writes ...string) deployed.Execution {
+		return deployed.Execution{StartedBy: by, Start: began.Add(after), Report: &deployed.RunReport{Writes: writes}}
 	}
-	one := func(executions ...Execution) Result {
+	one := func(executions ...deployed.Execution) Result {
 		return Result{Attempt: Attempt{Scenario: Scenario{ID: "T05", Call: "UpdateTrail"}}, Began: began, Elapsed: 20 * time.Minute, Executions: executions}
 	}
-	armed := []EventRule{{Name: "Tampering", Starts: true, Path: EventPath, Enabled: true}}
+	armed := []deployed.EventRule{{Name: "Tampering", Starts: true, Path: deployed.EventPath, Enabled: true}}
 	unread := errors.New("reading rule Tampering: AccessDenied")
 	for _, test := range []struct {
-		rules   []EventRule
+		rules   []deployed.EventRule
 		unread  error
 		results []Result
 		want    Verdict
@@ -76,11 +78,11 @@ func TestAnEventIsSeenInTheRunsThatAnAttemptStarted(t *testing.T) {
 		{armed, nil, []Result{one(run("schedule", 2*time.Second, "update_trail"))}, NotSeen, "another run repaired before"},
 		{armed, nil, []Result{{Attempt: Attempt{Scenario: Scenario{ID: "T05"}}, Refused: "AccessDenied"}}, NotSeen, "none of T05 was done"},
 		{armed, nil, []Result{{Attempt: Attempt{Scenario: Scenario{ID: "T01"}}}}, NotSeen, "none of T05 was done"},
-		{[]EventRule{{Starts: true, Path: EventPath}}, nil, []Result{one()}, NotSeen, "no rule that is enabled"},
+		{[]deployed.EventRule{{Starts: true, Path: deployed.EventPath}}, nil, []Result{one()}, NotSeen, "no rule that is enabled"},
 		{nil, nil, []Result{one()}, NotSeen, "no rule that is enabled"},
 		{nil, unread, []Result{one()}, NotSeen, unread.Error()},
 	} {
-		l := &look{results: test.results, scenarios: []string{"T05"}, rules: func() ([]EventRule, error) { return test.rules, test.unread }}
+		l := &look{results: test.results, scenarios: []string{"T05"}, rules: func() ([]deployed.EventRule, error) { return test.rules, test.unread }}
 		verdict, why, err := l.startedByEvent(t.Context())
 		if err != nil {
 			verdict, why = NotSeen, err.Error()
@@ -100,13 +102,13 @@ func TestTheEventsOfTheScriptsCallsAreJudged(t *testing.T) {
 		event.UserIdentity.SessionContext.SessionIssuer.ARN = issuer
 		return event
 	}
-	wrote := func(ago time.Duration) []Execution {
-		return []Execution{{Start: now.Add(-ago), Report: &RunReport{Writes: []string{"start_logging"}}}}
+	wrote := func(ago time.Duration) []deployed.Execution {
+		return []deployed.Execution{{Start: now.Add(-ago), Report: &deployed.RunReport{Writes: []string{"start_logging"}}}}
 	}
 	refused := aws.String("AccessDenied")
 	for _, test := range []struct {
 		events             []trailEvent
-		executions         []Execution
+		executions         []deployed.Execution
 		parameters, issuer Verdict
 	}{
 		{[]trailEvent{call("name", nil, role), call("", refused, role)}, nil, Held, Held},
@@ -118,9 +120,9 @@ func TestTheEventsOfTheScriptsCallsAreJudged(t *testing.T) {
 		{nil, wrote(2 * time.Hour), NotSeen, NotSeen},
 	} {
 		l := &look{
-			now: now, guard: Guard{TrailName: "org-trail", AutomationRoleARN: role},
+			now: now, guard: deployed.Guard{TrailName: "org-trail", AutomationRoleARN: role},
 			ownCalls:   func() ([]trailEvent, error) { return test.events, nil },
-			executions: func() ([]Execution, error) { return test.executions, nil },
+			executions: func() ([]deployed.Execution, error) { return test.executions, nil },
 		}
 		if verdict, why, err := l.parametersOfEvents(t.Context()); verdict != test.parameters || err != nil {
 			t.Errorf("the parameters of %+v: it %s: %s, %v", test.events, verdict, why, err)
@@ -133,33 +135,33 @@ func TestTheEventsOfTheScriptsCallsAreJudged(t *testing.T) {
 
 func TestAScheduleIsMissedOnlyWhereItWasDue(t *testing.T) {
 	now := time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)
-	hourly := EventRule{Name: "Schedule", Starts: true, Path: SchedulePath, Enabled: true, Pattern: "{}", Schedule: "rate(60 minutes)"}
+	hourly := deployed.EventRule{Name: "Schedule", Starts: true, Path: deployed.SchedulePath, Enabled: true, Pattern: "{}", Schedule: "rate(60 minutes)"}
 	disabled, plain := hourly, hourly
 	disabled.Enabled, plain.Pattern = false, ""
-	at := func(by string, ago time.Duration) Execution {
-		return Execution{ID: "x", StartedBy: by, Start: now.Add(-ago)}
+	at := func(by string, ago time.Duration) deployed.Execution {
+		return deployed.Execution{ID: "x", StartedBy: by, Start: now.Add(-ago)}
 	}
-	many := slices.Repeat([]Execution{at("event", time.Minute)}, looked)
+	many := slices.Repeat([]deployed.Execution{at("event", time.Minute)}, looked)
 	for _, test := range []struct {
-		rule       EventRule
+		rule       deployed.EventRule
 		deployed   time.Duration // ago
-		executions []Execution
+		executions []deployed.Execution
 		want       Verdict
 	}{
-		{hourly, 5 * time.Hour, []Execution{at("schedule", 59*time.Minute)}, Held},
-		{hourly, 5 * time.Hour, []Execution{at("schedule", 2*time.Hour), at("event", time.Minute)}, DidNotHold},
+		{hourly, 5 * time.Hour, []deployed.Execution{at("schedule", 59*time.Minute)}, Held},
+		{hourly, 5 * time.Hour, []deployed.Execution{at("schedule", 2*time.Hour), at("event", time.Minute)}, DidNotHold},
 		{hourly, 5 * time.Hour, nil, DidNotHold},
 		{hourly, 5 * time.Hour, many, NotSeen},
 		{hourly, time.Hour, nil, NotSeen},
-		{hourly, 75 * time.Minute, []Execution{at("schedule", 70*time.Minute)}, DidNotHold}, // it comes from the deployment
+		{hourly, 75 * time.Minute, []deployed.Execution{at("schedule", 70*time.Minute)}, DidNotHold}, // it comes from the deployment
 		{disabled, 5 * time.Hour, nil, NotSeen},
 		{plain, 5 * time.Hour, nil, NotSeen},
-		{EventRule{}, 5 * time.Hour, nil, NotSeen},
+		{deployed.EventRule{}, 5 * time.Hour, nil, NotSeen},
 	} {
 		l := &look{
-			now: now, rules: func() ([]EventRule, error) { return []EventRule{test.rule}, nil },
+			now: now, rules: func() ([]deployed.EventRule, error) { return []deployed.EventRule{test.rule}, nil },
 			deployed:   func() (time.Time, error) { return now.Add(-test.deployed), nil },
-			executions: func() ([]Execution, error) { return test.executions, nil },
+			executions: func() ([]deployed.Execution, error) { return test.executions, nil },
 		}
 		if verdict, why, err := l.schedule(t.Context()); verdict != test.want || err != nil {
 			t.Errorf("%+v: it %s: %s, %v", test, verdict, why, err)

@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -21,6 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // Verdict is what a drill found about an assumption.
@@ -41,12 +44,12 @@ type Judgement struct {
 }
 
 // JudgeByReads judges the assumptions that reads show. It changes nothing. What cannot be read is not seen.
-func JudgeByReads(ctx context.Context, clients Clients, guard Guard, now time.Time) []Judgement {
+func JudgeByReads(ctx context.Context, clients Clients, guard deployed.Guard, now time.Time) []Judgement {
 	return newLook(ctx, clients, guard, now).judge(ctx, func(a Assumption) bool { return len(a.Scenarios) == 0 })
 }
 
 // JudgeByResults judges the assumptions that scenarios show, by what came of those that ran.
-func JudgeByResults(ctx context.Context, clients Clients, guard Guard, now time.Time, results []Result) []Judgement {
+func JudgeByResults(ctx context.Context, clients Clients, guard deployed.Guard, now time.Time, results []Result) []Judgement {
 	l := newLook(ctx, clients, guard, now)
 	l.results = results
 	return l.judge(ctx, func(a Assumption) bool { return len(a.Scenarios) > 0 })
@@ -55,37 +58,38 @@ func JudgeByResults(ctx context.Context, clients Clients, guard Guard, now time.
 // look is what the checks look at. What several of them need is read once.
 type look struct {
 	clients    Clients
-	guard      Guard
+	guard      deployed.Guard
 	now        time.Time
 	results    []Result
 	scenarios  []string // of the assumption that is judged
-	resources  func() (Resources, error)
-	rules      func() ([]EventRule, error)
-	executions func() ([]Execution, error)
+	resources  func() (deployed.Resources, error)
+	rules      func() ([]deployed.EventRule, error)
+	executions func() ([]deployed.Execution, error)
 	deployed   func() (time.Time, error)
 	status     func() (*cloudtrail.GetTrailStatusOutput, error)
 	ownCalls   func() ([]trailEvent, error)
 }
 
 // looked is how many of the latest executions are looked at, with their steps.
-const looked = latest
+const looked = deployed.LatestExecutions
 
-func newLook(ctx context.Context, clients Clients, guard Guard, now time.Time) *look {
+func newLook(ctx context.Context, clients Clients, guard deployed.Guard, now time.Time) *look {
+	reads := clients.Reads()
 	l := &look{clients: clients, guard: guard, now: now}
-	l.resources = sync.OnceValues(func() (Resources, error) { return ReadResources(ctx, clients, guard) })
-	l.rules = sync.OnceValues(func() ([]EventRule, error) {
+	l.resources = sync.OnceValues(func() (deployed.Resources, error) { return deployed.ReadResources(ctx, reads, guard) })
+	l.rules = sync.OnceValues(func() ([]deployed.EventRule, error) {
 		resources, err := l.resources()
 		if err != nil {
 			return nil, err
 		}
-		return ReadEventRules(ctx, clients, guard, resources)
+		return deployed.ReadEventRules(ctx, reads, guard, resources)
 	})
-	l.executions = sync.OnceValues(func() ([]Execution, error) {
-		all, err := ListExecutions(ctx, clients.SSM, guard.RunbookName)
+	l.executions = sync.OnceValues(func() ([]deployed.Execution, error) {
+		all, err := deployed.ListExecutions(ctx, clients.SSM, guard.RunbookName)
 		all = all[max(0, len(all)-looked):]
 		for i := range all {
 			if err == nil {
-				all[i], err = ReadSteps(ctx, clients.SSM, all[i])
+				all[i], err = deployed.ReadSteps(ctx, clients.SSM, all[i])
 			}
 		}
 		return all, err
@@ -126,6 +130,15 @@ func notSeen(format string, args ...any) (Verdict, string, error) {
 	return NotSeen, fmt.Sprintf(format, args...), nil
 }
 
+// encode writes maps and lists of texts, which always can be written.
+func encode(value any) string {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("writing %v: %v", value, err))
+	}
+	return string(encoded)
+}
+
 func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // trailEvent is the part of a CloudTrail event that the guard's patterns look at.
@@ -151,7 +164,7 @@ var trailParameters = map[string]string{
 }
 
 // readOwnCalls are the events of the script's calls that the event history holds, by the session of the automation role.
-func readOwnCalls(ctx context.Context, api *cloudtrail.Client, guard Guard) ([]trailEvent, error) {
+func readOwnCalls(ctx context.Context, api *cloudtrail.Client, guard deployed.Guard) ([]trailEvent, error) {
 	role := guard.AutomationRoleARN[strings.LastIndexByte(guard.AutomationRoleARN, '/')+1:]
 	var own []trailEvent
 	for _, name := range slices.Sorted(maps.Keys(trailParameters)) {
@@ -204,7 +217,7 @@ func (l *look) parametersOfEvents(context.Context) (Verdict, string, error) {
 func (l *look) wroteLongAgo() bool {
 	const late = time.Hour
 	all, err := l.executions()
-	return err == nil && slices.ContainsFunc(all, func(x Execution) bool {
+	return err == nil && slices.ContainsFunc(all, func(x deployed.Execution) bool {
 		return x.Report != nil && len(x.Report.Writes) > 0 && x.Start.Before(l.now.Add(-late))
 	})
 }
@@ -251,7 +264,7 @@ func (l *look) samples() []sample {
 		return of("aws.cloudtrail", "AWS API Call via CloudTrail", detail)
 	}
 	named := func(trail string) map[string]any { return map[string]any{"name": trail} }
-	partition := arnField(l.guard.TrailARN, 1)
+	partition := l.guard.Partition()
 	role := func(path string) string { return "arn:" + partition + ":iam::" + account + ":role/" + path }
 	return []sample{
 		{"StopLogging by the trail's name, by the root user", call("StopLogging", named(name), "", nil), true, true},
@@ -319,9 +332,9 @@ const (
 )
 
 // scheduled are the executions that the schedule's rule started in a time.
-func (l *look) scheduled(from, to time.Time) ([]Execution, error) {
+func (l *look) scheduled(from, to time.Time) ([]deployed.Execution, error) {
 	all, err := l.executions()
-	return slices.DeleteFunc(slices.Clone(all), func(x Execution) bool {
+	return slices.DeleteFunc(slices.Clone(all), func(x deployed.Execution) bool {
 		return x.StartedBy != "schedule" || x.Start.Before(from) || x.Start.After(to)
 	}), err
 }
@@ -333,23 +346,23 @@ func (l *look) reach(t time.Time) bool {
 }
 
 // scheduleRule is the rule of the schedule and the end of a deployment; why says why it shows nothing.
-func (l *look) scheduleRule() (rule EventRule, why string, err error) {
+func (l *look) scheduleRule() (rule deployed.EventRule, why string, err error) {
 	rules, err := l.rules()
-	i := slices.IndexFunc(rules, func(r EventRule) bool { return r.Starts && r.Path == SchedulePath })
+	i := slices.IndexFunc(rules, func(r deployed.EventRule) bool { return r.Starts && r.Path == deployed.SchedulePath })
 	switch {
 	case err != nil:
-		return EventRule{}, "", err
+		return deployed.EventRule{}, "", err
 	case i < 0:
-		return EventRule{}, "no rule of the stack has a schedule or waits for its deployment", nil
+		return deployed.EventRule{}, "no rule of the stack has a schedule or waits for its deployment", nil
 	case !rules[i].Enabled:
-		return EventRule{}, fmt.Sprintf("rule %s is disabled", rules[i].Name), nil
+		return deployed.EventRule{}, fmt.Sprintf("rule %s is disabled", rules[i].Name), nil
 	}
 	return rules[i], "", nil
 }
 
 // afterDeployment is the execution that the end of the latest deployment started; why says why there is none to be seen, and
 // is empty where there should be one.
-func (l *look) afterDeployment() (x *Execution, ended time.Time, why string, err error) {
+func (l *look) afterDeployment() (x *deployed.Execution, ended time.Time, why string, err error) {
 	if _, why, err = l.scheduleRule(); err != nil || why != "" {
 		return nil, ended, why, err
 	}
@@ -443,9 +456,9 @@ func (l *look) schedule(context.Context) (Verdict, string, error) {
 }
 
 // startedBy are the executions that one of these started.
-func (l *look) startedBy(starters ...string) ([]Execution, error) {
+func (l *look) startedBy(starters ...string) ([]deployed.Execution, error) {
 	all, err := l.executions()
-	return slices.DeleteFunc(slices.Clone(all), func(x Execution) bool { return !slices.Contains(starters, x.StartedBy) }), err
+	return slices.DeleteFunc(slices.Clone(all), func(x deployed.Execution) bool { return !slices.Contains(starters, x.StartedBy) }), err
 }
 
 func (l *look) startedByEventBridge(ctx context.Context) (Verdict, string, error) {
@@ -505,7 +518,7 @@ func (l *look) script(context.Context) (Verdict, string, error) {
 	if err != nil {
 		return "", "", err
 	}
-	var failed *Execution
+	var failed *deployed.Execution
 	for _, x := range slices.Backward(all) {
 		if x.Report != nil {
 			return held("the script of execution %s reported what it did", x.ID)
@@ -526,7 +539,7 @@ func (l *look) roundTrip(context.Context) (Verdict, string, error) {
 	if err != nil {
 		return "", "", err
 	}
-	var wrote []Execution
+	var wrote []deployed.Execution
 	for _, x := range all {
 		switch {
 		case x.Report == nil:
@@ -560,11 +573,12 @@ func (l *look) startedByConfig(ctx context.Context) (Verdict, string, error) {
 	}
 	for _, name := range l.guard.ConfigRuleNames {
 		got, err := l.clients.Config.DescribeRemediationExecutionStatus(ctx, &configservice.DescribeRemediationExecutionStatusInput{ConfigRuleName: &name})
-		if err != nil && !hasCode(err, "NoSuchRemediationConfigurationException") {
-			return "", "", fmt.Errorf("reading the remediations of rule %s: %w", name, err)
+		var none *configtypes.NoSuchRemediationConfigurationException
+		if errors.As(err, &none) {
+			continue
 		}
 		if err != nil {
-			continue
+			return "", "", fmt.Errorf("reading the remediations of rule %s: %w", name, err)
 		}
 		for _, one := range got.RemediationExecutionStatuses {
 			if at := aws.ToTime(one.InvocationTime); one.State == configtypes.RemediationExecutionStateFailed && l.reach(at) {
@@ -642,7 +656,7 @@ func (l *look) delivery(context.Context) (Verdict, string, error) {
 }
 
 func (l *look) notification(context.Context) (Verdict, string, error) {
-	if !l.guard.Declared.has(SNSTopicARN) {
+	if !l.guard.Declared.Has(deployed.SNSTopicARN) {
 		return notSeen("the trail has no SNS topic")
 	}
 	status, err := l.status()
@@ -656,7 +670,7 @@ func (l *look) notification(context.Context) (Verdict, string, error) {
 }
 
 func (l *look) cloudWatchLogs(context.Context) (Verdict, string, error) {
-	if !l.guard.Declared.has(CloudWatchLogsLogGroupARN) {
+	if !l.guard.Declared.Has(deployed.CloudWatchLogsLogGroupARN) {
 		return notSeen("the trail has no CloudWatch Logs log group")
 	}
 	status, err := l.status()
@@ -721,7 +735,7 @@ func (l *look) startedByEvent(context.Context) (Verdict, string, error) {
 	if err != nil {
 		return "", "", err
 	}
-	i := slices.IndexFunc(rules, func(r EventRule) bool { return r.Starts && r.Path == EventPath })
+	i := slices.IndexFunc(rules, func(r deployed.EventRule) bool { return r.Starts && r.Path == deployed.EventPath })
 	if i < 0 || !rules[i].Enabled {
 		return notSeen("no rule that is enabled starts the runbook on events")
 	}

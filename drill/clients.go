@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // Clients are the services that the drill calls, in the trail's home Region.
@@ -22,6 +24,11 @@ type Clients struct {
 	S3             *s3.Client
 	SQS            *sqs.Client
 	SSM            *ssm.Client
+}
+
+// Reads are the clients through which a guard is read.
+func (c Clients) Reads() deployed.Clients {
+	return deployed.Clients{CloudFormation: c.CloudFormation, CloudTrail: c.CloudTrail, Config: c.Config, Events: c.Events, SSM: c.SSM}
 }
 
 // NewClients makes the clients of one caller.

@@ -4,7 +4,7 @@
 // It knows AWS's APIs and the outputs of the guard's stack, and nothing else: what the trail should be is read from the
 // runbook that is deployed, so that the drill compares what the account promises, not what a template once said.
 //
-//	guard, err := drill.ReadGuard(ctx, clients, "TrailGuard")
+//	guard, err := deployed.ReadGuard(ctx, clients.Reads(), "TrailGuard")
 //	runner := drill.Runner{Guard: guard, Account: drill.NewAccount(clients, guard), Clock: drill.WallClock{}, ...}
 //	results, err := runner.Run(ctx, attempts)
 package drill

@@ -3,6 +3,8 @@ package drill
 import (
 	"fmt"
 	"slices"
+
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // Plan says which attempts a drill makes.
@@ -12,12 +14,12 @@ type Plan struct {
 	// Real leaves out the scenarios that are OnlyIfNamed and not named.
 	Real    bool
 	Callers []Caller
-	Path    string
+	Path    deployed.Path
 }
 
 // Attempts are the attempts of a plan: each scenario, the trail named by name and by ARN, by each caller. left says which
 // scenarios are not run, and why.
-func (p Plan) Attempts(guard Guard) (attempts []Attempt, left []string) {
+func (p Plan) Attempts(guard deployed.Guard) (attempts []Attempt, left []string) {
 	for _, s := range Scenarios() {
 		named := slices.Contains(p.IDs, s.ID)
 		if len(p.IDs) > 0 && !named {
@@ -27,7 +29,7 @@ func (p Plan) Attempts(guard Guard) (attempts []Attempt, left []string) {
 			left = append(left, fmt.Sprintf("%s %s: not applicable: %s", s.ID, s.Call, reason))
 			continue
 		}
-		if p.Path == ConfigPath && s.UnseenByConfig != "" {
+		if p.Path == deployed.ConfigPath && s.UnseenByConfig != "" {
 			left = append(left, fmt.Sprintf("%s %s: not with Config alone: %s", s.ID, s.Call, s.UnseenByConfig))
 			continue
 		}

@@ -2,7 +2,6 @@ package drill
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // Provisioner makes what a scenario needs, and says how it is cleared away. What it could not clear away, and why, is
@@ -23,11 +24,13 @@ type Provisioner interface {
 // provisioner is a Provisioner through the SDK.
 type provisioner struct {
 	clients Clients
-	guard   Guard
+	guard   deployed.Guard
 }
 
 // NewProvisioner makes resources in the account and the Region of a guard's trail.
-func NewProvisioner(clients Clients, guard Guard) Provisioner { return &provisioner{clients, guard} }
+func NewProvisioner(clients Clients, guard deployed.Guard) Provisioner {
+	return &provisioner{clients, guard}
+}
 
 func (p *provisioner) Provision(ctx context.Context, need Need, into *Target) (func(context.Context) error, error) {
 	switch need {
@@ -57,7 +60,7 @@ func (p *provisioner) bucket(ctx context.Context, into *Target) (func(context.Co
 		}
 		return nil
 	}
-	arn := strings.Join([]string{"arn", arnField(p.guard.TrailARN, 1), "s3", "", "", name}, ":")
+	arn := strings.Join([]string{"arn", p.guard.Partition(), "s3", "", "", name}, ":")
 	service := map[string]any{"Service": "cloudtrail.amazonaws.com"}
 	_, err := p.clients.S3.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &name, Policy: policy(
 		map[string]any{"Effect": "Allow", "Principal": service, "Action": "s3:GetBucketAcl", "Resource": arn, "Condition": p.fromTrail()},
@@ -74,7 +77,7 @@ func (p *provisioner) bucket(ctx context.Context, into *Target) (func(context.Co
 // once it is gone, so that it is deleted as late as is possible, after 30 days.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
 func (p *provisioner) key(ctx context.Context, into *Target) (func(context.Context) error, error) {
-	administrator := strings.Join([]string{"arn", arnField(p.guard.TrailARN, 1), "iam", "", p.guard.Account(), "root"}, ":")
+	administrator := strings.Join([]string{"arn", p.guard.Partition(), "iam", "", p.guard.Account(), "root"}, ":")
 	service := map[string]any{"Service": "cloudtrail.amazonaws.com"}
 	made, err := p.clients.KMS.CreateKey(ctx, &kms.CreateKeyInput{
 		Description: aws.String("Made by a fire drill of TrailGuard"),
@@ -102,11 +105,7 @@ func (p *provisioner) fromTrail() map[string]any {
 	return map[string]any{"StringEquals": map[string]any{"aws:SourceArn": p.guard.TrailARN}}
 }
 
-// policy writes a policy of maps and strings, which always can be written.
+// policy writes a policy of maps and texts.
 func policy(statements ...any) *string {
-	encoded, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": statements})
-	if err != nil {
-		panic(fmt.Sprintf("writing a policy: %v", err))
-	}
-	return aws.String(string(encoded))
+	return aws.String(encode(map[string]any{"Version": "2012-10-17", "Statement": statements}))
 }

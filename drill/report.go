@@ -10,6 +10,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // Report is what a drill found. In JSON it is
@@ -79,16 +81,16 @@ type assumptionJSON struct {
 }
 
 type scenarioJSON struct {
-	ID             string   `json:"id"`
-	Call           string   `json:"call"`
-	Caller         string   `json:"caller"`
-	Path           string   `json:"path"`
-	Repaired       bool     `json:"repaired"`
-	CallsToLogging int      `json:"calls_to_logging"`
-	Calls          int      `json:"calls"`
-	Seconds        float64  `json:"seconds"`
-	Unmet          []string `json:"unmet"`
-	Message        string   `json:"message"`
+	ID             string        `json:"id"`
+	Call           string        `json:"call"`
+	Caller         string        `json:"caller"`
+	Path           deployed.Path `json:"path"`
+	Repaired       bool          `json:"repaired"`
+	CallsToLogging int           `json:"calls_to_logging"`
+	Calls          int           `json:"calls"`
+	Seconds        float64       `json:"seconds"`
+	Unmet          []string      `json:"unmet"`
+	Message        string        `json:"message"`
 }
 
 // MarshalJSON writes the report for programs.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 var rewrite = flag.Bool("update", false, "rewrite the golden files")
@@ -19,7 +21,7 @@ func results() []Result {
 		{Attempt: Attempt{Scenario: stop, Caller: user, Path: "event", ByARN: true}, Repaired: true, CallsToLogging: 1, Calls: 5, Elapsed: 26 * time.Second},
 		{Attempt: Attempt{Scenario: empty, Caller: root, Path: "event"}, Repaired: true, Refused: "InvalidEventSelectorsException"},
 		{Attempt: Attempt{Scenario: stop, Caller: root, Path: "config"}, Calls: 1, Elapsed: 25 * time.Hour, PutBack: true,
-			Unmet: []string{"IsLogging is false, want true"}, Executions: []Execution{{Failure: "step StartLogging: AccessDeniedException"}}},
+			Unmet: []string{"IsLogging is false, want true"}, Executions: []deployed.Execution{{Failure: "step StartLogging: AccessDeniedException"}}},
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
+
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // Clock is the time of a drill.
@@ -47,7 +49,7 @@ type Attempt struct {
 	Scenario Scenario
 	ByARN    bool // the trail is named by its ARN, else by its name
 	Caller   Caller
-	Path     string // of the guard that is armed: event, config, schedule or all
+	Path     deployed.Path // of the guard that is armed: event, config, schedule or all
 }
 
 // Call is what the caller does, in words.
@@ -61,15 +63,15 @@ func (a Attempt) Call() string {
 // Result is what became of an attempt.
 type Result struct {
 	Attempt        Attempt
-	Repaired       bool          // the whole declared state was back in time, or nothing had to be repaired
-	Refused        string        // the code with which the call was refused; empty if it was done
-	CallsToLogging int           // the guard's calls to CloudTrail that change a trail, until logging was back; 0 if it never stopped
-	Calls          int           // all of them
-	Began          time.Time     // the tampering
-	Elapsed        time.Duration // from the tampering until the drill saw the declared state
-	Unmet          []string      // what was not met at the deadline
-	PutBack        bool          // the drill itself put the trail back
-	Executions     []Execution   // of the runbook, that the tampering started
+	Repaired       bool                 // the whole declared state was back in time, or nothing had to be repaired
+	Refused        string               // the code with which the call was refused; empty if it was done
+	CallsToLogging int                  // the guard's calls to CloudTrail that change a trail, until logging was back; 0 if it never stopped
+	Calls          int                  // all of them
+	Began          time.Time            // the tampering
+	Elapsed        time.Duration        // from the tampering until the drill saw the declared state
+	Unmet          []string             // what was not met at the deadline
+	PutBack        bool                 // the drill itself put the trail back
+	Executions     []deployed.Execution // of the runbook, that the tampering started
 }
 
 // Message is what the runbook told people of its repair; empty if it told nothing.
@@ -94,7 +96,7 @@ type Observer interface {
 
 // Runner runs attempts one after the other.
 type Runner struct {
-	Guard       Guard
+	Guard       deployed.Guard
 	Account     Account
 	Clock       Clock
 	Provisioner Provisioner // for scenarios that need something
@@ -220,7 +222,7 @@ func refusal(err error, s Scenario) string {
 }
 
 // watch looks at the trail until it is as declared and the runbook rests, or the time is over.
-func (r *Runner) watch(ctx context.Context, a Attempt, result Result, began time.Time, known []Execution) (Result, error) {
+func (r *Runner) watch(ctx context.Context, a Attempt, result Result, began time.Time, known []deployed.Execution) (Result, error) {
 	poll, timeout := r.Poll, r.Timeout
 	if poll == 0 {
 		poll = defaultPoll
@@ -276,17 +278,17 @@ func (r *Runner) watch(ctx context.Context, a Attempt, result Result, began time
 }
 
 // rest waits until the executions that the tampering started have ended, so that they do not meet the next scenario.
-func (r *Runner) rest(ctx context.Context, known []Execution, poll, timeout time.Duration) ([]Execution, error) {
+func (r *Runner) rest(ctx context.Context, known []deployed.Execution, poll, timeout time.Duration) ([]deployed.Execution, error) {
 	began := r.Clock.Now()
 	for {
 		all, err := r.Account.Executions(ctx)
 		if err != nil {
 			return nil, err
 		}
-		var started []Execution
+		var started []deployed.Execution
 		ended := true
 		for _, x := range all {
-			if slices.ContainsFunc(known, func(k Execution) bool { return k.ID == x.ID }) {
+			if slices.ContainsFunc(known, func(k deployed.Execution) bool { return k.ID == x.ID }) {
 				continue
 			}
 			if x, err = r.Account.Steps(ctx, x); err != nil {
@@ -304,14 +306,14 @@ func (r *Runner) rest(ctx context.Context, known []Execution, poll, timeout time
 }
 
 // putBack makes the trail what it was, and tells whether it had to.
-func (r *Runner) putBack(ctx context.Context, before State) (had bool, err error) {
+func (r *Runner) putBack(ctx context.Context, before deployed.State) (had bool, err error) {
 	var failed error
 	for range putBackTries {
 		now, err := r.Account.State(ctx)
 		if err != nil {
 			return had, fmt.Errorf("putting the trail back: %w", err)
 		}
-		different := now.differences(before)
+		different := now.Differences(before)
 		if len(different) == 0 {
 			return had, nil
 		}
@@ -324,4 +326,23 @@ func (r *Runner) putBack(ctx context.Context, before State) (had bool, err error
 		}
 	}
 	return had, fmt.Errorf("the trail could not be put back in %d attempts: %w", putBackTries, failed)
+}
+
+// countCalls counts the calls with which executions changed the trail, as they report them: those until logging was back, and
+// all.
+func countCalls(executions []deployed.Execution) (toLogging, all int) {
+	back := false
+	for _, x := range slices.SortedStableFunc(slices.Values(executions), func(a, b deployed.Execution) int { return a.Start.Compare(b.Start) }) {
+		if x.Report == nil {
+			continue
+		}
+		for _, call := range x.Report.Writes {
+			all++
+			if !back {
+				toLogging++
+			}
+			back = back || call == "start_logging"
+		}
+	}
+	return toLogging, all
 }

@@ -12,13 +12,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // fakeAccount is an account with a trail that a guard repairs, or not. It is its own clock.
 type fakeAccount struct {
 	now        time.Time
-	state      State
-	executions []Execution
+	state      deployed.State
+	executions []deployed.Execution
 	log        []string
 
 	repairAfter time.Duration // 0: never
@@ -29,11 +31,11 @@ type fakeAccount struct {
 	restLater   time.Duration // how long the runbook goes on after the repair
 }
 
-var healthy = State{IsLogging: true, Trail: &types.Trail{S3BucketName: aws.String("logs")}}
+var healthy = deployed.State{IsLogging: true, Trail: &types.Trail{S3BucketName: aws.String("logs")}}
 
-func (f *fakeAccount) State(context.Context) (State, error) { return f.state, f.readError }
+func (f *fakeAccount) State(context.Context) (deployed.State, error) { return f.state, f.readError }
 
-func (f *fakeAccount) Restore(_ context.Context, before, _ State) error {
+func (f *fakeAccount) Restore(_ context.Context, before, _ deployed.State) error {
 	f.log = append(f.log, "restore")
 	if f.restoreFail > 0 {
 		f.restoreFail--
@@ -43,7 +45,7 @@ func (f *fakeAccount) Restore(_ context.Context, before, _ State) error {
 	return nil
 }
 
-func (f *fakeAccount) Executions(context.Context) ([]Execution, error) {
+func (f *fakeAccount) Executions(context.Context) ([]deployed.Execution, error) {
 	list := slices.Clone(f.executions)
 	for i, x := range list {
 		if list[i].Status = "Success"; f.now.Before(x.Start.Add(f.restLater)) {
@@ -53,8 +55,8 @@ func (f *fakeAccount) Executions(context.Context) ([]Execution, error) {
 	return list, nil
 }
 
-func (f *fakeAccount) Steps(_ context.Context, x Execution) (Execution, error) {
-	x.Report = &RunReport{Writes: []string{"start_logging", "update_trail"}, Message: "REPAIRED"}
+func (f *fakeAccount) Steps(_ context.Context, x deployed.Execution) (deployed.Execution, error) {
+	x.Report = &deployed.RunReport{Writes: []string{"start_logging", "update_trail"}, Message: "REPAIRED"}
 	return x, nil
 }
 
@@ -70,7 +72,7 @@ func (f *fakeAccount) Wait(ctx context.Context, d time.Duration) error {
 	f.now = f.now.Add(d)
 	if f.repairAfter > 0 && !f.brokenAt.IsZero() && f.now.Sub(f.brokenAt) >= f.repairAfter {
 		f.state, f.brokenAt = healthy, time.Time{}
-		f.executions = append(f.executions, Execution{ID: "new", Start: f.now.Add(-3 * time.Second)})
+		f.executions = append(f.executions, deployed.Execution{ID: "new", Start: f.now.Add(-3 * time.Second)})
 	}
 	return nil
 }
@@ -85,7 +87,7 @@ func (f *fakeAccount) Provision(_ context.Context, _ Need, into *Target) (func(c
 }
 
 // breaks is a scenario that leaves the trail in a state.
-func (f *fakeAccount) breaks(state State) Scenario {
+func (f *fakeAccount) breaks(state deployed.State) Scenario {
 	return Scenario{ID: "T01", Call: "cloudtrail StopLogging", Tamper: func(_ context.Context, _ TrailAPI, t Target) error {
 		f.log = append(f.log, "tamper "+t.Trail+t.Bucket)
 		f.state, f.brokenAt = state, f.now
@@ -95,16 +97,16 @@ func (f *fakeAccount) breaks(state State) Scenario {
 
 func (f *fakeAccount) runner() *Runner {
 	return &Runner{
-		Guard:   Guard{TrailName: "org-trail", TrailARN: "arn", Declared: Declared{IsLogging: "true", S3BucketName: `"logs"`}},
+		Guard:   deployed.Guard{TrailName: "org-trail", TrailARN: "arn", Declared: deployed.Declared{deployed.IsLogging: "true", deployed.S3BucketName: `"logs"`}},
 		Account: f, Clock: f, Provisioner: f, Poll: 5 * time.Second, Timeout: time.Minute,
 	}
 }
 
 func newFake() *fakeAccount {
-	return &fakeAccount{now: time.Unix(0, 0), state: healthy, executions: []Execution{{ID: "old"}}}
+	return &fakeAccount{now: time.Unix(0, 0), state: healthy, executions: []deployed.Execution{{ID: "old"}}}
 }
 
-var stopped = State{Trail: healthy.Trail}
+var stopped = deployed.State{Trail: healthy.Trail}
 
 func TestARepairIsMeasuredAndItsCallsAreCounted(t *testing.T) {
 	f := newFake()
@@ -125,7 +127,7 @@ func TestARepairIsMeasuredAndItsCallsAreCounted(t *testing.T) {
 func TestCallsToLoggingAreNoneWhereLoggingNeverStopped(t *testing.T) {
 	f := newFake()
 	f.repairAfter = time.Second
-	results, err := f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(State{IsLogging: true, Trail: &types.Trail{S3BucketName: aws.String("x")}})}})
+	results, err := f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(deployed.State{IsLogging: true, Trail: &types.Trail{S3BucketName: aws.String("x")}})}})
 	if err != nil || results[0].CallsToLogging != 0 || results[0].Calls != 2 {
 		t.Errorf("got %+v, %v", results, err)
 	}
@@ -133,7 +135,7 @@ func TestCallsToLoggingAreNoneWhereLoggingNeverStopped(t *testing.T) {
 
 func TestWhatTheGuardLeavesIsListedAndPutBack(t *testing.T) {
 	f := newFake()
-	results, err := f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(stopped)}, {Scenario: f.breaks(State{}), ByARN: true}})
+	results, err := f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(stopped)}, {Scenario: f.breaks(deployed.State{}), ByARN: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +198,7 @@ func TestTamperingThatChangesNothingProvesNothing(t *testing.T) {
 }
 
 func TestAHarmlessCallIsLeftAlone(t *testing.T) {
-	harmless := func(f *fakeAccount, state State) Scenario {
+	harmless := func(f *fakeAccount, state deployed.State) Scenario {
 		s := f.breaks(state)
 		s.Harmless = true
 		return s
@@ -210,7 +212,7 @@ func TestAHarmlessCallIsLeftAlone(t *testing.T) {
 	f.repairAfter = 40 * time.Second // the guard writes, though there is nothing to repair
 	f.onWait = func() {
 		if len(f.executions) == 1 {
-			f.executions = append(f.executions, Execution{ID: "new", Start: f.now})
+			f.executions = append(f.executions, deployed.Execution{ID: "new", Start: f.now})
 		}
 	}
 	results, err = f.runner().Run(t.Context(), []Attempt{{Scenario: harmless(f, healthy)}})
@@ -300,5 +302,15 @@ func TestTheWallClockWaitsUntilItIsInterrupted(t *testing.T) {
 	}
 	if err := (WallClock{}).Wait(t.Context(), 0); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestCallsAreCountedInTheOrderOfTime(t *testing.T) {
+	run := func(second int64, writes ...string) deployed.Execution {
+		return deployed.Execution{Start: time.Unix(second, 0), Report: &deployed.RunReport{Writes: writes}}
+	}
+	executions := []deployed.Execution{run(9, "put_insight_selectors"), {Start: time.Unix(5, 0)}, run(2, "create_trail", "start_logging", "update_trail")}
+	if toLogging, all := countCalls(executions); toLogging != 2 || all != 4 {
+		t.Errorf("got %d and %d, want 2 and 4", toLogging, all)
 	}
 }

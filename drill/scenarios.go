@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // TrailAPI are the calls with which a trail is tampered with.
@@ -23,7 +25,7 @@ type Target struct {
 	Trail string // the name or the ARN
 	ARN   string // the ARN
 	// Declared is the state that is taken away.
-	Declared Declared
+	Declared deployed.Declared
 	Bucket   string // another bucket that lets CloudTrail in, where the scenario needs one
 	KeyARN   string // another key that lets CloudTrail in, where the scenario needs one
 }
@@ -51,7 +53,7 @@ type Scenario struct {
 	// Takes is the setting that the scenario takes away: it applies where that is declared.
 	//
 	// Default: - it applies to every trail.
-	Takes Setting
+	Takes deployed.Setting
 	// Needs is what is made for the scenario.
 	//
 	// Default: - nothing.
@@ -66,17 +68,17 @@ type Scenario struct {
 }
 
 // NotApplicable says why a scenario does not apply to a guard; empty if it does.
-func (s Scenario) NotApplicable(guard Guard) string {
-	if s.Takes == "" || guard.Declared.has(s.Takes) {
+func (s Scenario) NotApplicable(guard deployed.Guard) string {
+	if s.Takes == "" || guard.Declared.Has(s.Takes) {
 		return ""
 	}
-	return map[Setting]string{
-		CloudWatchLogsLogGroupARN: "the trail has no CloudWatch Logs log group",
-		SNSTopicARN:               "the trail has no SNS topic",
-		IsOrganizationTrail:       "the trail is not declared to be an organization trail",
-		InsightSelectors:          "the trail has no Insights",
-		IsMultiRegionTrail:        "the trail is not declared to be of every Region",
-		Tags:                      "no tags of the trail are declared",
+	return map[deployed.Setting]string{
+		deployed.CloudWatchLogsLogGroupARN: "the trail has no CloudWatch Logs log group",
+		deployed.SNSTopicARN:               "the trail has no SNS topic",
+		deployed.IsOrganizationTrail:       "the trail is not declared to be an organization trail",
+		deployed.InsightSelectors:          "the trail has no Insights",
+		deployed.IsMultiRegionTrail:        "the trail is not declared to be of every Region",
+		deployed.Tags:                      "no tags of the trail are declared",
 	}[s.Takes]
 }
 
@@ -91,7 +93,7 @@ func Scenarios() []Scenario {
 			_, err := api.DeleteTrail(ctx, &cloudtrail.DeleteTrailInput{Name: &t.Trail})
 			return err
 		}},
-		{ID: "T03", Call: "cloudtrail UpdateTrail IsMultiRegionTrail=false", Takes: IsMultiRegionTrail,
+		{ID: "T03", Call: "cloudtrail UpdateTrail IsMultiRegionTrail=false", Takes: deployed.IsMultiRegionTrail,
 			Tamper: update(func(in *cloudtrail.UpdateTrailInput, _ Target) { in.IsMultiRegionTrail = aws.Bool(false) })},
 		// CloudTrail refuses a trail of every Region that leaves the global services out.
 		{ID: "T04", Call: "cloudtrail UpdateTrail IncludeGlobalServiceEvents=false IsMultiRegionTrail=false",
@@ -109,13 +111,13 @@ func Scenarios() []Scenario {
 		// CloudTrail looks whether the bucket's policy lets it write below the prefix, and a guarded bucket's does not.
 		{ID: "T09", Call: "cloudtrail UpdateTrail S3KeyPrefix=elsewhere", Refusals: []string{"InsufficientS3BucketPolicyException"},
 			Tamper: update(func(in *cloudtrail.UpdateTrailInput, _ Target) { in.S3KeyPrefix = aws.String("elsewhere") })},
-		{ID: "T10", Call: `cloudtrail UpdateTrail CloudWatchLogsLogGroupArn="" CloudWatchLogsRoleArn=""`, Takes: CloudWatchLogsLogGroupARN,
+		{ID: "T10", Call: `cloudtrail UpdateTrail CloudWatchLogsLogGroupArn="" CloudWatchLogsRoleArn=""`, Takes: deployed.CloudWatchLogsLogGroupARN,
 			Tamper: update(func(in *cloudtrail.UpdateTrailInput, _ Target) {
 				in.CloudWatchLogsLogGroupArn, in.CloudWatchLogsRoleArn = aws.String(""), aws.String("")
 			})},
-		{ID: "T11", Call: `cloudtrail UpdateTrail SnsTopicName=""`, Takes: SNSTopicARN,
+		{ID: "T11", Call: `cloudtrail UpdateTrail SnsTopicName=""`, Takes: deployed.SNSTopicARN,
 			Tamper: update(func(in *cloudtrail.UpdateTrailInput, _ Target) { in.SnsTopicName = aws.String("") })},
-		{ID: "T12", Call: "cloudtrail UpdateTrail IsOrganizationTrail=false", Takes: IsOrganizationTrail, OnlyIfNamed: true,
+		{ID: "T12", Call: "cloudtrail UpdateTrail IsOrganizationTrail=false", Takes: deployed.IsOrganizationTrail, OnlyIfNamed: true,
 			Tamper: update(func(in *cloudtrail.UpdateTrailInput, _ Target) { in.IsOrganizationTrail = aws.Bool(false) })},
 		// Without management events a selector must name data resources: all of a type, but none of its objects.
 		{ID: "T13", Call: "cloudtrail PutEventSelectors IncludeManagementEvents=false", Tamper: selectors(types.EventSelector{
@@ -143,7 +145,7 @@ func Scenarios() []Scenario {
 				})
 				return err
 			}},
-		{ID: "T18", Call: "cloudtrail PutInsightSelectors InsightSelectors=[]", Takes: InsightSelectors,
+		{ID: "T18", Call: "cloudtrail PutInsightSelectors InsightSelectors=[]", Takes: deployed.InsightSelectors,
 			Tamper: func(ctx context.Context, api TrailAPI, t Target) error {
 				_, err := api.PutInsightSelectors(ctx, &cloudtrail.PutInsightSelectorsInput{
 					TrailName: &t.Trail, InsightSelectors: []types.InsightSelector{},
@@ -161,11 +163,11 @@ func Scenarios() []Scenario {
 				ReadWriteType: types.ReadWriteTypeAll, IncludeManagementEvents: aws.Bool(true),
 				DataResources: []types.DataResource{{Type: aws.String("AWS::S3::Object"), Values: []string{"arn:aws:s3:::trailguard-drill-no-such-bucket/"}}},
 			})},
-		{ID: "T50", Call: "cloudtrail PutInsightSelectors with another type of Insights", Takes: InsightSelectors,
+		{ID: "T50", Call: "cloudtrail PutInsightSelectors with another type of Insights", Takes: deployed.InsightSelectors,
 			UnseenByConfig: "a configuration item does not hold the types of Insights",
 			Tamper: func(ctx context.Context, api TrailAPI, t Target) error {
 				kind := types.InsightTypeApiErrorRateInsight
-				if t.Declared[InsightSelectors] == insightText([]types.InsightSelector{{InsightType: kind}}) {
+				if t.Declared.InsightsAre(kind) {
 					kind = types.InsightTypeApiCallRateInsight
 				}
 				_, err := api.PutInsightSelectors(ctx, &cloudtrail.PutInsightSelectorsInput{
@@ -173,11 +175,11 @@ func Scenarios() []Scenario {
 				})
 				return err
 			}},
-		{ID: "T51", Call: "cloudtrail UpdateTrail IsMultiRegionTrail=true, which it is", Takes: IsMultiRegionTrail, Harmless: true,
+		{ID: "T51", Call: "cloudtrail UpdateTrail IsMultiRegionTrail=true, which it is", Takes: deployed.IsMultiRegionTrail, Harmless: true,
 			Tamper: update(func(in *cloudtrail.UpdateTrailInput, _ Target) { in.IsMultiRegionTrail = aws.Bool(true) })},
-		{ID: "T52", Call: "cloudtrail RemoveTags of the declared tags", Takes: Tags, UnseenByConfig: "no Config rule looks at the tags",
+		{ID: "T52", Call: "cloudtrail RemoveTags of the declared tags", Takes: deployed.Tags, UnseenByConfig: "no Config rule looks at the tags",
 			Tamper: func(ctx context.Context, api TrailAPI, t Target) error {
-				_, err := api.RemoveTags(ctx, &cloudtrail.RemoveTagsInput{ResourceId: &t.ARN, TagsList: t.Declared.tags()})
+				_, err := api.RemoveTags(ctx, &cloudtrail.RemoveTagsInput{ResourceId: &t.ARN, TagsList: t.Declared.Tags()})
 				return err
 			}},
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // recorder writes down the calls that it gets, without the members that are not set.
@@ -69,7 +71,7 @@ func TestTheCallsOfTheScenarios(t *testing.T) {
 	var lines strings.Builder
 	for _, s := range Scenarios() {
 		r := &recorder{}
-		if err := s.Tamper(t.Context(), r, Target{Trail: "TRAIL", ARN: "ARN", Bucket: "BUCKET", KeyARN: "KEY", Declared: Declared{Tags: `{"k":"v"}`}}); err != nil {
+		if err := s.Tamper(t.Context(), r, Target{Trail: "TRAIL", ARN: "ARN", Bucket: "BUCKET", KeyARN: "KEY", Declared: deployed.Declared{deployed.Tags: `{"k":"v"}`}}); err != nil {
 			t.Fatal(err)
 		}
 		if len(r.calls) != 1 || !strings.HasPrefix(s.Call, "cloudtrail "+strings.Fields(r.calls[0])[0]) {
@@ -101,8 +103,8 @@ func TestEachScenarioOfTheCatalogueIsThere(t *testing.T) {
 }
 
 func TestEachScenarioSaysWhyItDoesNotApply(t *testing.T) {
-	nothing, everything := Guard{}, Guard{Declared: Declared{}}
-	for _, setting := range settings {
+	nothing, everything := deployed.Guard{}, deployed.Guard{Declared: deployed.Declared{}}
+	for _, setting := range deployed.Settings() {
 		everything.Declared[setting] = "something"
 	}
 	for _, s := range Scenarios() {
@@ -116,7 +118,7 @@ func TestEachScenarioSaysWhyItDoesNotApply(t *testing.T) {
 }
 
 func TestAPlanLeavesOutWhatMustBeNamed(t *testing.T) {
-	guard := Guard{Declared: Declared{IsMultiRegionTrail: "true", InsightSelectors: `["ApiCallRateInsight"]`}}
+	guard := deployed.Guard{Declared: deployed.Declared{deployed.IsMultiRegionTrail: "true", deployed.InsightSelectors: `["ApiCallRateInsight"]`}}
 	callers := []Caller{{Name: "root"}, {Name: "user"}}
 	ids := func(attempts []Attempt) (ids []string) {
 		for _, a := range attempts {
@@ -131,7 +133,7 @@ func TestAPlanLeavesOutWhatMustBeNamed(t *testing.T) {
 	if len(all) != 20*2*2 || len(left) != 4 {
 		t.Errorf("there are %d attempts, and left are %q", len(all), left)
 	}
-	byConfig, left := Plan{Callers: callers, Path: ConfigPath}.Attempts(guard)
+	byConfig, left := Plan{Callers: callers, Path: deployed.ConfigPath}.Attempts(guard)
 	if len(byConfig) != 18*2*2 || !slices.Contains(left, "T50 cloudtrail PutEventSelectors with other data resources: not with Config alone: a configuration item does not hold the selectors") {
 		t.Errorf("there are %d attempts, and left are %q", len(byConfig), left)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws/cloudtrail"
 )
 
@@ -25,29 +25,29 @@ func TestADeploymentAppliesWhatItDeclaresAnew(t *testing.T) {
 		for _, change := range []struct {
 			name      string
 			mutations []mutation
-			setting   drill.Setting
+			setting   deployed.Setting
 			declared  string
 			writes    []string
 		}{
 			{"DataResources", []mutation{declaring("EventSelectors", []any{
 				map[string]any{"ReadWriteType": "All", "IncludeManagementEvents": true, "DataResources": []any{objects}},
 			})},
-				drill.EventSelectors, `["eventCategory = Data and resources.ARN starts with arn:aws:s3:::payroll/ and resources.type = AWS::S3::Object",` +
+				deployed.EventSelectors, `["eventCategory = Data and resources.ARN starts with arn:aws:s3:::payroll/ and resources.type = AWS::S3::Object",` +
 					`"eventCategory = Management"]`, []string{"PutEventSelectors"}},
 			{"InsightTypes", []mutation{declaring("InsightSelectors", []any{map[string]any{"InsightType": "ApiErrorRateInsight"}})},
-				drill.InsightSelectors, `["ApiErrorRateInsight"]`, []string{"PutInsightSelectors"}},
+				deployed.InsightSelectors, `["ApiErrorRateInsight"]`, []string{"PutInsightSelectors"}},
 			{"AdvancedEventSelectors", []mutation{declaring("EventSelectors", []any{}), declaring("AdvancedEventSelectors", []any{
 				map[string]any{"FieldSelectors": []any{map[string]any{"Field": "eventCategory", "Equals": []any{"Management"}}}},
 				map[string]any{"FieldSelectors": []any{
 					map[string]any{"Field": "eventCategory", "Equals": []any{"Data"}}, map[string]any{"Field": "resources.type", "Equals": []any{"AWS::Lambda::Function"}},
 				}},
 			})},
-				drill.EventSelectors, `["eventCategory = Data and resources.type = AWS::Lambda::Function","eventCategory = Management"]`,
+				deployed.EventSelectors, `["eventCategory = Data and resources.type = AWS::Lambda::Function","eventCategory = Management"]`,
 				[]string{"PutEventSelectors"}},
 			{"TrailTags", []mutation{
 				declaring("TagsList", []any{map[string]any{"Key": "owner", "Value": "security"}}),
 				withAction("cloudtrail:StartLogging", "cloudtrail:AddTags"), withAction("cloudtrail:StartLogging", "cloudtrail:ListTags"),
-			}, drill.Tags, `{"owner":"security"}`, []string{"AddTags"}},
+			}, deployed.Tags, `{"owner":"security"}`, []string{"AddTags"}},
 		} {
 			g.step(change.name, func(g guard) {
 				before := len(g.Executions())
@@ -192,11 +192,11 @@ func TestANewVersionOfTheRunbookChangesNothing(t *testing.T) {
 		g := guarded(t, a, readTemplate(t, "default"))
 		g.tick(0)
 		g.replaceRunbook()
-		g.only(drill.EventPath)
+		g.only(deployed.EventPath)
 		g.wantKept("event", guard.stop, g.settle)
-		g.only(drill.SchedulePath)
+		g.only(deployed.SchedulePath)
 		g.wantKept("schedule", guard.stop, func() { g.tick(schedulePeriod) })
-		g.only(drill.ConfigPath)
+		g.only(deployed.ConfigPath)
 		g.wantKept("Config", guard.stop, func() { g.tick(configPeriod) })
 	})
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // breakage is something that the trail depends on and that is gone.
@@ -25,28 +25,28 @@ type breakage struct {
 	// spoil breaks it, and returns how to mend it.
 	spoil func(g guard) (mend func())
 	// left are the settings that cannot be restored, part their part, err AWS's error, and mend what people can do.
-	left            []drill.Setting
+	left            []deployed.Setting
 	part, err, mend string
 }
 
 var breakages = []breakage{
-	{"the topic is deleted", func(g guard) func() { return g.deleteTopic(g.declaredText("SnsTopicName")) }, []drill.Setting{drill.SNSTopicARN},
+	{"the topic is deleted", func(g guard) func() { return g.deleteTopic(g.declaredText("SnsTopicName")) }, []deployed.Setting{deployed.SNSTopicARN},
 		"SNS", "InvalidSnsTopicNameException", "Restore the topic and its policy."},
-	{"the log group is deleted", guard.deleteLogGroup, []drill.Setting{drill.CloudWatchLogsLogGroupARN, drill.CloudWatchLogsRoleARN},
+	{"the log group is deleted", guard.deleteLogGroup, []deployed.Setting{deployed.CloudWatchLogsLogGroupARN, deployed.CloudWatchLogsRoleARN},
 		"CloudWatch Logs", "InvalidCloudWatchLogsLogGroupArnException", "Restore the log group, role and policy."},
-	{"the role for CloudWatch Logs has no policy", guard.deleteLogsPolicy, []drill.Setting{drill.CloudWatchLogsLogGroupARN, drill.CloudWatchLogsRoleARN},
+	{"the role for CloudWatch Logs has no policy", guard.deleteLogsPolicy, []deployed.Setting{deployed.CloudWatchLogsLogGroupARN, deployed.CloudWatchLogsRoleARN},
 		"CloudWatch Logs", "InvalidCloudWatchLogsRoleArnException", "Restore the log group, role and policy."},
-	{"the key is disabled", func(g guard) func() { return g.disableKey(g.LogKeyARN) }, []drill.Setting{drill.KMSKeyID},
+	{"the key is disabled", func(g guard) func() { return g.disableKey(g.LogKeyARN) }, []deployed.Setting{deployed.KMSKeyID},
 		"key", "KmsException", "Enable the key, cancel its deletion, restore its policy."},
-	{"the key is to be deleted", guard.scheduleKeyDeletion, []drill.Setting{drill.KMSKeyID},
+	{"the key is to be deleted", guard.scheduleKeyDeletion, []deployed.Setting{deployed.KMSKeyID},
 		"key", "KmsException", "Enable the key, cancel its deletion, restore its policy."},
-	{"the key's policy leaves CloudTrail out", guard.closeKey, []drill.Setting{drill.KMSKeyID},
+	{"the key's policy leaves CloudTrail out", guard.closeKey, []deployed.Setting{deployed.KMSKeyID},
 		"key", "InsufficientEncryptionPolicyException", "Enable the key, cancel its deletion, restore its policy."},
 	{"the bucket's policy is deleted", func(g guard) func() {
 		policy := g.bucketPolicy()
 		g.deleteBucketPolicy()
 		return func() { g.putBucketPolicy(policy) }
-	}, []drill.Setting{drill.S3BucketName, drill.S3KeyPrefix}, "bucket", "InsufficientS3BucketPolicyException", "Restore the bucket and its policy."},
+	}, []deployed.Setting{deployed.S3BucketName, deployed.S3KeyPrefix}, "bucket", "InsufficientS3BucketPolicyException", "Restore the bucket and its policy."},
 }
 
 // TestWhatIsBrokenKeepsNothingElseFromBeingRestored: every setting is wrong, and one cannot be put right.
@@ -77,7 +77,7 @@ func TestWhatIsBrokenKeepsNothingElseFromBeingRestored(t *testing.T) {
 }
 
 // wantOnlyLeft reports settings other than these that are not as declared, and those of these that are.
-func (g guard) wantOnlyLeft(left []drill.Setting) {
+func (g guard) wantOnlyLeft(left []deployed.Setting) {
 	g.t.Helper()
 	var found []string
 	for _, unmet := range g.unmet() {
@@ -125,7 +125,7 @@ func TestWhatIsBrokenAndNotTamperedWithFailsNothing(t *testing.T) {
 // TestPeopleAreToldWhichTrailsFillTheRegion, when there is no room for the guard's own.
 func TestPeopleAreToldWhichTrailsFillTheRegion(t *testing.T) {
 	onShared(t, "default", func(g guard) {
-		g.only(drill.SchedulePath)
+		g.only(deployed.SchedulePath)
 		before := len(g.Executions())
 		bucket := g.elsewhere().bucket
 		var decoys []string

@@ -19,7 +19,7 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/automation"
@@ -28,13 +28,13 @@ import (
 // guard is a deployed stack of TrailGuard in an account that holds nothing else.
 type guard struct {
 	*account
-	drill.Guard
+	deployed.Guard
 	t        *testing.T
 	template string // see share
 	// foreign is what an attacker would use, once it was asked for.
 	foreign *foreign
 	// rules are the names of the rules that start the runbook, by path, once they were asked for.
-	rules map[string][]string
+	rules map[deployed.Path][]string
 }
 
 const stackName = "guard"
@@ -77,19 +77,19 @@ func share(t *testing.T, a *account, template string) guard {
 	return g
 }
 
-var triggers = []string{drill.EventPath, drill.SchedulePath, drill.ConfigPath}
+var triggers = []deployed.Path{deployed.EventPath, deployed.SchedulePath, deployed.ConfigPath}
 
 // only lets these triggers start the runbook, and no others. The rules are switched as somebody with the permission can.
-func (g guard) only(paths ...string) {
+func (g guard) only(paths ...deployed.Path) {
 	g.t.Helper()
-	g.HoldConfig(!slices.Contains(paths, drill.ConfigPath))
+	g.HoldConfig(!slices.Contains(paths, deployed.ConfigPath))
 	if len(g.rules) == 0 && len(paths) == 0 && g.template != "" {
 		return // the rules are off from the start
 	}
 	if len(g.rules) == 0 {
-		resources, err := drill.ReadResources(g.t.Context(), g.clients, g.Guard)
+		resources, err := deployed.ReadResources(g.t.Context(), g.clients.Reads(), g.Guard)
 		g.must(err)
-		rules, err := drill.ReadEventRules(g.t.Context(), g.clients, g.Guard, resources)
+		rules, err := deployed.ReadEventRules(g.t.Context(), g.clients.Reads(), g.Guard, resources)
 		g.must(err)
 		for _, rule := range rules {
 			if rule.Starts {
@@ -113,7 +113,7 @@ func (g guard) only(paths ...string) {
 // prepare empties the account. It gets a configuration recorder of its own unless the template brings one.
 func prepare(t *testing.T, a *account, tpl template) guard {
 	t.Helper()
-	g := guard{account: a, t: t, foreign: &foreign{}, rules: map[string][]string{}}
+	g := guard{account: a, t: t, foreign: &foreign{}, rules: map[deployed.Path][]string{}}
 	a.shared = nil
 	g.must(a.Err())
 	g.must(a.Reset(t.Context()))
@@ -166,7 +166,7 @@ func (g guard) discover() guard {
 	if stack := stacks.Stacks[0]; !slices.Contains(complete, stack.StackStatus) {
 		g.t.Fatalf("the stack is %s: %s", stack.StackStatus, aws.ToString(stack.StackStatusReason))
 	}
-	g.Guard, err = drill.ReadGuard(g.t.Context(), g.clients, stackName)
+	g.Guard, err = deployed.ReadGuard(g.t.Context(), g.clients.Reads(), stackName)
 	g.must(err)
 	return g
 }
@@ -335,7 +335,7 @@ func (g guard) wantFailed(x *automation.Execution, texts ...string) {
 // unmet are the settings of the trail that are not as declared.
 func (g guard) unmet() []string {
 	g.t.Helper()
-	state, err := drill.ReadState(g.t.Context(), g.clients.CloudTrail, g.TrailARN)
+	state, err := deployed.ReadState(g.t.Context(), g.clients.CloudTrail, g.TrailARN)
 	g.must(err)
 	return g.Declared.Unmet(state)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
-	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/automation"
@@ -131,7 +131,7 @@ func TestConfigAloneCreatesAndKeepsTheTrail(t *testing.T) {
 // does, TestADeploymentAppliesWhatItDeclaresAnew tests.
 func TestTheScheduleAloneCreatesAndKeepsTheTrail(t *testing.T) {
 	onEachShared(t, accounts, "default", func(g guard) {
-		g.only(drill.SchedulePath)
+		g.only(deployed.SchedulePath)
 		g.step("the trail is created with the period", func(g guard) {
 			before := len(g.Executions())
 			g.tick(schedulePeriod)
@@ -170,7 +170,7 @@ func TestEventsAloneKeepTheTrail(t *testing.T) {
 		"detail": map[string]any{"type": "Stealth:IAMUser/CloudTrailLoggingDisabled", "severity": 2.0},
 	}
 	onEachShared(t, accounts, "default", func(g guard) {
-		g.only(drill.EventPath)
+		g.only(deployed.EventPath)
 		find := func() {
 			g.must(g.Bus().Publish(t.Context(), finding))
 			g.settle()
@@ -216,7 +216,7 @@ func TestAGuardWithoutConfigCreatesAndKeepsTheTrail(t *testing.T) {
 		g.wantKept("event", guard.stop, g.settle)
 		g.wantKept("event", ruin, g.settle)
 		g.wantLeftAloneFor(3 * schedulePeriod)
-		g.only(drill.SchedulePath)
+		g.only(deployed.SchedulePath)
 		g.wantKept("schedule", ruin, func() { g.tick(schedulePeriod) })
 		for _, call := range g.Gateway.Calls() {
 			if call.Service == "config" {
@@ -393,7 +393,7 @@ func (g guard) exceptions() []configtypes.RemediationException {
 // exempt has Config find the trail not as declared, keeps it from remediating that, and puts exceptions for all of it.
 func (g guard) exempt() []configtypes.RemediationException {
 	g.t.Helper()
-	g.only(drill.ConfigPath)
+	g.only(deployed.ConfigPath)
 	defer g.only()
 	g.Gateway.SetFaults(outage)
 	g.evaluate()
@@ -472,7 +472,7 @@ func TestTheScheduleArmsConfigAgain(t *testing.T) {
 			if n := len(g.exceptions()); n != len(g.ConfigRuleNames) {
 				g.t.Errorf("%d exceptions are left", n)
 			}
-			g.only(drill.ConfigPath)
+			g.only(deployed.ConfigPath)
 			g.stop()
 			g.tick(configPeriod)
 			if configStarts(g.since(before)) > 0 || g.isLogging() {
@@ -480,12 +480,12 @@ func TestTheScheduleArmsConfigAgain(t *testing.T) {
 			}
 		})
 		g.step("with the permission", func(g guard) {
-			g.only(drill.ConfigPath, drill.SchedulePath)
+			g.only(deployed.ConfigPath, deployed.SchedulePath)
 			g.wantKept("schedule", func(guard) {}, func() { g.tick(schedulePeriod) })
 			if left := g.exceptions(); len(left) > 0 {
 				g.t.Errorf("exceptions are left: %v", left)
 			}
-			g.only(drill.ConfigPath)
+			g.only(deployed.ConfigPath)
 			g.wantKept("Config", guard.stop, func() { g.tick(configPeriod) })
 		})
 	})
@@ -514,7 +514,7 @@ func TestAVerdictWhoseEventGotLostIsNotTheLastWord(t *testing.T) {
 		g := guarded(t, a, readTemplate(t, "govcloud"))
 		g.tick(0)
 		g.step("a verdict starts the runbook", func(g guard) {
-			g.only(drill.ConfigPath)
+			g.only(deployed.ConfigPath)
 			g.wantKept("Config", guard.stop, func() {
 				g.evaluate()
 				g.tick(time.Minute)
@@ -522,13 +522,13 @@ func TestAVerdictWhoseEventGotLostIsNotTheLastWord(t *testing.T) {
 			g.tick(configPeriod)
 		})
 		g.step("the schedule tries again", func(g guard) {
-			g.only(drill.ConfigPath, drill.SchedulePath)
+			g.only(deployed.ConfigPath, deployed.SchedulePath)
 			g.tick(schedulePeriod)
 			g.wantKept("schedule", lose, func() { g.tick(schedulePeriod) })
 			g.tick(configPeriod)
 		})
 		g.step("negative control: without the schedule", func(g guard) {
-			g.only(drill.ConfigPath)
+			g.only(deployed.ConfigPath)
 			lose(g)
 			for range 3 {
 				g.tick(configPeriod)
@@ -544,7 +544,7 @@ func TestAVerdictWhoseEventGotLostIsNotTheLastWord(t *testing.T) {
 func TestEachPermissionOfTheTargetRoleIsNeeded(t *testing.T) {
 	onShared(t, "default", func(g guard) {
 		g.healthy()
-		g.only(drill.EventPath)
+		g.only(deployed.EventPath)
 		for _, needed := range []string{
 			"ssm:StartAutomationExecution", "iam:PassRole", ":document/" + g.RunbookName, ":automation-definition/" + g.RunbookName + ":1",
 			":automation-execution/*", g.AutomationRoleARN,

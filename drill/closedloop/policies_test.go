@@ -22,7 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/authorize"
@@ -70,7 +70,7 @@ func (g guard) alertKey() string {
 // startRole is the one role of the stack that EventBridge may assume.
 func (g guard) startRole() string {
 	g.t.Helper()
-	resources, err := drill.ReadResources(g.t.Context(), g.clients, g.Guard)
+	resources, err := deployed.ReadResources(g.t.Context(), g.clients.Reads(), g.Guard)
 	g.must(err)
 	var found []string
 	for _, name := range resources["AWS::IAM::Role"] {

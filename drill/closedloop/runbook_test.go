@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws/automation"
 	"github.com/trailguard/trailguard/localaws/repository"
 )
@@ -148,13 +148,13 @@ func (g guard) encode(v any) string {
 }
 
 // bestPractice is what the default template declares.
-func (g guard) bestPractice() drill.Declared {
-	return drill.Declared{
-		drill.IsLogging: "true", drill.S3BucketName: strconv.Quote(g.LogBucketName), drill.S3KeyPrefix: `""`,
-		drill.KMSKeyID: strconv.Quote(g.LogKeyARN), drill.SNSTopicARN: `""`, drill.CloudWatchLogsLogGroupARN: `""`,
-		drill.CloudWatchLogsRoleARN: `""`, drill.IsMultiRegionTrail: "true", drill.IncludeGlobalServiceEvents: "true",
-		drill.LogFileValidationEnabled: "true", drill.EventSelectors: `["eventCategory = Management"]`,
-		drill.InsightSelectors: `["ApiCallRateInsight","ApiErrorRateInsight"]`,
+func (g guard) bestPractice() deployed.Declared {
+	return deployed.Declared{
+		deployed.IsLogging: "true", deployed.S3BucketName: strconv.Quote(g.LogBucketName), deployed.S3KeyPrefix: `""`,
+		deployed.KMSKeyID: strconv.Quote(g.LogKeyARN), deployed.SNSTopicARN: `""`, deployed.CloudWatchLogsLogGroupARN: `""`,
+		deployed.CloudWatchLogsRoleARN: `""`, deployed.IsMultiRegionTrail: "true", deployed.IncludeGlobalServiceEvents: "true",
+		deployed.LogFileValidationEnabled: "true", deployed.EventSelectors: `["eventCategory = Management"]`,
+		deployed.InsightSelectors: `["ApiCallRateInsight","ApiErrorRateInsight"]`,
 	}
 }
 
@@ -169,15 +169,15 @@ func TestTheDeployedRunbookDeclaresAllThatATrailShouldBe(t *testing.T) {
 	t.Run("everything", func(t *testing.T) {
 		onShared(t, "everything", func(g guard) {
 			want := g.bestPractice()
-			maps.Copy(want, drill.Declared{
-				drill.S3KeyPrefix: `"audit/trails"`, drill.IsOrganizationTrail: "true",
-				drill.EventSelectors: `["eventCategory = Data and resources.ARN starts with arn:aws:s3:::payroll/ and ` +
+			maps.Copy(want, deployed.Declared{
+				deployed.S3KeyPrefix: `"audit/trails"`, deployed.IsOrganizationTrail: "true",
+				deployed.EventSelectors: `["eventCategory = Data and resources.ARN starts with arn:aws:s3:::payroll/ and ` +
 					`resources.type = AWS::S3::Object","eventCategory = Management"]`,
-				drill.InsightSelectors: `["ApiErrorRateInsight"]`, drill.Tags: `{"cost-center":"4711","owner":"security"}`,
+				deployed.InsightSelectors: `["ApiErrorRateInsight"]`, deployed.Tags: `{"cost-center":"4711","owner":"security"}`,
 			})
-			for setting, input := range map[drill.Setting]string{
-				drill.SNSTopicARN: "SnsTopicName", drill.CloudWatchLogsLogGroupARN: "CloudWatchLogsLogGroupArn",
-				drill.CloudWatchLogsRoleARN: "CloudWatchLogsRoleArn",
+			for setting, input := range map[deployed.Setting]string{
+				deployed.SNSTopicARN: "SnsTopicName", deployed.CloudWatchLogsLogGroupARN: "CloudWatchLogsLogGroupArn",
+				deployed.CloudWatchLogsRoleARN: "CloudWatchLogsRoleArn",
 			} {
 				if want[setting] = strconv.Quote(g.declaredText(input)); want[setting] == `""` {
 					t.Errorf("%s is empty", input)

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/internal/updates"
 	"github.com/trailguard/trailguard/localaws"
 	localtrail "github.com/trailguard/trailguard/localaws/cloudtrail"
@@ -115,7 +116,7 @@ const stackName = "guard"
 // stack is the deployed stack.
 type stack struct {
 	t     *testing.T
-	guard drill.Guard
+	guard deployed.Guard
 	tpl   template
 	// physical are the physical ids by logical ones.
 	physical map[string]string
@@ -167,7 +168,7 @@ func (s *stack) wantStatus(want cloudformationtypes.StackStatus) {
 func (s *stack) read(tpl template) {
 	s.t.Helper()
 	must(s.t, local.RunToQuiescence(s.t.Context()))
-	guard, err := drill.ReadGuard(s.t.Context(), clients, stackName)
+	guard, err := deployed.ReadGuard(s.t.Context(), clients.Reads(), stackName)
 	must(s.t, err)
 	described, err := clients.CloudFormation.DescribeStackResources(s.t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: aws.String(stackName)})
 	must(s.t, err)
@@ -189,7 +190,7 @@ func (s *stack) update(tpl template) {
 // wantDeclared reports what of the trail is not as declared, and that its log files do not arrive.
 func (s *stack) wantDeclared() {
 	s.t.Helper()
-	state, err := drill.ReadState(s.t.Context(), clients.CloudTrail, s.guard.TrailARN)
+	state, err := deployed.ReadState(s.t.Context(), clients.CloudTrail, s.guard.TrailARN)
 	must(s.t, err)
 	if unmet := s.guard.Declared.Unmet(state); len(unmet) > 0 {
 		s.t.Errorf("the trail is not as declared: %s", strings.Join(unmet, "; "))

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/authorize"
@@ -98,7 +99,7 @@ func TestPeopleAreToldOfTamperingAndRepair(t *testing.T) {
 					g.must(g.tamper(attack, drill.Target{}))
 					g.settle()
 				})
-				if g.unnoticed(drill.EventPath, attack, true) {
+				if g.unnoticed(deployed.EventPath, attack, true) {
 					want = nil
 					g.must(g.begin(nil))
 					g.settle()
@@ -152,7 +153,7 @@ func TestARepairThatCannotSucceedIsTold(t *testing.T) {
 				g.pass(0)
 				broken.breakIt(g)
 				g.settle()
-				for _, path := range []string{drill.EventPath, drill.SchedulePath, drill.ConfigPath} {
+				for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath, deployed.ConfigPath} {
 					g.only(path)
 					g.startLogging() // so that events arrive
 					ids := []string{"T01", "T08"}
@@ -171,7 +172,7 @@ func TestARepairThatCannotSucceedIsTold(t *testing.T) {
 						want = append(want, g.tamperingMessage("StopLogging", callers[1]))
 						g.must(g.tamper(attack{scenario("T01"), callers[1], false}, elsewhere))
 						g.settle()
-						if path != drill.EventPath {
+						if path != deployed.EventPath {
 							g.pass(period(path))
 						}
 					})
@@ -249,8 +250,8 @@ func TestAnEventThatCannotStartTheRunbookRaisesTheAlarm(t *testing.T) {
 		}, "AutomationDefinitionNotFoundException"},
 		{"the role may not start it", func(g guard) { notAllowed(targetRole, "ssm:StartAutomationExecution")(g) }, "NO_PERMISSIONS"},
 	} {
-		for _, path := range []string{drill.EventPath, drill.SchedulePath} {
-			t.Run(test.name+", "+path, func(t *testing.T) {
+		for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath} {
+			t.Run(test.name+", "+string(path), func(t *testing.T) {
 				inTurn(t, i, func(t *testing.T, a *account) {
 					g := guarded(t, a, readTemplate(t, "default"))
 					g.only(path)
@@ -262,7 +263,7 @@ func TestAnEventThatCannotStartTheRunbookRaisesTheAlarm(t *testing.T) {
 					got := g.told(func() {
 						g.strike("T01")
 						g.settle()
-						if path == drill.SchedulePath {
+						if path == deployed.SchedulePath {
 							g.pass(time.Hour)
 						}
 					})
@@ -279,7 +280,7 @@ func TestAnEventThatCannotStartTheRunbookRaisesTheAlarm(t *testing.T) {
 						QueueUrl: queueURL(queue), MessageAttributeNames: []string{"All"},
 					})
 					g.must(err)
-					is := map[string]string{drill.EventPath: `"eventName":"StopLogging"`, drill.SchedulePath: `"detail-type":"Scheduled Event"`}[path]
+					is := map[deployed.Path]string{deployed.EventPath: `"eventName":"StopLogging"`, deployed.SchedulePath: `"detail-type":"Scheduled Event"`}[path]
 					if len(letters.Messages) != 1 || !strings.Contains(*letters.Messages[0].Body, is) ||
 						aws.ToString(letters.Messages[0].MessageAttributes["ERROR_CODE"].StringValue) != test.code {
 						t.Errorf("the dead letters are %+v", letters.Messages)

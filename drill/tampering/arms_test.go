@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
-	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	localconfig "github.com/trailguard/trailguard/localaws/configservice"
@@ -44,9 +44,9 @@ func (g guard) nonCompliant() map[string][]configtypes.RemediationExceptionResou
 // disarm has somebody exempt from remediation what each of the guard's Config rules finds.
 func (g guard) disarm(c caller) {
 	g.t.Helper()
-	g.only(drill.ConfigPath)
+	g.only(deployed.ConfigPath)
 	g.blind()
-	g.pass(period(drill.ConfigPath)) // repairs; the verdicts stay until the next look
+	g.pass(period(deployed.ConfigPath)) // repairs; the verdicts stay until the next look
 	g.wantRepaired()
 	client := configservice.NewFromConfig(g.Config(c.Principal))
 	for rule, resources := range g.nonCompliant() {
@@ -67,7 +67,7 @@ func (g guard) disarm(c caller) {
 // the exceptions of one another.
 func (g guard) letConfigGiveUp() {
 	g.t.Helper()
-	g.only(drill.ConfigPath)
+	g.only(deployed.ConfigPath)
 	g.blind()
 	// Failures that count only while they are recent must come faster than a runbook fails.
 	fast := g.options.AttemptCount == localconfig.AttemptsInWindow
@@ -78,7 +78,7 @@ func (g guard) letConfigGiveUp() {
 		return nil
 	}})
 	said := g.told(func() {
-		g.pass(period(drill.ConfigPath))
+		g.pass(period(deployed.ConfigPath))
 		for range 200 {
 			if len(g.exceptions()) == len(g.ConfigRuleNames) {
 				break
@@ -94,7 +94,7 @@ func (g guard) letConfigGiveUp() {
 		g.t.Fatalf("the exceptions are %v", found)
 	}
 	before := len(g.Executions())
-	g.pass(period(drill.ConfigPath))
+	g.pass(period(deployed.ConfigPath))
 	g.wantExecutions(before, 0)
 	g.wantNotRepaired()
 }
@@ -126,15 +126,15 @@ func TestConfigIsArmedAgain(t *testing.T) {
 	i := 0
 	for name, disarm := range sorted(map[string]struct {
 		disarm      func(g guard)
-		path        string
+		path        deployed.Path
 		eachReading bool // of how Config counts its attempts
 	}{
-		"after an administrator's exceptions, by the event": {func(g guard) { g.disarm(callers[1]) }, drill.EventPath, false},
+		"after an administrator's exceptions, by the event": {func(g guard) { g.disarm(callers[1]) }, deployed.EventPath, false},
 		"after root's exceptions, by the schedule": {func(g guard) {
 			g.disarm(callers[0])
 			g.settle() // the event is lost
-		}, drill.SchedulePath, false},
-		"after Config's own exceptions, by the schedule": {guard.letConfigGiveUp, drill.SchedulePath, true},
+		}, deployed.SchedulePath, false},
+		"after Config's own exceptions, by the schedule": {guard.letConfigGiveUp, deployed.SchedulePath, true},
 	}) {
 		t.Run(name, func(t *testing.T) {
 			test := func(t *testing.T, a *account) {
@@ -145,17 +145,17 @@ func TestConfigIsArmedAgain(t *testing.T) {
 				before := len(g.Executions())
 				said := g.told(func() {
 					g.settle()
-					if disarm.path != drill.EventPath {
+					if disarm.path != deployed.EventPath {
 						g.pass(period(disarm.path))
 					}
 				})
 				g.wantRepaired()
 				g.wantArmedBy(g.since(before), said)
 
-				g.only(drill.ConfigPath)
-				g.pass(period(drill.ConfigPath))
+				g.only(deployed.ConfigPath)
+				g.pass(period(deployed.ConfigPath))
 				g.blind()
-				g.pass(period(drill.ConfigPath))
+				g.pass(period(deployed.ConfigPath))
 				g.wantRepaired()
 				g.wantArmed()
 			}
@@ -174,15 +174,15 @@ func TestConfigStaysDisarmedWithoutItsParts(t *testing.T) {
 	for i, test := range []struct {
 		name   string
 		broken breakage
-		path   string
+		path   deployed.Path
 	}{
-		{"the event of an exception starts nothing", withoutAlternative("PutRemediationExceptions"), drill.EventPath},
+		{"the event of an exception starts nothing", withoutAlternative("PutRemediationExceptions"), deployed.EventPath},
 		{"the event of the exceptions of other rules does", start(func(rule map[string]any) {
 			exception(rule)["requestParameters"].(map[string]any)["configRuleName"] = []any{"other"}
-		}), drill.EventPath},
-		{"the schedule starts nothing", schedule(silent), drill.SchedulePath},
-		{"the runbook may not delete an exception", notAllowed(automationRole, "config:DeleteRemediationExceptions"), drill.SchedulePath},
-		{"the runbook may not look for exceptions", notAllowed(automationRole, "config:DescribeRemediationExceptions"), drill.EventPath},
+		}), deployed.EventPath},
+		{"the schedule starts nothing", schedule(silent), deployed.SchedulePath},
+		{"the runbook may not delete an exception", notAllowed(automationRole, "config:DeleteRemediationExceptions"), deployed.SchedulePath},
+		{"the runbook may not look for exceptions", notAllowed(automationRole, "config:DescribeRemediationExceptions"), deployed.EventPath},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
@@ -190,12 +190,12 @@ func TestConfigStaysDisarmedWithoutItsParts(t *testing.T) {
 				g.pass(0)
 				test.broken(g)
 				g.disarm(callers[1])
-				if test.path == drill.SchedulePath {
+				if test.path == deployed.SchedulePath {
 					g.settle() // the event is lost
 				}
 				g.only(test.path)
 				g.settle()
-				if test.path == drill.SchedulePath {
+				if test.path == deployed.SchedulePath {
 					g.pass(period(test.path))
 				}
 				if found := g.exceptions(); len(found) != len(g.ConfigRuleNames) {
@@ -221,7 +221,7 @@ func TestConfigIsArmedAgainThoughItThrottles(t *testing.T) {
 			throttled[what]++
 			return api.Errorf("ThrottlingException", "injected")
 		}})
-		g.only(drill.EventPath)
+		g.only(deployed.EventPath)
 		before := len(g.Executions())
 		said := g.told(g.settle)
 		g.Gateway.SetFaults(localaws.Faults{})

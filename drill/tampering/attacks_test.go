@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws/api"
 )
 
@@ -94,7 +95,7 @@ func scenarios() []drill.Scenario {
 				})
 				return err
 			}},
-		drill.Scenario{ID: "T52", Call: "cloudtrail AddTags with another value", Takes: drill.Tags, UnseenByConfig: "no Config rule looks at the tags",
+		drill.Scenario{ID: "T52", Call: "cloudtrail AddTags with another value", Takes: deployed.Tags, UnseenByConfig: "no Config rule looks at the tags",
 			Tamper: func(ctx context.Context, api drill.TrailAPI, t drill.Target) error {
 				_, err := api.(*cloudtrail.Client).AddTags(ctx, &cloudtrail.AddTagsInput{
 					ResourceId: &t.ARN, TagsList: []types.Tag{{Key: aws.String("owner"), Value: aws.String("mallory")}},
@@ -109,18 +110,18 @@ func scenarios() []drill.Scenario {
 func (g guard) harmless() []drill.Scenario {
 	g.t.Helper()
 	ctx := g.t.Context()
-	declared := func(setting drill.Setting) *string {
+	declared := func(setting deployed.Setting) *string {
 		text, err := strconv.Unquote(g.Declared[setting])
 		g.must(err)
 		return &text
 	}
 	update := cloudtrail.UpdateTrailInput{
-		S3BucketName: declared(drill.S3BucketName), S3KeyPrefix: declared(drill.S3KeyPrefix), KmsKeyId: declared(drill.KMSKeyID),
-		SnsTopicName: declared(drill.SNSTopicARN), CloudWatchLogsLogGroupArn: declared(drill.CloudWatchLogsLogGroupARN),
-		CloudWatchLogsRoleArn: declared(drill.CloudWatchLogsRoleARN), IsMultiRegionTrail: aws.Bool(true),
+		S3BucketName: declared(deployed.S3BucketName), S3KeyPrefix: declared(deployed.S3KeyPrefix), KmsKeyId: declared(deployed.KMSKeyID),
+		SnsTopicName: declared(deployed.SNSTopicARN), CloudWatchLogsLogGroupArn: declared(deployed.CloudWatchLogsLogGroupARN),
+		CloudWatchLogsRoleArn: declared(deployed.CloudWatchLogsRoleARN), IsMultiRegionTrail: aws.Bool(true),
 		EnableLogFileValidation: aws.Bool(true), IncludeGlobalServiceEvents: aws.Bool(true),
 	}
-	if g.Declared[drill.IsOrganizationTrail] == "true" {
+	if g.Declared[deployed.IsOrganizationTrail] == "true" {
 		update.IsOrganizationTrail = aws.Bool(true)
 	}
 	selectors, err := g.admin.CloudTrail.GetEventSelectors(ctx, &cloudtrail.GetEventSelectorsInput{TrailName: &g.TrailARN})

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 )
@@ -153,7 +154,7 @@ func partOf(problem string) string {
 func (g guard) examine(t *testing.T, wanted string) []string {
 	t.Helper()
 	e := &examination{guard: g, wanted: wanted, only: partOf(wanted)}
-	g.only(drill.EventPath)
+	g.only(deployed.EventPath)
 	for i, id := range []string{"T01", "T05", "T14", "T18"} {
 		for j, c := range callers {
 			a := attack{scenario(id), c, (i+j)%2 == 0}
@@ -532,7 +533,7 @@ func (g guard) examineSchedule(t *testing.T, wanted string) []string {
 	if strings.HasPrefix(wanted, "not repaired: ") {
 		e.only = strings.TrimPrefix(wanted, "not repaired: ")
 	}
-	g.only(drill.SchedulePath)
+	g.only(deployed.SchedulePath)
 	g.pass(time.Minute) // a schedule may fire as soon as it is there
 	e.part(deployment, func() {
 		g.strike("T01") // the event of a deletion may never arrive
@@ -544,7 +545,7 @@ func (g guard) examineSchedule(t *testing.T, wanted string) []string {
 		e.part(id, func() {
 			g.strike(id)
 			g.must(g.Bus().Deliver(t.Context()))
-			g.pass(period(drill.SchedulePath))
+			g.pass(period(deployed.SchedulePath))
 		}, 1, true, "TAMPERING", "REPAIRED")
 	}
 	return e.problems
@@ -590,7 +591,7 @@ func (g guard) makeTrail() {
 	in := declared.CreateTrailInput
 	in.Name, in.S3BucketName, in.KmsKeyId = &g.TrailName, &g.LogBucketName, &g.LogKeyARN
 	in.IsMultiRegionTrail, in.EnableLogFileValidation = aws.Bool(true), aws.Bool(true)
-	in.IsOrganizationTrail = aws.Bool(g.Declared[drill.IsOrganizationTrail] == "true")
+	in.IsOrganizationTrail = aws.Bool(g.Declared[deployed.IsOrganizationTrail] == "true")
 	_, err = g.admin.CloudTrail.CreateTrail(ctx, &in)
 	g.must(err)
 	_, err = g.admin.CloudTrail.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{TrailName: &g.TrailName, EventSelectors: declared.EventSelectors})
@@ -600,7 +601,7 @@ func (g guard) makeTrail() {
 	g.startLogging()
 	g.only(noPath)
 	g.must(g.Bus().Deliver(ctx))
-	g.only(drill.AllPaths)
+	g.only(deployed.AllPaths)
 	g.wantRepaired()
 }
 
@@ -646,7 +647,7 @@ func TestConfigRepairsNothingWithoutItsParts(t *testing.T) {
 					test.after(g)
 				}
 				g.blind()
-				g.pass(period(drill.ConfigPath))
+				g.pass(period(deployed.ConfigPath))
 				if test.repairs {
 					g.wantRepaired()
 				} else {
@@ -670,11 +671,11 @@ func eachRemediation(change func(configuration map[string]any)) mutation {
 func TestNoEventLeavesAnAccountWithoutATrailThatLogs(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
 		g := guarded(t, a, readTemplate(t, "default"))
-		for _, path := range []string{drill.SchedulePath, drill.ConfigPath} {
+		for _, path := range []deployed.Path{deployed.SchedulePath, deployed.ConfigPath} {
 			g.only(noPath)
 			g.strike("T01")
 			g.settle()
-			g.only(drill.EventPath)
+			g.only(deployed.EventPath)
 			before := len(g.Executions())
 			g.wantTold(g.told(func() {
 				for _, id := range []string{"T18", "T14", "T19", "T01"} {

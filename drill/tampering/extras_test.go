@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/automation"
 )
@@ -22,7 +22,7 @@ import (
 // extra is what a trail writes to besides its bucket.
 type extra struct {
 	// settings of the trail that cannot be put back without it.
-	settings []drill.Setting
+	settings []deployed.Setting
 	// delivery is what the runbook tells of a trail that still writes to it, refusal of one that cannot be made to.
 	delivery, refusal string
 	// remove deletes it, and returns how it is made again.
@@ -30,15 +30,15 @@ type extra struct {
 }
 
 // text is a declared setting.
-func (g guard) text(setting drill.Setting) string {
+func (g guard) text(setting deployed.Setting) string {
 	return strings.Trim(g.Declared[setting], `"`)
 }
 
 // extras are those of the template "everything".
 var extras = map[string]extra{
-	"the topic": {[]drill.Setting{drill.SNSTopicARN}, "LatestNotificationError: ", "LEFT: SNS: An error occurred (InvalidSnsTopicNameException) ",
+	"the topic": {[]deployed.Setting{deployed.SNSTopicARN}, "LatestNotificationError: ", "LEFT: SNS: An error occurred (InvalidSnsTopicNameException) ",
 		func(g guard) func() {
-			ctx, client, arn := g.t.Context(), sns.NewFromConfig(g.Config(localaws.Administrator)), g.text(drill.SNSTopicARN)
+			ctx, client, arn := g.t.Context(), sns.NewFromConfig(g.Config(localaws.Administrator)), g.text(deployed.SNSTopicARN)
 			was, err := client.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &arn})
 			g.must(err)
 			_, err = client.DeleteTopic(ctx, &sns.DeleteTopicInput{TopicArn: &arn})
@@ -50,11 +50,11 @@ var extras = map[string]extra{
 				g.must(err)
 			}
 		}},
-	"the log group": {[]drill.Setting{drill.CloudWatchLogsLogGroupARN, drill.CloudWatchLogsRoleARN}, "LatestCloudWatchLogsDeliveryError: ",
+	"the log group": {[]deployed.Setting{deployed.CloudWatchLogsLogGroupARN, deployed.CloudWatchLogsRoleARN}, "LatestCloudWatchLogsDeliveryError: ",
 		"LEFT: CloudWatch Logs: An error occurred (InvalidCloudWatchLogsLogGroupArnException) ",
 		func(g guard) func() {
 			ctx, client := g.t.Context(), cloudwatchlogs.NewFromConfig(g.Config(localaws.Administrator))
-			_, rest, _ := strings.Cut(g.text(drill.CloudWatchLogsLogGroupARN), ":log-group:")
+			_, rest, _ := strings.Cut(g.text(deployed.CloudWatchLogsLogGroupARN), ":log-group:")
 			name := strings.TrimSuffix(rest, ":*")
 			_, err := client.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &name})
 			g.must(err)
@@ -63,10 +63,10 @@ var extras = map[string]extra{
 				g.must(err)
 			}
 		}},
-	"the policy of the role for the log group": {[]drill.Setting{drill.CloudWatchLogsLogGroupARN, drill.CloudWatchLogsRoleARN}, "LatestCloudWatchLogsDeliveryError: ",
+	"the policy of the role for the log group": {[]deployed.Setting{deployed.CloudWatchLogsLogGroupARN, deployed.CloudWatchLogsRoleARN}, "LatestCloudWatchLogsDeliveryError: ",
 		"LEFT: CloudWatch Logs: An error occurred (InvalidCloudWatchLogsRoleArnException) ",
 		func(g guard) func() {
-			ctx, client, arn := g.t.Context(), iam.NewFromConfig(g.Config(localaws.Administrator)), g.text(drill.CloudWatchLogsRoleARN)
+			ctx, client, arn := g.t.Context(), iam.NewFromConfig(g.Config(localaws.Administrator)), g.text(deployed.CloudWatchLogsRoleARN)
 			name := aws.String(arn[strings.LastIndexByte(arn, '/')+1:])
 			listed, err := client.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: name})
 			g.must(err)
@@ -89,7 +89,7 @@ func (g guard) unmetBut(broken ...extra) []string {
 	g.t.Helper()
 	return slices.DeleteFunc(g.unmet(), func(one string) bool {
 		return slices.ContainsFunc(broken, func(e extra) bool {
-			return slices.ContainsFunc(e.settings, func(s drill.Setting) bool { return strings.HasPrefix(one, string(s)+" ") })
+			return slices.ContainsFunc(e.settings, func(s deployed.Setting) bool { return strings.HasPrefix(one, string(s)+" ") })
 		})
 	})
 }
@@ -108,7 +108,7 @@ func TestABrokenExtraKeepsNothingElseFromBeingRepaired(t *testing.T) {
 			}
 		}
 		for name, broken := range sorted(cases) {
-			for i, path := range []string{drill.EventPath, drill.SchedulePath} {
+			for i, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath} {
 				if accounts[i] != a {
 					continue
 				}
@@ -116,7 +116,7 @@ func TestABrokenExtraKeepsNothingElseFromBeingRepaired(t *testing.T) {
 				for _, one := range broken {
 					mends = append(mends, one.remove(g))
 				}
-				t.Run(name+", "+path, func(t *testing.T) {
+				t.Run(name+", "+string(path), func(t *testing.T) {
 					g := g.in(t)
 					g.only(path)
 					g.settle()
@@ -128,8 +128,8 @@ func TestABrokenExtraKeepsNothingElseFromBeingRepaired(t *testing.T) {
 							g.startLogging()
 							g.must(g.tamper(attack{scenario(id), callers[0], false}, elsewhere))
 							g.settle()
-							if path == drill.SchedulePath || id == "T02" {
-								g.only(drill.SchedulePath) // the event of the deletion may be lost
+							if path == deployed.SchedulePath || id == "T02" {
+								g.only(deployed.SchedulePath) // the event of the deletion may be lost
 								g.pass(30 * time.Minute)
 								g.only(path)
 							}
@@ -167,7 +167,7 @@ func TestABrokenExtraKeepsNothingElseFromBeingRepaired(t *testing.T) {
 				for _, mend := range mends {
 					mend()
 				}
-				g.only(drill.SchedulePath)
+				g.only(deployed.SchedulePath)
 				g.pass(30 * time.Minute)
 				g.wantRepaired()
 			}
@@ -186,7 +186,7 @@ func TestAFullRegionIsToldByTrail(t *testing.T) {
 		g.strike("T01") // so that the event of the deletion is lost under each reading
 		g.only(noPath)
 		g.settle()
-		g.only(drill.AllPaths)
+		g.only(deployed.AllPaths)
 		g.HoldConfig(true)
 		g.strike("T02")
 		for i := range quota {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // TestAFloodIsRepairedAndTellsOnce is T59: the same call, once a second. Each event starts a run, of one step; the alarm rings
@@ -35,7 +36,7 @@ func TestAFloodIsRepairedAndTellsOnce(t *testing.T) {
 				if !test.alone {
 					g.goodTrail()
 				}
-				g.only(drill.EventPath)
+				g.only(deployed.EventPath)
 				g.pass(time.Hour) // the alarm's periods begin anew
 				before, at := len(g.Executions()), g.Clock.Now()
 				flood, made := attack{test.what(g), callers[2], true}, 0
@@ -161,7 +162,7 @@ func TestWhatTheRoleOfAnotherGuardDoesIsLeftToTheSchedule(t *testing.T) {
 		other := caller{"another guard", otherGuard}
 		g.Administrate(otherGuard)
 		client := g.session(otherGuard.ARN)
-		for _, path := range []string{drill.EventPath, drill.SchedulePath} {
+		for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath} {
 			g.only(path)
 			before := len(g.Executions())
 			g.wantTold(g.told(func() {
@@ -171,7 +172,7 @@ func TestWhatTheRoleOfAnotherGuardDoesIsLeftToTheSchedule(t *testing.T) {
 			}), g.tamperingMessage("StopLogging", other))
 			g.wantExecutions(before, 0)
 			g.wantNotRepaired()
-			g.only(drill.SchedulePath)
+			g.only(deployed.SchedulePath)
 			g.wantTold(g.told(func() { g.pass(time.Hour) }), "REPAIRED: ")
 			g.wantRepaired()
 		}
@@ -198,12 +199,12 @@ func TestATrailOfTheSameNameElsewhereIsNotMistaken(t *testing.T) {
 		g.settle()
 		g.wantExecutions(before, 0)
 		g.wantRepaired()
-		for _, path := range []string{drill.EventPath, drill.SchedulePath, drill.ConfigPath} {
+		for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath, deployed.ConfigPath} {
 			g.only(path)
 			for _, id := range []string{"T01", "T02", "T05"} {
 				g.strike(id)
 				g.settle()
-				if path != drill.EventPath {
+				if path != deployed.EventPath {
 					g.pass(period(path))
 				}
 				g.wantRepaired()

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 
-	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/automation"
 )
@@ -36,9 +36,9 @@ type tb interface {
 // guard is a deployed stack of TrailGuard.
 type guard struct {
 	*account
-	drill.Guard
+	deployed.Guard
 	t     tb
-	rules []drill.EventRule
+	rules []deployed.EventRule
 	// deployment is the event of the deployment's end.
 	deployment map[string]any
 }
@@ -75,14 +75,14 @@ func (g guard) deployStack(name string, tpl template) guard {
 	if stack := stacks.Stacks[0]; stack.StackStatus != cloudformationtypes.StackStatusCreateComplete {
 		g.t.Fatalf("the stack is %s: %s", stack.StackStatus, aws.ToString(stack.StackStatusReason))
 	}
-	g.Guard, err = drill.ReadGuard(ctx, g.admin, name)
+	g.Guard, err = deployed.ReadGuard(ctx, g.admin.Reads(), name)
 	g.must(err)
 	if len(g.Declared) < 12 {
 		g.t.Fatalf("the runbook declares only %v", g.Declared)
 	}
-	resources, err := drill.ReadResources(ctx, g.admin, g.Guard)
+	resources, err := deployed.ReadResources(ctx, g.admin.Reads(), g.Guard)
 	g.must(err)
-	g.rules, err = drill.ReadEventRules(ctx, g.admin, g.Guard, resources)
+	g.rules, err = deployed.ReadEventRules(ctx, g.admin.Reads(), g.Guard, resources)
 	g.must(err)
 	return g
 }
@@ -132,8 +132,8 @@ func (g guard) pass(d time.Duration) {
 }
 
 // period is the longest time between two looks of a path in any template.
-func period(path string) time.Duration {
-	if path == drill.SchedulePath {
+func period(path deployed.Path) time.Duration {
+	if path == deployed.SchedulePath {
 		return time.Hour
 	}
 	return 24 * time.Hour
@@ -143,14 +143,14 @@ func period(path string) time.Duration {
 const noPath = "none"
 
 // only leaves one path of the guard armed, or all.
-func (g guard) only(path string) {
+func (g guard) only(path deployed.Path) {
 	g.t.Helper()
 	for _, rule := range g.rules {
 		if rule.Starts {
-			g.enable(rule.Name, rule.Enabled && (path == rule.Path || path == drill.AllPaths))
+			g.enable(rule.Name, rule.Enabled && (path == rule.Path || path == deployed.AllPaths))
 		}
 	}
-	g.HoldConfig(path != drill.ConfigPath && path != drill.AllPaths)
+	g.HoldConfig(path != deployed.ConfigPath && path != deployed.AllPaths)
 }
 
 // enable enables or disables a rule of EventBridge.
@@ -166,7 +166,7 @@ func (g guard) enable(rule string, on bool) {
 }
 
 // rule is the one that starts the runbook on a path.
-func (g guard) rule(path string) string {
+func (g guard) rule(path deployed.Path) string {
 	g.t.Helper()
 	for _, rule := range g.rules {
 		if rule.Path == path {
@@ -180,7 +180,7 @@ func (g guard) rule(path string) string {
 // unmet are the settings of the trail that are not as declared.
 func (g guard) unmet() []string {
 	g.t.Helper()
-	state, err := drill.ReadState(g.t.Context(), g.admin.CloudTrail, g.TrailARN)
+	state, err := deployed.ReadState(g.t.Context(), g.admin.CloudTrail, g.TrailARN)
 	g.must(err)
 	return g.Declared.Unmet(state)
 }
@@ -202,7 +202,7 @@ func (g guard) wantNotRepaired() {
 // run is an execution with what it says of itself.
 type run struct {
 	*automation.Execution
-	drill.RunReport
+	deployed.RunReport
 	// told is the message that it published.
 	told string
 }
@@ -219,7 +219,7 @@ func (g guard) since(n int) []run {
 			}
 		}
 		if x.DocumentName == g.RunbookName && (x.Status == automation.Success || x.Status == automation.Failed) {
-			read, err := drill.ReadSteps(g.t.Context(), g.admin.SSM, drill.Execution{ID: x.ID})
+			read, err := deployed.ReadSteps(g.t.Context(), g.admin.SSM, deployed.Execution{ID: x.ID})
 			g.must(err)
 			if read.Report != nil {
 				r.RunReport = *read.Report

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/automation"
@@ -171,7 +172,7 @@ func TestEightAttackersAtOnceLose(t *testing.T) {
 					executions, calls = executions+g.started(before), calls+accepted
 					g.pass(time.Hour)
 					g.wantRepaired()
-					g.pass(period(drill.ConfigPath))
+					g.pass(period(deployed.ConfigPath))
 					g.wantRepaired()
 					g.wantArmed()
 					rested := len(g.Executions())

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/automation"
@@ -69,7 +69,7 @@ func TestTheGuardsRoleInAnotherRunbookIsNoticed(t *testing.T) {
 			if !alone {
 				g.goodTrail()
 			}
-			for _, path := range []string{drill.EventPath, drill.SchedulePath} {
+			for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath} {
 				for what, one := range sorted(scripts) {
 					documents++
 					t.Run(fmt.Sprintf("%s, %s, the only trail is %v", what, path, alone), func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestTheGuardsRoleInAnotherRunbookIsNoticed(t *testing.T) {
 								"Runtime": "python3.11", "Handler": "handler", "InputPayload": map[string]any{"Name": g.TrailName}, "Script": script,
 							}), g.AutomationRoleARN, 1)
 							g.settle()
-							if path == drill.SchedulePath {
+							if path == deployed.SchedulePath {
 								g.wantNotRepaired()
 								g.pass(time.Hour)
 							}
@@ -102,11 +102,11 @@ func TestTheGuardsRoleInAnotherRunbookIsNoticed(t *testing.T) {
 // TestAReplacedRunbookHasNoEffect is T58: somebody makes a version of the guard's runbook that does nothing the default one.
 func TestAReplacedRunbookHasNoEffect(t *testing.T) {
 	t.Parallel()
-	starts := []string{drill.EventPath, drill.SchedulePath, drill.ConfigPath}
+	starts := []deployed.Path{deployed.EventPath, deployed.SchedulePath, deployed.ConfigPath}
 	for i, test := range []struct {
 		name   string
 		change func(tpl template)
-		blind  []string // the paths that the replaced runbook blinds
+		blind  []deployed.Path // the paths that the replaced runbook blinds
 	}{
 		{"as deployed", nil, nil},
 		// The negative controls.
@@ -152,7 +152,7 @@ func TestAReplacedRunbookHasNoEffect(t *testing.T) {
 					before := len(g.Executions())
 					g.strike("T01")
 					g.settle()
-					if path != drill.EventPath {
+					if path != deployed.EventPath {
 						g.pass(period(path))
 					}
 					started := g.Executions()[before:]
@@ -180,7 +180,7 @@ func TestAStoppedRepairIsToldAndMadeLater(t *testing.T) {
 		for call := 1; ; call++ {
 			before, stopped := len(g.Executions()), ""
 			got := g.told(func() {
-				g.only(drill.EventPath)
+				g.only(deployed.EventPath)
 				g.strike("T01") // starts the repair
 				g.strike("T19") // is unseen
 				g.must(g.Bus().Deliver(t.Context()))
@@ -201,7 +201,7 @@ func TestAStoppedRepairIsToldAndMadeLater(t *testing.T) {
 			if first := runs[0]; first.Status != automation.Cancelled || !slices.Contains(got, g.failureMessage(first)) {
 				t.Errorf("before call %d: the execution is %s, and people are told %q", call, first.Status, got)
 			}
-			g.only(drill.SchedulePath)
+			g.only(deployed.SchedulePath)
 			g.pass(time.Hour)
 			g.wantRepaired()
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // TestEachPathAloneRepairsEveryTampering is the catalogue: every way to tamper with the trail, by every form of caller, the trail
@@ -31,13 +32,13 @@ func TestEachPathAloneRepairsEveryTampering(t *testing.T) {
 						g.goodTrail()
 					}
 					elsewhere := g.elsewhere()
-					for _, path := range []string{drill.EventPath, drill.SchedulePath, drill.ConfigPath} {
-						t.Run(path, func(t *testing.T) {
+					for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath, deployed.ConfigPath} {
+						t.Run(string(path), func(t *testing.T) {
 							g := g.in(t)
 							g.only(path)
 							g.pass(0)
-							for _, forms := range g.attacks(path != drill.EventPath || name == "default" && alone) {
-								if path != drill.EventPath {
+							for _, forms := range g.attacks(path != deployed.EventPath || name == "default" && alone) {
+								if path != deployed.EventPath {
 									g.wantRepairOn(t, path, forms, elsewhere, alone)
 									continue
 								}
@@ -56,11 +57,11 @@ func TestEachPathAloneRepairsEveryTampering(t *testing.T) {
 // unnoticed tells whether a path does not see an attack at all: there is no event of it, or no Config rule looks at what it
 // changes. Another trail makes the difference twice: it logs the deletion of the guarded one, and it satisfies the Config rule
 // that looks at selectors.
-func (g guard) unnoticed(path string, a attack, alone bool) bool {
+func (g guard) unnoticed(path deployed.Path, a attack, alone bool) bool {
 	switch path {
-	case drill.EventPath:
+	case deployed.EventPath:
 		return a.ID == "T02" && alone && g.options.DropDeletionOfLastTrail
-	case drill.ConfigPath:
+	case deployed.ConfigPath:
 		return a.UnseenByConfig != "" || !alone && slices.Contains([]string{"T13", "T14", "T16", "T17"}, a.ID)
 	}
 	return false
@@ -69,7 +70,7 @@ func (g guard) unnoticed(path string, a attack, alone bool) bool {
 // wantRepairOn makes an attack, in some forms one after the other, on a trail that is as declared, lets the one path that is armed
 // look once, and wants the trail to be as declared again, by no more calls than it takes. An attack that CloudTrail refuses has to
 // change nothing.
-func (g guard) wantRepairOn(t *testing.T, path string, forms []attack, elsewhere drill.Target, alone bool) {
+func (g guard) wantRepairOn(t *testing.T, path deployed.Path, forms []attack, elsewhere drill.Target, alone bool) {
 	t.Helper()
 	a, name := forms[0], forms[0].String()
 	if len(forms) > 1 {
@@ -94,7 +95,7 @@ func (g guard) wantRepairOn(t *testing.T, path string, forms []attack, elsewhere
 			}
 		}
 		g.settle()
-		if path != drill.EventPath {
+		if path != deployed.EventPath {
 			g.wantExecutions(before, 0)
 			g.pass(period(path))
 		}
@@ -109,7 +110,7 @@ func (g guard) wantRepairOn(t *testing.T, path string, forms []attack, elsewhere
 		g.wantRepaired()
 		g.wantSuccess(runs)
 		g.wantNoMoreThan(path, a, runs, accepted)
-		if path == drill.ConfigPath {
+		if path == deployed.ConfigPath {
 			g.pass(period(path)) // so that the next verdict is another one
 		}
 	})
@@ -121,7 +122,7 @@ func (g guard) wantRepairOn(t *testing.T, path string, forms []attack, elsewhere
 
 // wantNoMoreThan wants the runs that answered an attack to have made the calls that it takes and no others, and to have told
 // people what they changed.
-func (g guard) wantNoMoreThan(path string, a attack, runs []run, accepted bool) {
+func (g guard) wantNoMoreThan(path deployed.Path, a attack, runs []run, accepted bool) {
 	g.t.Helper()
 	var need []string
 	if accepted {
@@ -132,7 +133,7 @@ func (g guard) wantNoMoreThan(path string, a attack, runs []run, accepted bool) 
 	for _, r := range runs {
 		wrote = append(wrote, r.Writes...)
 		events += r.events()
-		if r.StartedBy != map[string]string{drill.EventPath: "event", drill.SchedulePath: "schedule", drill.ConfigPath: "Config"}[path] {
+		if r.StartedBy != map[deployed.Path]string{deployed.EventPath: "event", deployed.SchedulePath: "schedule", deployed.ConfigPath: "Config"}[path] {
 			g.t.Errorf("an execution was started by %s", r.StartedBy)
 		}
 		if told := r.Message != ""; told != (len(r.Changed) > 0) {
@@ -141,12 +142,12 @@ func (g guard) wantNoMoreThan(path string, a attack, runs []run, accepted bool) 
 	}
 	ok := true
 	switch path {
-	case drill.SchedulePath:
+	case deployed.SchedulePath:
 		ok = len(runs) == 1 && slices.Equal(wrote, need)
-	case drill.EventPath:
+	case deployed.EventPath:
 		// The repair's own calls start a run each, which may help the first one.
 		ok = !accepted && len(runs) == 0 || len(runs) == 1+events && slices.Equal(untilLogging(wrote), untilLogging(need))
-	case drill.ConfigPath:
+	case deployed.ConfigPath:
 		// Config starts a run for each rule that finds something, all at once.
 		ok = len(runs) <= len(g.ConfigRuleNames) && (len(runs) > 0) == (len(need) > 0)
 	}
@@ -177,16 +178,16 @@ func (r run) events() int {
 
 // writes are the calls that it takes to put back what an attack takes away.
 func (g guard) writes(a attack) []string {
-	has := func(setting drill.Setting, empty string) bool {
+	has := func(setting deployed.Setting, empty string) bool {
 		value, ok := g.Declared[setting]
 		return ok && value != empty
 	}
 	// What UpdateTrail can be refused for alone is written alone.
 	var extras []string
-	if has(drill.SNSTopicARN, `""`) {
+	if has(deployed.SNSTopicARN, `""`) {
 		extras = append(extras, "update_trail")
 	}
-	if has(drill.CloudWatchLogsLogGroupARN, `""`) {
+	if has(deployed.CloudWatchLogsLogGroupARN, `""`) {
 		extras = append(extras, "update_trail")
 	}
 	switch {
@@ -196,11 +197,11 @@ func (g guard) writes(a attack) []string {
 		return []string{"start_logging"}
 	case a.ID == "T02":
 		all := []string{"create_trail", "start_logging"}
-		if has(drill.EventSelectors, `["eventCategory = Management"]`) {
+		if has(deployed.EventSelectors, `["eventCategory = Management"]`) {
 			all = append(all, "put_event_selectors")
 		}
 		all = append(append(all, extras...), "put_insight_selectors")
-		if has(drill.Tags, "{}") {
+		if has(deployed.Tags, "{}") {
 			all = append(all, "add_tags")
 		}
 		return all
@@ -224,24 +225,24 @@ func TestTheComplianceChangeRepairsWhereConfigHasNoRemediation(t *testing.T) {
 			t.Fatalf("the template has %d remediation configurations", n)
 		}
 		g := guarded(t, a, tpl)
-		g.only(drill.ConfigPath)
+		g.only(deployed.ConfigPath)
 		g.pass(0)
 		elsewhere := g.elsewhere()
 		for _, forms := range g.attacks(false) {
-			g.wantRepairOn(t, drill.ConfigPath, forms[:1], elsewhere, true)
+			g.wantRepairOn(t, deployed.ConfigPath, forms[:1], elsewhere, true)
 		}
 		// A verdict that does not change starts nothing: the schedule does.
 		g.only(noPath)
 		g.HoldConfig(false)
 		g.strike("T01")
 		g.settle()
-		g.pass(period(drill.ConfigPath))
-		g.only(drill.ConfigPath)
+		g.pass(period(deployed.ConfigPath))
+		g.only(deployed.ConfigPath)
 		before := len(g.Executions())
-		g.pass(period(drill.ConfigPath))
+		g.pass(period(deployed.ConfigPath))
 		g.wantExecutions(before, 0)
-		g.only(drill.SchedulePath)
-		g.pass(period(drill.SchedulePath))
+		g.only(deployed.SchedulePath)
+		g.pass(period(deployed.SchedulePath))
 		g.wantRepaired()
 	})
 }
@@ -251,19 +252,19 @@ func TestTheComplianceChangeRepairsWhereConfigHasNoRemediation(t *testing.T) {
 func TestAllPathsTogetherComeToRest(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
 		g := guarded(t, a, readTemplate(t, "everything"))
-		g.only(drill.AllPaths)
+		g.only(deployed.AllPaths)
 		for _, id := range []string{"T19", "T01", "T02"} {
 			before := len(g.Executions())
 			g.strike(id)
 			g.settle()
-			if !g.unnoticed(drill.EventPath, attack{scenario(id), callers[0], false}, true) {
+			if !g.unnoticed(deployed.EventPath, attack{scenario(id), callers[0], false}, true) {
 				g.wantRepaired()
 			} else {
 				g.wantExecutions(before, 0)
 			}
 			g.pass(30 * time.Minute)
 			g.wantRepaired()
-			g.pass(period(drill.ConfigPath))
+			g.pass(period(deployed.ConfigPath))
 			if found := g.notCompliant(); len(found) > 0 {
 				t.Errorf("Config finds %v not satisfied", found)
 			}
@@ -295,7 +296,7 @@ func TestAFindingOfGuardDutyRepairs(t *testing.T) {
 				g.strike(id)
 			}
 			g.settle() // the events are lost
-			g.only(drill.EventPath)
+			g.only(deployed.EventPath)
 			before := len(g.Executions())
 			g.settle()
 			g.wantExecutions(before, 0)

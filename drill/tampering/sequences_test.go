@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/automation"
@@ -129,7 +130,7 @@ func (s sequence) GoString() string {
 }
 
 // drawSequence draws a sequence for a guard on its paths. Extras are broken only where there are any.
-func drawSequence(g guard, path string, elsewhere drill.Target) *rapid.Generator[sequence] {
+func drawSequence(g guard, path deployed.Path, elsewhere drill.Target) *rapid.Generator[sequence] {
 	call := rapid.Custom(func(t *rapid.T) tampering {
 		return tampering{
 			// Most attackers call many times before the guard has looked up.
@@ -145,19 +146,19 @@ func drawSequence(g guard, path string, elsewhere drill.Target) *rapid.Generator
 		return fault{rapid.SampledFrom(codes).Draw(t, "code"), rapid.Bool().Draw(t, "late")}
 	})
 	names := []string{}
-	if g.text(drill.SNSTopicARN) != "" {
+	if g.text(deployed.SNSTopicARN) != "" {
 		names = slices.Sorted(maps.Keys(extras))
 	}
 	// Each event starts a run, which takes its time: where only the schedule starts one, more can happen.
 	fewest, most, rounds := 68, 130, 6
-	if path == drill.AllPaths {
+	if path == deployed.AllPaths {
 		fewest, most, rounds = 5, 30, 2
 	}
 	drawRound := rapid.Custom(func(t *rapid.T) round {
 		r := round{
 			tamperings: rapid.SliceOfN(call, fewest, most).Draw(t, "tamperings"),
 			faults:     rapid.MapOfN(rapid.IntRange(1, 60), drawFault, 0, 20).Draw(t, "faults"),
-			lost:       path == drill.AllPaths && rapid.IntRange(0, 4).Draw(t, "lost") == 4,
+			lost:       path == deployed.AllPaths && rapid.IntRange(0, 4).Draw(t, "lost") == 4,
 		}
 		if len(names) > 0 && rapid.IntRange(0, 2).Draw(t, "broken") == 2 {
 			r.broken = []string{rapid.SampledFrom(names).Draw(t, "extra")}
@@ -292,9 +293,9 @@ func (g guard) call(client *cloudtrail.Client, m tampering) (accepted bool, err 
 // Once with every path armed, and once with the schedule alone.
 func TestRandomSequencesOfTamperingConverge(t *testing.T) {
 	t.Parallel()
-	for i, path := range []string{drill.AllPaths, drill.SchedulePath} {
+	for i, path := range []deployed.Path{deployed.AllPaths, deployed.SchedulePath} {
 		for j, template := range []string{"default", "everything"} {
-			t.Run(path+", "+template, func(t *testing.T) {
+			t.Run(string(path)+", "+template, func(t *testing.T) {
 				inTurn(t, i+j, func(t *testing.T, a *account) {
 					g := guarded(t, a, readTemplate(t, template))
 					r := newRunner(g, path)
@@ -323,19 +324,19 @@ func TestRandomSequencesFindABrokenGuard(t *testing.T) {
 	const tries = 20
 	for i, test := range []struct {
 		name   string
-		path   string
+		path   deployed.Path
 		script []string // what is replaced in the runbook's script, and by what
 		broken breakage
 		lost   string
 	}{
-		{"a runbook that may not put Insights", drill.AllPaths, nil, notAllowed(automationRole, "cloudtrail:PutInsightSelectors"), "an execution that nothing disturbed is Failed"},
-		{"no schedule", drill.SchedulePath, nil, schedule(silent), "the trail is not as declared"},
-		{"a runbook that writes all settings at once", drill.SchedulePath, []string{
+		{"a runbook that may not put Insights", deployed.AllPaths, nil, notAllowed(automationRole, "cloudtrail:PutInsightSelectors"), "an execution that nothing disturbed is Failed"},
+		{"no schedule", deployed.SchedulePath, nil, schedule(silent), "the trail is not as declared"},
+		{"a runbook that writes all settings at once", deployed.SchedulePath, []string{
 			"TOGETHER = ('bucket', 'key', 'coverage')", "TOGETHER = ('bucket', 'key', 'coverage', 'SNS', 'CloudWatch Logs')",
 			"for part, update in different.items():", "for part, update in ():",
 		}, nil, "the trail is not as declared"},
-		{"a runbook that ends well whatever it leaves", drill.SchedulePath, []string{" if wrong:\n  raise", " if False:\n  raise"}, nil, "nobody is told what is left"},
-		{"failures that nobody is told of", drill.SchedulePath, nil, failures(silent), "and nobody is told"},
+		{"a runbook that ends well whatever it leaves", deployed.SchedulePath, []string{" if wrong:\n  raise", " if False:\n  raise"}, nil, "nobody is told what is left"},
+		{"failures that nobody is told of", deployed.SchedulePath, nil, failures(silent), "and nobody is told"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
@@ -376,7 +377,7 @@ func scripted(old, new string) mutation {
 // runner runs sequences.
 type runner struct {
 	guard
-	path   string
+	path   deployed.Path
 	broken bool // the last sequence did not end well
 	counts
 }
@@ -393,7 +394,7 @@ func (c counts) String() string {
 
 // newRunner returns a runner for a guard that is at rest. Of tampering people are told nothing from then on: what they are told is
 // tested elsewhere, and takes its time.
-func newRunner(g guard, path string) *runner {
+func newRunner(g guard, path deployed.Path) *runner {
 	g.t.Helper()
 	notice(silent)(g)
 	g.only(path)
@@ -462,14 +463,14 @@ func (r *runner) runRound(round round) (problems []string) {
 	r.rounds, r.extras = r.rounds+1, r.extras+len(broken)
 	if round.lost {
 		r.lost++
-		r.enable(r.rule(drill.EventPath), false)
+		r.enable(r.rule(deployed.EventPath), false)
 	}
 	before, undisturbed := len(r.Executions()), 0
 	var played play
 	said := r.told(func() {
 		played = r.play(round)
 		if round.lost {
-			r.enable(r.rule(drill.EventPath), true)
+			r.enable(r.rule(deployed.EventPath), true)
 		}
 		undisturbed = len(r.Executions())
 		if !played.endless {

@@ -17,6 +17,7 @@ import (
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/automation"
 )
@@ -45,7 +46,7 @@ const trailName = "trailguard"
 // guarded is a guard that is deployed to a local AWS.
 type guarded struct {
 	*localaws.AWS
-	guard  drill.Guard
+	guard  deployed.Guard
 	admin  drill.Clients
 	counts map[string]int // resources of the stack by type
 }
@@ -255,10 +256,10 @@ func newGuarded(ctx context.Context) (_ *guarded, err error) {
 	}); err != nil {
 		return nil, fmt.Errorf("creating the stack: %w", err)
 	}
-	if g.guard, err = drill.ReadGuard(ctx, g.admin, *stack); err != nil {
+	if g.guard, err = deployed.ReadGuard(ctx, g.admin.Reads(), *stack); err != nil {
 		return nil, err
 	}
-	resources, err := drill.ReadResources(ctx, g.admin, g.guard)
+	resources, err := deployed.ReadResources(ctx, g.admin.Reads(), g.guard)
 	if err != nil {
 		return nil, err
 	}

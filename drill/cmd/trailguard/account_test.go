@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	localtrail "github.com/trailguard/trailguard/localaws/cloudtrail"
@@ -25,8 +26,8 @@ type guarded struct {
 	t *testing.T
 }
 
-// deployed starts a local AWS, deploys a template in it and lets the end of the deployment create the trail.
-func deployed(t *testing.T, template string) *guarded {
+// newGuarded starts a local AWS, deploys a template in it and lets the end of the deployment create the trail.
+func newGuarded(t *testing.T, template string) *guarded {
 	t.Helper()
 	p := &program{environ: environment()}
 	found, err := p.findTools()
@@ -76,9 +77,9 @@ func (g *guarded) call(change func(*program), args ...string) ran {
 }
 
 // state is the trail as the API shows it.
-func (g *guarded) state() drill.State {
+func (g *guarded) state() deployed.State {
 	g.t.Helper()
-	state, err := drill.ReadState(g.t.Context(), g.clients.CloudTrail, g.guard.TrailARN)
+	state, err := deployed.ReadState(g.t.Context(), g.clients.CloudTrail, g.guard.TrailARN)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func (g *guarded) wantAsDeclared() {
 // disarm takes all paths away.
 func (g *guarded) disarm() {
 	g.t.Helper()
-	if err := arm(g.t.Context(), g.local, g.clients, g.rules, drill.ConfigPath); err != nil {
+	if err := arm(g.t.Context(), g.local, g.clients, g.rules, deployed.ConfigPath); err != nil {
 		g.t.Fatal(err)
 	}
 	for _, rule := range g.guard.ConfigRuleNames {
@@ -108,7 +109,7 @@ func (g *guarded) disarm() {
 }
 
 func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
-	g := deployed(t, golden)
+	g := newGuarded(t, golden)
 
 	t.Run("repairs, and reports for programs", func(t *testing.T) {
 		got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--json", "--scenario", "T01,T02,T15")
@@ -308,7 +309,7 @@ func (c interruptedClock) Wait(ctx context.Context, d time.Duration) error {
 
 // TestADrillOfAGuardThatIsDisarmed is the negative control: nothing repairs, the drill says so, and puts the trail back.
 func TestADrillOfAGuardThatIsDisarmed(t *testing.T) {
-	g := deployed(t, golden)
+	g := newGuarded(t, golden)
 	g.disarm()
 	before := g.state()
 
@@ -343,7 +344,7 @@ func TestADrillOfAGuardThatIsDisarmed(t *testing.T) {
 }
 
 func TestAnOrganizationTrailIsDrilledOnlyWhenToldTo(t *testing.T) {
-	g := deployed(t, strings.Replace(golden, "default", "organization", 1))
+	g := newGuarded(t, strings.Replace(golden, "default", "organization", 1))
 	got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--scenario", "T12")
 	want := "trailguard: trail org-trail is an organization trail, so the log of every member account is at stake: give --organization to drill it\n"
 	if got.code != exitInput || got.stderr != want {

@@ -17,6 +17,7 @@ import (
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 )
 
@@ -103,7 +104,7 @@ func (g *guarded) except() {
 func (g *guarded) results(t *testing.T, clients drill.Clients, scenarios ...string) []drill.Result {
 	t.Helper()
 	attempts, _ := drill.Plan{
-		IDs: scenarios, Callers: []drill.Caller{{Name: "drill", API: clients.CloudTrail}}, Path: drill.AllPaths,
+		IDs: scenarios, Callers: []drill.Caller{{Name: "drill", API: clients.CloudTrail}}, Path: deployed.AllPaths,
 	}.Attempts(g.guard)
 	runner := drill.Runner{
 		Guard: g.guard, Account: drill.NewAccount(clients, g.guard), Clock: ownedClock{g.local}, Provisioner: drill.NewProvisioner(clients, g.guard),
@@ -149,7 +150,7 @@ func late(t *testing.T, by time.Duration) alter {
 
 // TestEachAssumptionIsFoundToHoldOrNot: in the local AWS each holds, and in one that behaves otherwise in this, it does not.
 func TestEachAssumptionIsFoundToHoldOrNot(t *testing.T) {
-	g := deployed(t, strings.Replace(golden, "default", "everything", 1))
+	g := newGuarded(t, strings.Replace(golden, "default", "everything", 1))
 	g.except()
 	if err := g.local.Advance(t.Context(), 75*time.Minute); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 )
@@ -51,7 +52,7 @@ func TestTheAppIsDeployedComparedChangedAndDestroyed(t *testing.T) {
 	must(cdk.run(ctx, "synth", "--quiet", "--output", second, "-c", "trailguard:expireAfterDays=400"))
 	must(cdk.deploy(ctx, first))
 	must(local.Advance(ctx, 0))
-	guard, err := drill.ReadGuard(ctx, drill.NewClients(config), "TrailGuard")
+	guard, err := deployed.ReadGuard(ctx, drill.NewClients(config).Reads(), "TrailGuard")
 	must(err)
 	trail, err := cloudtrail.NewFromConfig(config).GetTrail(ctx, &cloudtrail.GetTrailInput{Name: &guard.TrailARN})
 	must(err)

@@ -11,15 +11,17 @@ import (
 	"time"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // paths are the values of --path.
-var paths = []string{drill.EventPath, drill.ConfigPath, drill.SchedulePath, drill.AllPaths}
+var paths = []deployed.Path{deployed.EventPath, deployed.ConfigPath, deployed.SchedulePath, deployed.AllPaths}
 
 type drillOptions struct {
 	help, list, local, json bool
 	stack, region           string
-	template, path          string
+	template                string
+	path                    deployed.Path
 	scenarios               []string
 	yes, organization       bool
 	timeout                 time.Duration
@@ -40,7 +42,7 @@ func parseDrill(args []string) (drillOptions, error) {
 	flags.StringVar(&o.stack, "stack", "", "")
 	flags.StringVar(&o.region, "region", "", "")
 	flags.StringVar(&o.template, "template", "", "")
-	flags.StringVar(&o.path, "path", "", "")
+	flags.StringVar((*string)(&o.path), "path", "", "")
 	flags.BoolVar(&o.yes, "yes", false, "")
 	flags.BoolVar(&o.organization, "organization", false, "")
 	flags.DurationVar(&o.timeout, "timeout", 15*time.Minute, "")

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // list prints the scenarios, without looking at any guard.
@@ -23,7 +24,7 @@ func (p *program) list(o drillOptions) error {
 			continue
 		}
 		// A guard that declares nothing shows what a scenario asks for.
-		where := s.NotApplicable(drill.Guard{})
+		where := s.NotApplicable(deployed.Guard{})
 		switch {
 		case where != "":
 			where = "not applicable where " + where
@@ -32,7 +33,7 @@ func (p *program) list(o drillOptions) error {
 		case len(s.Refusals) > 0:
 			where = "CloudTrail may refuse it: " + strings.Join(s.Refusals, ", ")
 		}
-		if s.Takes == drill.IsOrganizationTrail {
+		if s.Takes == deployed.IsOrganizationTrail {
 			where += "; in an AWS account only if it is named"
 		}
 		if s.UnseenByConfig != "" {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 )
@@ -59,14 +60,14 @@ var rootUser = api.Principal{Type: api.Root, ARN: "arn:" + api.Partition + ":iam
 
 // arm leaves a path of the guard armed: it switches the rules of EventBridge that start the runbook on or off, and holds AWS
 // Config.
-func arm(ctx context.Context, local *localaws.AWS, clients drill.Clients, rules []drill.EventRule, path string) error {
-	local.HoldConfig(path != drill.ConfigPath && path != drill.AllPaths)
+func arm(ctx context.Context, local *localaws.AWS, clients drill.Clients, rules []deployed.EventRule, path deployed.Path) error {
+	local.HoldConfig(path != deployed.ConfigPath && path != deployed.AllPaths)
 	for _, rule := range rules {
 		if !rule.Starts {
 			continue
 		}
 		var err error
-		if path == rule.Path || path == drill.AllPaths {
+		if path == rule.Path || path == deployed.AllPaths {
 			_, err = clients.Events.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: &rule.Name})
 		} else {
 			_, err = clients.Events.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &rule.Name})
@@ -79,11 +80,11 @@ func arm(ctx context.Context, local *localaws.AWS, clients drill.Clients, rules 
 }
 
 // armed says in words what a path leaves armed.
-func armed(path string) string {
-	return map[string]string{
-		drill.EventPath:    "events alone: no schedule, and AWS Config held",
-		drill.ConfigPath:   "AWS Config alone: the rules of EventBridge switched off",
-		drill.SchedulePath: "the schedule alone: no events, and AWS Config held",
-		drill.AllPaths:     "events, the schedule and AWS Config",
+func armed(path deployed.Path) string {
+	return map[deployed.Path]string{
+		deployed.EventPath:    "events alone: no schedule, and AWS Config held",
+		deployed.ConfigPath:   "AWS Config alone: the rules of EventBridge switched off",
+		deployed.SchedulePath: "the schedule alone: no events, and AWS Config held",
+		deployed.AllPaths:     "events, the schedule and AWS Config",
 	}[path]
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // The exit codes, as the usage documents them.
@@ -96,7 +97,7 @@ func (p *program) run(ctx context.Context) int {
 	fmt.Fprintf(p.stderr, "trailguard: %v\n", err)
 	var input inputError
 	switch {
-	case errors.As(err, &input), errors.Is(err, drill.ErrNoGuard):
+	case errors.As(err, &input), errors.Is(err, deployed.ErrNoGuard):
 		return exitInput
 	case errors.Is(err, errUnrepaired), errors.Is(err, errNotAsAssumed):
 		return exitUnrepaired

@@ -92,7 +92,7 @@ type localObserver struct{ *screen }
 
 func (o localObserver) Begun(i, n int, a drill.Attempt) {
 	o.show("[%d/%d] %s: %s %s, %s", i+1, n, a.Path, a.Scenario.ID, a.Call(), a.Caller.Name)
-	if name := a.Path + ": " + a.Scenario.ID + " " + a.Scenario.Call; name != o.last && !o.terminal {
+	if name := string(a.Path) + ": " + a.Scenario.ID + " " + a.Scenario.Call; name != o.last && !o.terminal {
 		o.say("%s", name)
 		o.last = name
 	}

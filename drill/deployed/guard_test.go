@@ -1,4 +1,4 @@
-package drill
+package deployed
 
 import (
 	"errors"
@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -69,7 +68,7 @@ func wantError(t *testing.T, stack string, values map[string]string, want string
 // TestTheRunbookThatIsSharedDeclaresEverySetting reads the document that people paste into the console: it allows any
 // value, so that the stack's outputs fill in what has no default.
 func TestTheRunbookThatIsSharedDeclaresEverySetting(t *testing.T) {
-	content, err := os.ReadFile("../assets/runbooks/cloudtrail-remediation-action.yml")
+	content, err := os.ReadFile("../../assets/runbooks/cloudtrail-remediation-action.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +76,7 @@ func TestTheRunbookThatIsSharedDeclaresEverySetting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := runbook.declared(Guard{TrailName: "org-trail", LogBucketName: "logs", LogKeyARN: "key"})
+	got, err := runbook.declared(Guard{TrailName: "org-trail", LogBucketName: "logs", LogKeyARN: "key"}.parameters())
 	want := Declared{
 		IsLogging: "true", S3BucketName: `"logs"`, S3KeyPrefix: `""`, KMSKeyID: `"key"`, SNSTopicARN: `""`, CloudWatchLogsLogGroupARN: `""`,
 		CloudWatchLogsRoleARN: `""`, IsMultiRegionTrail: "true", IsOrganizationTrail: "true", IncludeGlobalServiceEvents: "true",
@@ -86,8 +85,8 @@ func TestTheRunbookThatIsSharedDeclaresEverySetting(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if len(want)+1 != len(settings) { // no tags are declared
-		t.Errorf("there are %d settings, and %d are declared", len(settings), len(want))
+	if len(want)+1 != len(table) { // no tags are declared
+		t.Errorf("there are %d settings, and %d are declared", len(table), len(want))
 	}
 	if runbook.runtime() != "python3.11" {
 		t.Errorf("the runtime is %q", runbook.runtime())
@@ -103,7 +102,7 @@ func TestTheRunbookThatIsDeployedDeclaresItsOnlyValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := runbook.declared(Guard{})
+	got, err := runbook.declared(nil)
 	want := Declared{
 		IsLogging: "true", S3BucketName: `"logs"`, IsMultiRegionTrail: "false", SNSTopicARN: `"arn:topic"`, InsightSelectors: "[]", Tags: `{"owner":"security"}`,
 		EventSelectors: `["eventCategory = Data and resources.ARN starts with arn:aws:s3:::a/ or arn:aws:s3:::b/ and resources.type = AWS::S3::Object","eventCategory = Management"]`,
@@ -112,7 +111,7 @@ func TestTheRunbookThatIsDeployedDeclaresItsOnlyValues(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	for setting, has := range map[Setting]bool{SNSTopicARN: true, IsMultiRegionTrail: false, InsightSelectors: false, KMSKeyID: false, Tags: true} {
-		if got.has(setting) != has {
+		if got.Has(setting) != has {
 			t.Errorf("has %s is %v", setting, !has)
 		}
 	}
@@ -133,7 +132,7 @@ func TestARunbookThatIsNotAGuardsIsRefused(t *testing.T) {
 	} {
 		runbook, err := ParseRunbook(content)
 		if err == nil {
-			_, err = runbook.declared(Guard{})
+			_, err = runbook.declared(nil)
 		}
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", content, err, want)
@@ -155,7 +154,7 @@ func TestEverySettingIsCompared(t *testing.T) {
 			Tags:             []trailtypes.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
 		}
 	}
-	declared := full().settings()
+	declared := full().Settings()
 	if unmet := declared.Unmet(full()); len(unmet) != 0 {
 		t.Fatalf("unmet are %q", unmet)
 	}
@@ -188,7 +187,7 @@ func TestEverySettingIsCompared(t *testing.T) {
 		if unmet := declared.Unmet(changed); len(unmet) != 0 {
 			t.Errorf("%s is compared although it is not declared: %q", setting, unmet)
 		}
-		declared[setting] = full().settings()[setting]
+		declared[setting] = full().Settings()[setting]
 	}
 	if unmet := declared.Unmet(State{}); !reflect.DeepEqual(unmet, []string{"there is no trail"}) {
 		t.Errorf("got %q", unmet)
@@ -198,15 +197,15 @@ func TestEverySettingIsCompared(t *testing.T) {
 	if unmet := declared.Unmet(changed); len(unmet) != 0 {
 		t.Errorf("a tag that is not declared is unmet: %q", unmet)
 	}
-	if got := (State{}).differences(full()); !reflect.DeepEqual(got, []string{"there is no trail"}) {
+	if got := (State{}).Differences(full()); !reflect.DeepEqual(got, []string{"there is no trail"}) {
 		t.Errorf("got %q", got)
 	}
 	changed = full()
 	changed.Tags = nil
-	if got := changed.differences(full()); !reflect.DeepEqual(got, []string{`Tags is {}, want {"k":"v"}`}) {
+	if got := changed.Differences(full()); !reflect.DeepEqual(got, []string{`Tags is {}, want {"k":"v"}`}) {
 		t.Errorf("got %q", got)
 	}
-	if got := (State{}).differences(State{}); got != nil {
+	if got := (State{}).Differences(State{}); got != nil {
 		t.Errorf("got %q", got)
 	}
 }
@@ -265,15 +264,5 @@ func TestTheReportOfARunIsReadFromItsOutputAndFromItsFailure(t *testing.T) {
 		if got := parseRunReport(text); got != nil {
 			t.Errorf("%s: got %+v", text, got)
 		}
-	}
-}
-
-func TestCallsAreCountedInTheOrderOfTime(t *testing.T) {
-	run := func(second int64, writes ...string) Execution {
-		return Execution{Start: time.Unix(second, 0), Report: &RunReport{Writes: writes}}
-	}
-	executions := []Execution{run(9, "put_insight_selectors"), {Start: time.Unix(5, 0)}, run(2, "create_trail", "start_logging", "update_trail")}
-	if toLogging, all := countCalls(executions); toLogging != 2 || all != 4 {
-		t.Errorf("got %d and %d, want 2 and 4", toLogging, all)
 	}
 }

@@ -1,4 +1,4 @@
-package drill
+package deployed
 
 import (
 	"context"
@@ -39,13 +39,13 @@ func (x Execution) Ended() bool {
 	return slices.Contains([]string{"Success", "Failed", "TimedOut", "Cancelled", "CompletedWithSuccess", "CompletedWithFailure", "Exited"}, x.Status)
 }
 
-// latest is how many executions are looked at: a scenario has a handful.
-const latest = 50
+// LatestExecutions is how many executions ListExecutions lists: a scenario has a handful.
+const LatestExecutions = 50
 
 // ListExecutions lists the latest executions of a runbook, the oldest first, without their steps.
-func ListExecutions(ctx context.Context, api *ssm.Client, runbook string) ([]Execution, error) {
+func ListExecutions(ctx context.Context, api SSM, runbook string) ([]Execution, error) {
 	listed, err := api.DescribeAutomationExecutions(ctx, &ssm.DescribeAutomationExecutionsInput{
-		MaxResults: aws.Int32(latest),
+		MaxResults: aws.Int32(LatestExecutions),
 		Filters:    []types.AutomationExecutionFilter{{Key: types.AutomationExecutionFilterKeyDocumentNamePrefix, Values: []string{runbook}}},
 	})
 	if err != nil {
@@ -66,7 +66,7 @@ func ListExecutions(ctx context.Context, api *ssm.Client, runbook string) ([]Exe
 }
 
 // ReadSteps reads the steps that an execution has begun.
-func ReadSteps(ctx context.Context, api *ssm.Client, x Execution) (Execution, error) {
+func ReadSteps(ctx context.Context, api SSM, x Execution) (Execution, error) {
 	got, err := api.GetAutomationExecution(ctx, &ssm.GetAutomationExecutionInput{AutomationExecutionId: &x.ID})
 	if err != nil {
 		return x, fmt.Errorf("reading execution %s: %w", x.ID, err)
@@ -88,23 +88,4 @@ func ReadSteps(ctx context.Context, api *ssm.Client, x Execution) (Execution, er
 		}
 	}
 	return x, nil
-}
-
-// countCalls counts the calls with which executions changed the trail, as they report them: those until logging was back, and
-// all.
-func countCalls(executions []Execution) (toLogging, all int) {
-	back := false
-	for _, x := range slices.SortedStableFunc(slices.Values(executions), func(a, b Execution) int { return a.Start.Compare(b.Start) }) {
-		if x.Report == nil {
-			continue
-		}
-		for _, call := range x.Report.Writes {
-			all++
-			if !back {
-				toLogging++
-			}
-			back = back || call == "start_logging"
-		}
-	}
-	return toLogging, all
 }

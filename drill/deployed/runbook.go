@@ -1,4 +1,4 @@
-package drill
+package deployed
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Runbook is the part of an Automation document that the drill needs.
+// Runbook is the part of an Automation document that declares a guard's state.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-schemas-features.html
 type Runbook struct {
 	Parameters map[string]struct {
@@ -51,9 +51,9 @@ func (r Runbook) runtime() string {
 
 var reference = regexp.MustCompile(`^\{\{ *([A-Za-z0-9]+) *\}\}$`)
 
-// value is what the runbook uses for an input, where nobody gives a parameter another value: the parameter's default, or
-// the only value that it allows, or what the stack's outputs say.
-func (r Runbook) value(input any, guard Guard) (any, error) {
+// value is what the runbook uses for an input, if nobody gives a parameter another value: the parameter's default, or the only
+// value that it allows, or else the one of parameters.
+func (r Runbook) value(input any, parameters map[string]string) (any, error) {
 	text, isText := input.(string)
 	if !isText {
 		return input, nil
@@ -70,17 +70,16 @@ func (r Runbook) value(input any, guard Guard) (any, error) {
 	if len(parameter.AllowedValues) == 1 {
 		return parameter.AllowedValues[0], nil
 	}
-	output, known := map[string]string{
-		"CloudTrailName": guard.TrailName, "CloudTrailS3BucketName": guard.LogBucketName, "CloudTrailKmsKeyId": guard.LogKeyARN,
-	}[name]
+	value, known := parameters[name]
 	if !known {
 		return nil, fmt.Errorf("parameter %s has neither a default nor a single allowed value", name)
 	}
-	return output, nil
+	return value, nil
 }
 
-// declared is the state that the script restores: its InputPayload. A setting that it does not give is not part of it.
-func (r Runbook) declared(guard Guard) (Declared, error) {
+// declared is the state that the script restores: its InputPayload. A setting that it does not give is not part of it. parameters are
+// the values of those parameters that the runbook leaves open.
+func (r Runbook) declared(parameters map[string]string) (Declared, error) {
 	payload, _ := r.inputs()["InputPayload"].(map[string]any)
 	if payload["S3BucketName"] == nil {
 		return nil, errors.New("it has no step of action aws:executeScript with S3BucketName in its InputPayload: it is not a guard's")
@@ -88,7 +87,7 @@ func (r Runbook) declared(guard Guard) (Declared, error) {
 	declared := Declared{IsLogging: "true"}
 	var problems []error
 	given := func(member string) any {
-		value, err := r.value(payload[member], guard)
+		value, err := r.value(payload[member], parameters)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s of the InputPayload: %w", member, err))
 		}
@@ -104,17 +103,18 @@ func (r Runbook) declared(guard Guard) (Declared, error) {
 		}
 		return true
 	}
-	for _, setting := range settings {
-		switch value := given(setting.input()).(type) {
+	for _, row := range table {
+		if row.member == "" {
+			continue
+		}
+		switch value := given(row.member).(type) {
 		case nil:
 		case string:
-			declared[setting] = quote(value)
+			declared[row.setting] = quote(value)
 		case bool:
-			declared[setting] = fmt.Sprint(value)
+			declared[row.setting] = fmt.Sprint(value)
 		default:
-			if setting.isText() {
-				problems = append(problems, fmt.Errorf("%s of the InputPayload is a %T", setting.input(), value))
-			}
+			problems = append(problems, fmt.Errorf("%s of the InputPayload is a %T", row.member, value))
 		}
 	}
 	// An account's trail is only promised where an organization's is not: the guard never demotes one.

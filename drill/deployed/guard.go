@@ -1,4 +1,4 @@
-package drill
+package deployed
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/smithy-go"
 )
 
 // ErrNoGuard is what ReadGuard's error wraps where there is no such stack, or a stack that holds no guard.
@@ -36,16 +35,25 @@ type Guard struct {
 }
 
 // Account is the id of the account that the trail belongs to.
-func (g Guard) Account() string { return arnField(g.TrailARN, 4) }
+func (g Guard) Account() string { return g.fieldOfARN(4) }
 
 // Region is the trail's home Region, in which it can be changed.
-func (g Guard) Region() string { return arnField(g.TrailARN, 3) }
+func (g Guard) Region() string { return g.fieldOfARN(3) }
 
-func arnField(arn string, i int) string {
-	if fields := strings.SplitN(arn, ":", 6); len(fields) == 6 {
+// Partition is the partition of AWS that the trail lies in.
+func (g Guard) Partition() string { return g.fieldOfARN(1) }
+
+// fieldOfARN is a field of the trail's ARN; empty if that is none.
+func (g Guard) fieldOfARN(i int) string {
+	if fields := strings.SplitN(g.TrailARN, ":", 6); len(fields) == 6 {
 		return fields[i]
 	}
 	return ""
+}
+
+// parameters are the values that the stack's outputs have for parameters of the runbook, by the parameters' names.
+func (g Guard) parameters() map[string]string {
+	return map[string]string{"CloudTrailName": g.TrailName, "CloudTrailS3BucketName": g.LogBucketName, "CloudTrailKmsKeyId": g.LogKeyARN}
 }
 
 // ReadGuard reads the guard that a stack holds. Its outputs may have the prefix and the suffix that the CDK gives to an
@@ -72,7 +80,7 @@ func ReadGuard(ctx context.Context, clients Clients, stack string) (Guard, error
 	if guard.Runbook, err = ParseRunbook(aws.ToString(document.Content)); err != nil {
 		return Guard{}, fmt.Errorf("reading runbook %s: %w", guard.RunbookName, err)
 	}
-	if guard.Declared, err = guard.Runbook.declared(guard); err != nil {
+	if guard.Declared, err = guard.Runbook.declared(guard.parameters()); err != nil {
 		return Guard{}, fmt.Errorf("reading runbook %s: %w", guard.RunbookName, err)
 	}
 	return guard, nil
@@ -126,10 +134,4 @@ func guardOf(stack string, outputs []types.Output) (Guard, error) {
 		guard.ConfigRuleNames = strings.Split(rules, ",")
 	}
 	return guard, nil
-}
-
-// hasCode tells whether a service answered with one of these error codes.
-func hasCode(err error, codes ...string) bool {
-	var refused smithy.APIError
-	return errors.As(err, &refused) && slices.Contains(codes, refused.ErrorCode())
 }

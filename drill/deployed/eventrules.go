@@ -1,4 +1,4 @@
-package drill
+package deployed
 
 import (
 	"context"
@@ -6,37 +6,19 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 )
 
-// Resources are the physical ids of the resources of a stack, by type.
-type Resources map[string][]string
+// Path is a way in which a guard notices that the trail is not as declared. Each must be enough.
+type Path string
 
-// ReadResources lists the resources of a guard's stack.
-func ReadResources(ctx context.Context, clients Clients, guard Guard) (Resources, error) {
-	resources := Resources{}
-	pages := cloudformation.NewListStackResourcesPaginator(clients.CloudFormation, &cloudformation.ListStackResourcesInput{StackName: &guard.Stack})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("listing the resources of stack %s: %w", guard.Stack, err)
-		}
-		for _, resource := range page.StackResourceSummaries {
-			kind := aws.ToString(resource.ResourceType)
-			resources[kind] = append(resources[kind], aws.ToString(resource.PhysicalResourceId))
-		}
-	}
-	return resources, nil
-}
-
-// The paths on which a guard notices that the trail is not as declared. Each must be enough.
+// The paths.
 const (
-	EventPath    = "event"    // a call that harms the trail, within seconds
-	ConfigPath   = "config"   // a verdict of AWS Config
-	SchedulePath = "schedule" // a look at the trail itself, each hour and after a deployment
-	AllPaths     = "all"
+	EventPath    Path = "event"    // a call that harms the trail, within seconds
+	ConfigPath   Path = "config"   // a verdict of AWS Config
+	SchedulePath Path = "schedule" // a look at the trail itself, each hour and after a deployment
+	AllPaths     Path = "all"
 )
 
 // EventRule is a rule of EventBridge that belongs to a guard.
@@ -45,8 +27,8 @@ type EventRule struct {
 	Enabled bool
 	// Starts tells whether the rule starts the runbook; the others tell people.
 	Starts bool
-	// Path is the one that a rule which starts the runbook belongs to.
-	Path string
+	// Path is the one that a rule which starts the runbook belongs to; empty for the others.
+	Path Path
 	// Target is the ARN that the rule starts the runbook by, with its version.
 	Target string
 	// Pattern and Schedule are what triggers the rule; each is empty where the rule has none.
@@ -90,7 +72,7 @@ func ReadEventRules(ctx context.Context, clients Clients, guard Guard, resources
 }
 
 // pathOf is the path that a rule belongs to, by what triggers it.
-func pathOf(rule *eventbridge.DescribeRuleOutput) string {
+func pathOf(rule *eventbridge.DescribeRuleOutput) Path {
 	switch {
 	case rule.ScheduleExpression != nil || strings.Contains(aws.ToString(rule.EventPattern), "aws.cloudformation"):
 		return SchedulePath

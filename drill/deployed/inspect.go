@@ -1,4 +1,4 @@
-package drill
+package deployed
 
 import (
 	"context"
@@ -58,7 +58,7 @@ func Inspect(ctx context.Context, clients Clients, guard Guard, now time.Time) (
 
 // inspectConfig looks at the recorder and the rules of Config. Where Config has no remediation, as in AWS GovCloud, the
 // stack has none.
-func inspectConfig(ctx context.Context, api *configservice.Client, guard Guard, remediated bool) ([]Finding, error) {
+func inspectConfig(ctx context.Context, api Config, guard Guard, remediated bool) ([]Finding, error) {
 	if len(guard.ConfigRuleNames) == 0 {
 		return nil, nil
 	}
@@ -81,7 +81,7 @@ func inspectConfig(ctx context.Context, api *configservice.Client, guard Guard, 
 	return findings, nil
 }
 
-func inspectRule(ctx context.Context, api *configservice.Client, name string, remediated bool) ([]string, error) {
+func inspectRule(ctx context.Context, api Config, name string, remediated bool) ([]string, error) {
 	described, err := api.DescribeConfigRules(ctx, &configservice.DescribeConfigRulesInput{ConfigRuleNames: []string{name}})
 	if hasCode(err, "NoSuchConfigRuleException") {
 		return []string{"it is deleted"}, nil
