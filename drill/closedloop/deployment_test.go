@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws/cloudtrail"
 )
 
@@ -19,24 +20,24 @@ import (
 func TestADeploymentAppliesWhatItDeclaresAnew(t *testing.T) {
 	objects := map[string]any{"Type": "AWS::S3::Object", "Values": []any{"arn:aws:s3:::payroll/"}}
 	inAny(t, func(t *testing.T, a *account) {
-		quiet := []mutation{withoutEvents, withoutConfig}
-		g := guarded(t, a, readTemplate(t, "default").mutate(t, quiet...))
-		tpl := readTemplate(t, "default").mutate(t, quiet...)
+		quiet := []testbed.Mutation{withoutEvents, withoutConfig}
+		g := guarded(t, a, testbed.ReadTemplate(t, "default").With(t, quiet...))
+		tpl := testbed.ReadTemplate(t, "default").With(t, quiet...)
 		for _, change := range []struct {
 			name      string
-			mutations []mutation
+			mutations []testbed.Mutation
 			setting   deployed.Setting
 			declared  string
 			writes    []string
 		}{
-			{"DataResources", []mutation{declaring("EventSelectors", []any{
+			{"DataResources", []testbed.Mutation{declaring("EventSelectors", []any{
 				map[string]any{"ReadWriteType": "All", "IncludeManagementEvents": true, "DataResources": []any{objects}},
 			})},
 				deployed.EventSelectors, `["eventCategory = Data and resources.ARN starts with arn:aws:s3:::payroll/ and resources.type = AWS::S3::Object",` +
 					`"eventCategory = Management"]`, []string{"PutEventSelectors"}},
-			{"InsightTypes", []mutation{declaring("InsightSelectors", []any{map[string]any{"InsightType": "ApiErrorRateInsight"}})},
+			{"InsightTypes", []testbed.Mutation{declaring("InsightSelectors", []any{map[string]any{"InsightType": "ApiErrorRateInsight"}})},
 				deployed.InsightSelectors, `["ApiErrorRateInsight"]`, []string{"PutInsightSelectors"}},
-			{"AdvancedEventSelectors", []mutation{declaring("EventSelectors", []any{}), declaring("AdvancedEventSelectors", []any{
+			{"AdvancedEventSelectors", []testbed.Mutation{declaring("EventSelectors", []any{}), declaring("AdvancedEventSelectors", []any{
 				map[string]any{"FieldSelectors": []any{map[string]any{"Field": "eventCategory", "Equals": []any{"Management"}}}},
 				map[string]any{"FieldSelectors": []any{
 					map[string]any{"Field": "eventCategory", "Equals": []any{"Data"}}, map[string]any{"Field": "resources.type", "Equals": []any{"AWS::Lambda::Function"}},
@@ -44,63 +45,58 @@ func TestADeploymentAppliesWhatItDeclaresAnew(t *testing.T) {
 			})},
 				deployed.EventSelectors, `["eventCategory = Data and resources.type = AWS::Lambda::Function","eventCategory = Management"]`,
 				[]string{"PutEventSelectors"}},
-			{"TrailTags", []mutation{
+			{"TrailTags", []testbed.Mutation{
 				declaring("TagsList", []any{map[string]any{"Key": "owner", "Value": "security"}}),
 				withAction("cloudtrail:StartLogging", "cloudtrail:AddTags"), withAction("cloudtrail:StartLogging", "cloudtrail:ListTags"),
 			}, deployed.Tags, `{"owner":"security"}`, []string{"AddTags"}},
 		} {
 			g.step(change.name, func(g guard) {
 				before := len(g.Executions())
-				g = g.updateStack(tpl.mutate(g.t, change.mutations...))
+				g = g.updateStack(tpl.With(g.T, change.mutations...))
 				if got := g.Declared[change.setting]; got != change.declared {
-					g.t.Fatalf("declared is %s, want %s", got, change.declared)
+					g.T.Fatalf("declared is %s, want %s", got, change.declared)
 				}
-				if len(g.unmet()) == 0 {
-					g.t.Fatal("the trail is as declared before anything has run")
+				if len(g.Unmet()) == 0 {
+					g.T.Fatal("the trail is as declared before anything has run")
 				}
-				g.settle()
-				g.wantRepaired()
+				g.Settle()
+				g.WantRepaired()
 				x := g.since(before)
 				g.wantStartedBy("schedule", x)
 				g.wantSuccess(x...)
 				if made := writes(x...); !slices.Equal(made, change.writes) {
-					g.t.Errorf("the writes are %v, want %v", made, change.writes)
+					g.T.Errorf("the writes are %v, want %v", made, change.writes)
 				}
 			})
 		}
 		g.step("negative control: a schedule that does not know of the deployment's end", func(g guard) {
-			g = g.updateStack(readTemplate(g.t, "default").mutate(g.t, append(quiet, withoutEndOfDeployment)...))
-			g.settle()
-			if len(g.unmet()) == 0 {
-				g.t.Error("it was applied all the same")
+			g = g.updateStack(testbed.ReadTemplate(g.T, "default").With(g.T, append(quiet, withoutEndOfDeployment)...))
+			g.Settle()
+			if len(g.Unmet()) == 0 {
+				g.T.Error("it was applied all the same")
 			}
-			g.tick(schedulePeriod)
-			g.wantRepaired()
+			g.Pass(schedulePeriod)
+			g.WantRepaired()
 		})
 		g.step("a guard without Config", func(g guard) {
-			g = g.updateStack(readTemplate(g.t, "without-config").mutate(g.t, withoutEvents))
-			if len(g.unmet()) == 0 {
-				g.t.Fatal("the trail is as declared before anything has run")
+			g = g.updateStack(testbed.ReadTemplate(g.T, "without-config").With(g.T, withoutEvents))
+			if len(g.Unmet()) == 0 {
+				g.T.Fatal("the trail is as declared before anything has run")
 			}
-			g.settle()
-			g.wantRepaired()
+			g.Settle()
+			g.WantRepaired()
 		})
 		g.step("a deployment that is rolled back leaves the guard at work, with the runbook that was there before", func(g guard) {
-			g = g.discover()
+			g.Guard = g.ReadGuard(g.T, testbed.StackName)
 			g.stop()
 			before := len(g.Executions())
-			tpl := readTemplate(g.t, "default").mutate(g.t, quiet...)
+			tpl := testbed.ReadTemplate(g.T, "default").With(g.T, quiet...)
 			tpl["Resources"].(map[string]any)["Broken"] = map[string]any{
 				"Type": "AWS::SNS::Topic", "Properties": map[string]any{"DisplayName": map[string]any{"Fn::GetAtt": []any{"AutomationRoleC58D7324", "Nothing"}}},
 			}
-			g.must(g.tryUpdateStack(tpl))
-			stacks, err := g.clients.CloudFormation.DescribeStacks(g.t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(stackName)})
-			g.must(err)
-			if status := stacks.Stacks[0].StackStatus; status != "UPDATE_ROLLBACK_COMPLETE" {
-				g.t.Fatalf("the stack is %s: the test proves nothing", status)
-			}
-			g.settle()
-			g.wantRepaired()
+			g.WantUpdate(g.T, testbed.StackName, tpl, cloudformationtypes.StackStatusUpdateRollbackComplete)
+			g.Settle()
+			g.WantRepaired()
 			g.wantStartedBy("schedule", g.since(before))
 			g.wantSuccess(g.since(before)...)
 		})
@@ -109,13 +105,13 @@ func TestADeploymentAppliesWhatItDeclaresAnew(t *testing.T) {
 
 // trailNamed is the state of a trail as CloudTrail itself knows it.
 func (g guard) trailNamed(name string) cloudtrail.Trail {
-	g.t.Helper()
+	g.T.Helper()
 	for _, trail := range g.CloudTrail().Trails() {
 		if trail.Name == name {
 			return trail
 		}
 	}
-	g.t.Fatalf("there is no trail %s", name)
+	g.T.Fatalf("there is no trail %s", name)
 	return cloudtrail.Trail{}
 }
 
@@ -123,19 +119,19 @@ func (g guard) trailNamed(name string) cloudtrail.Trail {
 func TestARenamedTrailIsMadeAtOnceAndTheOldOneGoesOn(t *testing.T) {
 	for _, test := range []struct {
 		name      string
-		mutations []mutation
+		mutations []testbed.Mutation
 		err       string
 	}{
 		{"with PreviousTrailNames", nil, ""},
-		{"negative control: without", []mutation{replaced("trail/"+previousTrail, "trail/unheard-of")}, "AccessDenied"},
+		{"negative control: without", []testbed.Mutation{testbed.Replaced("trail/"+previousTrail, "trail/unheard-of")}, "AccessDenied"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inAny(t, func(t *testing.T, a *account) {
-				g := guarded(t, a, readTemplate(t, "everything").mutate(t, replaced("everything-trail", previousTrail)))
+				g := guarded(t, a, testbed.ReadTemplate(t, "everything").With(t, testbed.Replaced("everything-trail", previousTrail)))
 				before := len(g.Executions())
-				g = g.updateStack(readTemplate(t, "everything").mutate(t, test.mutations...))
-				g.settle()
-				g.wantRepaired()
+				g = g.updateStack(testbed.ReadTemplate(t, "everything").With(t, test.mutations...))
+				g.Settle()
+				g.WantRepaired()
 				x := g.since(before)
 				g.wantSuccess(x...)
 				i := slices.IndexFunc(told(x...), func(message string) bool {
@@ -146,7 +142,7 @@ func TestARenamedTrailIsMadeAtOnceAndTheOldOneGoesOn(t *testing.T) {
 					t.Errorf("people were told\n%s\nwant%s", strings.Join(told(x...), "\n"), want)
 				}
 				delivered := g.Clock.Now().Add(time.Minute)
-				g.tick(time.Minute)
+				g.Pass(time.Minute)
 				old := g.trailNamed(previousTrail)
 				if !old.IsLogging || old.S3BucketName != g.LogBucketName {
 					t.Errorf("the old trail logs: %v, to %s", old.IsLogging, old.S3BucketName)
@@ -174,43 +170,43 @@ func TestARenamedTrailIsMadeAtOnceAndTheOldOneGoesOn(t *testing.T) {
 
 // replaceRunbook makes a runbook that does nothing, and says that it did, the default version.
 func (g guard) replaceRunbook() {
-	g.t.Helper()
+	g.T.Helper()
 	content := g.deployedRunbook()
 	inputsOf(content)["Script"] = "def handler(events, context):\n return dict(Report='{}')\n"
-	updated, err := g.clients.SSM.UpdateDocument(g.t.Context(), &ssm.UpdateDocumentInput{
+	updated, err := g.Clients.SSM.UpdateDocument(g.T.Context(), &ssm.UpdateDocumentInput{
 		Name: &g.RunbookName, DocumentVersion: aws.String("$LATEST"), DocumentFormat: ssmtypes.DocumentFormatJson, Content: aws.String(g.encode(content)),
 	})
-	g.must(err)
-	_, err = g.clients.SSM.UpdateDocumentDefaultVersion(g.t.Context(), &ssm.UpdateDocumentDefaultVersionInput{
+	g.Must(err)
+	_, err = g.Clients.SSM.UpdateDocumentDefaultVersion(g.T.Context(), &ssm.UpdateDocumentDefaultVersionInput{
 		Name: &g.RunbookName, DocumentVersion: updated.DocumentDescription.DocumentVersion,
 	})
-	g.must(err)
+	g.Must(err)
 }
 
 func TestANewVersionOfTheRunbookChangesNothing(t *testing.T) {
 	inAny(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
-		g.tick(0)
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
+		g.Pass(0)
 		g.replaceRunbook()
-		g.only(deployed.EventPath)
-		g.wantKept("event", guard.stop, g.settle)
-		g.only(deployed.SchedulePath)
-		g.wantKept("schedule", guard.stop, func() { g.tick(schedulePeriod) })
-		g.only(deployed.ConfigPath)
-		g.wantKept("Config", guard.stop, func() { g.tick(configPeriod) })
+		g.Only(deployed.EventPath)
+		g.wantKept("event", guard.stop, g.Settle)
+		g.Only(deployed.SchedulePath)
+		g.wantKept("schedule", guard.stop, func() { g.Pass(schedulePeriod) })
+		g.Only(deployed.ConfigPath)
+		g.wantKept("Config", guard.stop, func() { g.Pass(configPeriod) })
 	})
 }
 
 // TestWithoutAVersionItWouldChangeEverything is a negative control: every trigger reports success, and repairs nothing.
 func TestWithoutAVersionItWouldChangeEverything(t *testing.T) {
 	inAny(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default").mutate(t, withoutVersion))
-		g.tick(0)
+		g := guarded(t, a, testbed.ReadTemplate(t, "default").With(t, withoutVersion))
+		g.Pass(0)
 		g.replaceRunbook()
 		before := len(g.Executions())
 		g.stop()
 		for range 2 {
-			g.tick(configPeriod)
+			g.Pass(configPeriod)
 		}
 		triggers := map[string]bool{}
 		for _, x := range g.since(before) {

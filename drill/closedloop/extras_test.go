@@ -69,7 +69,7 @@ func TestWhatIsBrokenKeepsNothingElseFromBeingRestored(t *testing.T) {
 					}
 					mend()
 					g.wantSuccess(g.repair())
-					g.wantRepaired()
+					g.WantRepaired()
 				})
 			}
 		}
@@ -78,9 +78,9 @@ func TestWhatIsBrokenKeepsNothingElseFromBeingRestored(t *testing.T) {
 
 // wantOnlyLeft reports settings other than these that are not as declared, and those of these that are.
 func (g guard) wantOnlyLeft(left []deployed.Setting) {
-	g.t.Helper()
+	g.T.Helper()
 	var found []string
-	for _, unmet := range g.unmet() {
+	for _, unmet := range g.Unmet() {
 		name, _, _ := strings.Cut(unmet, " ")
 		found = append(found, name)
 	}
@@ -89,7 +89,7 @@ func (g guard) wantOnlyLeft(left []deployed.Setting) {
 		want = append(want, string(setting))
 	}
 	if slices.Sort(found); !slices.Equal(found, want) {
-		g.t.Errorf("not as declared are %v, want %v: %v", found, want, g.unmet())
+		g.T.Errorf("not as declared are %v, want %v: %v", found, want, g.Unmet())
 	}
 }
 
@@ -106,15 +106,15 @@ func TestWhatIsBrokenAndNotTamperedWithFailsNothing(t *testing.T) {
 			g.step(test.broken.name, func(g guard) {
 				g.healthy()
 				mend := test.broken.spoil(g)
-				g.must(g.CloudTrail().Deliver(g.t.Context()))
+				g.Must(g.CloudTrail().Deliver(g.T.Context()))
 				e := g.elsewhere()
 				g.update(cloudtrail.UpdateTrailInput{S3BucketName: &e.bucket, KmsKeyId: &e.key, EnableLogFileValidation: no})
 				g.Clock.Advance(time.Second)
 				x := g.repair()
 				g.wantSuccess(x)
-				g.wantRepaired()
+				g.WantRepaired()
 				if message := strings.Join(told(x), "\n"); !strings.Contains(message, test.told) {
-					g.t.Errorf("people were told\n%s\nwant %s", message, test.told)
+					g.T.Errorf("people were told\n%s\nwant %s", message, test.told)
 				}
 				mend()
 			})
@@ -125,7 +125,7 @@ func TestWhatIsBrokenAndNotTamperedWithFailsNothing(t *testing.T) {
 // TestPeopleAreToldWhichTrailsFillTheRegion, when there is no room for the guard's own.
 func TestPeopleAreToldWhichTrailsFillTheRegion(t *testing.T) {
 	onShared(t, "default", func(g guard) {
-		g.only(deployed.SchedulePath)
+		g.Only(deployed.SchedulePath)
 		before := len(g.Executions())
 		bucket := g.elsewhere().bucket
 		var decoys []string
@@ -133,7 +133,7 @@ func TestPeopleAreToldWhichTrailsFillTheRegion(t *testing.T) {
 			decoys = append(decoys, fmt.Sprintf("decoy-%d", i))
 			g.createTrail(cloudtrail.CreateTrailInput{Name: &decoys[i], S3BucketName: &bucket})
 		}
-		g.tick(schedulePeriod)
+		g.Pass(schedulePeriod)
 		for _, x := range g.since(before) {
 			g.wantFailed(x, "NOT REPAIRED: CloudTrail trail trailguard", "LEFT: trail: An error occurred (MaximumNumberOfTrailsExceededException)",
 				"A Region has at most five trails: delete one.")
@@ -145,57 +145,57 @@ func TestPeopleAreToldWhichTrailsFillTheRegion(t *testing.T) {
 			t.Error("nothing was executed")
 		}
 		g.delete(decoys[3])
-		g.tick(schedulePeriod)
-		g.wantRepaired()
+		g.Pass(schedulePeriod)
+		g.WantRepaired()
 	})
 }
 
 func (g guard) deleteTopic(topic string) (mend func()) {
-	g.t.Helper()
-	ctx, topics := g.t.Context(), sns.NewFromConfig(g.admin)
+	g.T.Helper()
+	ctx, topics := g.T.Context(), sns.NewFromConfig(g.Admin)
 	before, err := topics.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &topic})
-	g.must(err)
+	g.Must(err)
 	_, err = topics.DeleteTopic(ctx, &sns.DeleteTopicInput{TopicArn: &topic})
-	g.must(err)
+	g.Must(err)
 	return func() {
 		_, err := topics.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String(topic[strings.LastIndexByte(topic, ':')+1:])})
-		g.must(err)
+		g.Must(err)
 		for _, name := range []string{"Policy", "KmsMasterKeyId"} {
 			if value := before.Attributes[name]; value != "" {
 				_, err = topics.SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{TopicArn: &topic, AttributeName: &name, AttributeValue: &value})
-				g.must(err)
+				g.Must(err)
 			}
 		}
 	}
 }
 
 func (g guard) deleteLogGroup() (mend func()) {
-	g.t.Helper()
-	ctx, groups := g.t.Context(), cloudwatchlogs.NewFromConfig(g.admin)
+	g.T.Helper()
+	ctx, groups := g.T.Context(), cloudwatchlogs.NewFromConfig(g.Admin)
 	name := aws.String(strings.Split(g.declaredText("CloudWatchLogsLogGroupArn"), ":")[6])
 	_, err := groups.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: name})
-	g.must(err)
+	g.Must(err)
 	return func() {
 		_, err := groups.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: name})
-		g.must(err)
+		g.Must(err)
 	}
 }
 
 func (g guard) deleteLogsPolicy() (mend func()) {
-	g.t.Helper()
-	ctx, roles, name := g.t.Context(), iam.NewFromConfig(g.admin), roleName(g.declaredText("CloudWatchLogsRoleArn"))
+	g.T.Helper()
+	ctx, roles, name := g.T.Context(), iam.NewFromConfig(g.Admin), roleName(g.declaredText("CloudWatchLogsRoleArn"))
 	listed, err := roles.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: name})
-	g.must(err)
+	g.Must(err)
 	policy := listed.PolicyNames[0]
 	got, err := roles.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: name, PolicyName: &policy})
-	g.must(err)
+	g.Must(err)
 	document, err := url.PathUnescape(*got.PolicyDocument)
-	g.must(err)
+	g.Must(err)
 	_, err = roles.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: name, PolicyName: &policy})
-	g.must(err)
+	g.Must(err)
 	return func() {
 		_, err := roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: name, PolicyName: &policy, PolicyDocument: &document})
-		g.must(err)
+		g.Must(err)
 	}
 }
 
@@ -203,37 +203,37 @@ func (g guard) deleteLogsPolicy() (mend func()) {
 func keyID(arn string) *string { return roleName(arn) }
 
 func (g guard) disableKey(arn string) (mend func()) {
-	g.t.Helper()
-	_, err := g.clients.KMS.DisableKey(g.t.Context(), &kms.DisableKeyInput{KeyId: keyID(arn)})
-	g.must(err)
+	g.T.Helper()
+	_, err := g.Clients.KMS.DisableKey(g.T.Context(), &kms.DisableKeyInput{KeyId: keyID(arn)})
+	g.Must(err)
 	return func() {
-		_, err := g.clients.KMS.EnableKey(g.t.Context(), &kms.EnableKeyInput{KeyId: keyID(arn)})
-		g.must(err)
+		_, err := g.Clients.KMS.EnableKey(g.T.Context(), &kms.EnableKeyInput{KeyId: keyID(arn)})
+		g.Must(err)
 	}
 }
 
 func (g guard) scheduleKeyDeletion() (mend func()) {
-	g.t.Helper()
-	_, err := g.clients.KMS.ScheduleKeyDeletion(g.t.Context(), &kms.ScheduleKeyDeletionInput{KeyId: keyID(g.LogKeyARN)})
-	g.must(err)
+	g.T.Helper()
+	_, err := g.Clients.KMS.ScheduleKeyDeletion(g.T.Context(), &kms.ScheduleKeyDeletionInput{KeyId: keyID(g.LogKeyARN)})
+	g.Must(err)
 	return func() {
-		_, err := g.clients.KMS.CancelKeyDeletion(g.t.Context(), &kms.CancelKeyDeletionInput{KeyId: keyID(g.LogKeyARN)})
-		g.must(err)
-		_, err = g.clients.KMS.EnableKey(g.t.Context(), &kms.EnableKeyInput{KeyId: keyID(g.LogKeyARN)})
-		g.must(err)
+		_, err := g.Clients.KMS.CancelKeyDeletion(g.T.Context(), &kms.CancelKeyDeletionInput{KeyId: keyID(g.LogKeyARN)})
+		g.Must(err)
+		_, err = g.Clients.KMS.EnableKey(g.T.Context(), &kms.EnableKeyInput{KeyId: keyID(g.LogKeyARN)})
+		g.Must(err)
 	}
 }
 
 // closeKey takes CloudTrail out of the key's policy.
 func (g guard) closeKey() (mend func()) {
-	g.t.Helper()
+	g.T.Helper()
 	put := func(policy string) {
-		_, err := g.clients.KMS.PutKeyPolicy(g.t.Context(), &kms.PutKeyPolicyInput{KeyId: keyID(g.LogKeyARN), PolicyName: aws.String("default"), Policy: &policy})
-		g.must(err)
+		_, err := g.Clients.KMS.PutKeyPolicy(g.T.Context(), &kms.PutKeyPolicyInput{KeyId: keyID(g.LogKeyARN), PolicyName: aws.String("default"), Policy: &policy})
+		g.Must(err)
 	}
 	before := g.keyPolicy(g.LogKeyARN)
 	var document map[string]any
-	g.must(json.Unmarshal([]byte(before), &document))
+	g.Must(json.Unmarshal([]byte(before), &document))
 	document["Statement"] = slices.DeleteFunc(document["Statement"].([]any), func(statement any) bool {
 		return strings.Contains(g.encode(statement), "cloudtrail.amazonaws.com")
 	})

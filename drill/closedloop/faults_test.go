@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/automation"
@@ -54,7 +55,7 @@ func (g guard) failCalls(n, times int, code string) func(api.Call) error {
 
 // withFaults repairs while errors are injected.
 func (g guard) withFaults(faults localaws.Faults) *automation.Execution {
-	g.t.Helper()
+	g.T.Helper()
 	g.Gateway.SetFaults(faults)
 	defer g.Gateway.SetFaults(localaws.Faults{})
 	return g.repair()
@@ -121,12 +122,12 @@ func TestARepairSurvivesErrorsThatPass(t *testing.T) {
 						x := g.withFaults(faults)
 						g.wantSuccess(x)
 						if refusals(fault.code, x) == 0 {
-							g.t.Error("no error was injected")
+							g.T.Error("no error was injected")
 						}
-						g.wantRepaired()
+						g.WantRepaired()
 						g.wantOneTrail()
 						if len(told(x)) != 1 {
-							g.t.Errorf("people were told %v", told(x))
+							g.T.Errorf("people were told %v", told(x))
 						}
 					})
 				}
@@ -146,16 +147,16 @@ func TestThrottlesAreWaitedOutOnTheLocalClock(t *testing.T) {
 				g.Clock.Advance(time.Second)
 				x := g.withFaults(localaws.Faults{Before: localaws.FailNext("cloudtrail:StartLogging", test.times, "ThrottlingException")})
 				g.wantSuccess(x)
-				g.wantRepaired()
+				g.WantRepaired()
 				made := map[string]int{}
 				for _, call := range calls(x) {
 					made[call]++
 				}
 				if got := made["cloudtrail.StartLogging ThrottlingException"]; got != test.times {
-					g.t.Errorf("StartLogging was throttled %d times, want %d", got, test.times)
+					g.T.Errorf("StartLogging was throttled %d times, want %d", got, test.times)
 				}
 				if got := made["cloudtrail.GetTrailStatus"]; got != test.looks {
-					g.t.Errorf("the script looked %d times, want %d", got, test.looks)
+					g.T.Errorf("the script looked %d times, want %d", got, test.looks)
 				}
 			})
 		}
@@ -201,20 +202,20 @@ func TestARunEndsInTime(t *testing.T) {
 					return test.fault(call)
 				}})
 				if took := g.Clock.Now().Sub(began); took < 5*time.Minute || took > test.most {
-					g.t.Errorf("the run ended after %s, want 5 minutes to %s", took, test.most)
+					g.T.Errorf("the run ended after %s, want 5 minutes to %s", took, test.most)
 				}
 				if took := time.Since(wall); took > time.Minute {
-					g.t.Errorf("botocore waited on another clock: the test took %s", took)
+					g.T.Errorf("botocore waited on another clock: the test took %s", took)
 				}
 				g.wantFailed(x, "RuntimeError")
 				if test.told != "" {
 					g.wantFailed(x, "NOT REPAIRED: CloudTrail trail trailguard", test.told)
 				}
 				if told := told(x); (len(told) > 0) != (test.told != "") {
-					g.t.Errorf("people were told %v", told)
+					g.T.Errorf("people were told %v", told)
 				}
 				g.wantSuccess(g.repair())
-				g.wantRepaired()
+				g.WantRepaired()
 			})
 		}
 	})
@@ -265,14 +266,14 @@ var notAsked = []string{"organizations:ListAccounts"}
 
 // withEdited does something while a role's policies have another text in place of one.
 func (g guard) withEdited(roleARN, old, new string, do func()) {
-	g.t.Helper()
-	roles, name := iam.NewFromConfig(g.admin), roleName(roleARN)
-	listed, err := roles.ListRolePolicies(g.t.Context(), &iam.ListRolePoliciesInput{RoleName: name})
-	g.must(err)
+	g.T.Helper()
+	roles, name := iam.NewFromConfig(g.Admin), roleName(roleARN)
+	listed, err := roles.ListRolePolicies(g.T.Context(), &iam.ListRolePoliciesInput{RoleName: name})
+	g.Must(err)
 	put := func(documents []string) {
 		for i, policy := range listed.PolicyNames {
-			_, err := roles.PutRolePolicy(g.t.Context(), &iam.PutRolePolicyInput{RoleName: name, PolicyName: &policy, PolicyDocument: &documents[i]})
-			g.must(err)
+			_, err := roles.PutRolePolicy(g.T.Context(), &iam.PutRolePolicyInput{RoleName: name, PolicyName: &policy, PolicyDocument: &documents[i]})
+			g.Must(err)
 		}
 	}
 	before := g.readRole(roleARN).identity
@@ -281,7 +282,7 @@ func (g guard) withEdited(roleARN, old, new string, do func()) {
 		after = append(after, strings.ReplaceAll(document, old, new))
 	}
 	if slices.Equal(before, after) {
-		g.t.Fatalf("the role has no %s", old)
+		g.T.Fatalf("the role has no %s", old)
 	}
 	put(after)
 	defer put(before)
@@ -290,13 +291,13 @@ func (g guard) withEdited(roleARN, old, new string, do func()) {
 
 // withoutPermission does something while the automation role lacks an action.
 func (g guard) withoutPermission(action string, do func()) {
-	g.t.Helper()
+	g.T.Helper()
 	g.withEdited(g.AutomationRoleARN, `"`+action+`"`, `"cloudtrail:LookupEvents"`, do)
 }
 
 // TestEachPermissionIsNeeded: without any of them a repair fails and names the call, or people are told less.
 func TestEachPermissionIsNeeded(t *testing.T) {
-	for _, action := range readTemplate(t, "everything").roleActions() {
+	for _, action := range roleActions(testbed.ReadTemplate(t, "everything")) {
 		if _, known := denials[action]; !known && !slices.Contains(notAsked, action) && action != "cloudtrail:CreateTrail" {
 			t.Errorf("nothing is said of %s", action)
 		}
@@ -326,17 +327,17 @@ func TestEachPermissionIsNeeded(t *testing.T) {
 					g.wantSuccess(x)
 					r := g.reportOf(x)
 					if !strings.Contains(r.NotTold, want.notTold) || (r.NotTold == "") != (want.notTold == "") {
-						g.t.Errorf("it is reported that nobody was told: %q, want %q", r.NotTold, want.notTold)
+						g.T.Errorf("it is reported that nobody was told: %q, want %q", r.NotTold, want.notTold)
 					}
 					if want.lost != "" && strings.Contains(r.Message, want.lost) {
-						g.t.Errorf("the message says %q all the same", want.lost)
+						g.T.Errorf("the message says %q all the same", want.lost)
 					}
 				}
 				if got := g.isLogging(); got != want.logging {
-					g.t.Errorf("logging is %v, want %v", got, want.logging)
+					g.T.Errorf("logging is %v, want %v", got, want.logging)
 				}
-				if unmet := g.unmet(); (len(unmet) == 0) != want.repaired {
-					g.t.Errorf("unmet is %v, want repaired %v", unmet, want.repaired)
+				if unmet := g.Unmet(); (len(unmet) == 0) != want.repaired {
+					g.T.Errorf("unmet is %v, want repaired %v", unmet, want.repaired)
 				}
 			})
 		}
@@ -346,7 +347,7 @@ func TestEachPermissionIsNeeded(t *testing.T) {
 				g.wantFailed(g.repair(), "LEFT: trail: ", "(AccessDeniedException) when calling the CreateTrail operation")
 			})
 			if arns := g.trailARNs(); len(arns) > 0 {
-				g.t.Errorf("the trails are %v", arns)
+				g.T.Errorf("the trails are %v", arns)
 			}
 		})
 		g.step("with all of them", func(g guard) {
@@ -355,9 +356,9 @@ func TestEachPermissionIsNeeded(t *testing.T) {
 			weaken(g)
 			x := g.repair()
 			g.wantSuccess(x)
-			g.wantRepaired()
+			g.WantRepaired()
 			if r := g.reportOf(x); r.NotTold != "" || !strings.Contains(r.Message, denials["cloudtrail:DescribeTrails"].lost) {
-				g.t.Errorf("the report is %+v", r)
+				g.T.Errorf("the report is %+v", r)
 			}
 		})
 	})
@@ -369,9 +370,9 @@ func TestTwoRepairsAtOnceDoNotHinderEachOther(t *testing.T) {
 			for seed := range uint64(6) {
 				g.step(fmt.Sprintf("%s, order %d", start.name, seed), func(g guard) {
 					start.make(g)
-					g.order.Seed(seed, 7)
+					g.Order.Seed(seed, 7)
 					g.wantSuccess(g.repairAtOnce(2)...)
-					g.wantRepaired()
+					g.WantRepaired()
 					g.wantOneTrail()
 				})
 			}
@@ -384,10 +385,10 @@ func TestTwoRepairsAtOnceDoNotHinderEachOther(t *testing.T) {
 func TestARepairSurvivesARateOfOneChangeASecond(t *testing.T) {
 	throttled := 0
 	onEachShared(t, limited, "default", func(g guard) {
-		document, err := g.clients.SSM.GetDocument(g.t.Context(), &ssm.GetDocumentInput{Name: &g.RunbookName})
-		g.must(err)
+		document, err := g.Clients.SSM.GetDocument(g.T.Context(), &ssm.GetDocumentInput{Name: &g.RunbookName})
+		g.Must(err)
 		runbook, err := automation.Parse([]byte(*document.Content))
-		g.must(err)
+		g.Must(err)
 		engine := g.Engine(api.Principal{Type: api.AssumedRole, ARN: g.AutomationRoleARN, SessionName: "Automation"})
 		engine.CallDuration = 100 * time.Millisecond
 		for _, start := range startsOfRepairs {
@@ -399,17 +400,17 @@ func TestARepairSurvivesARateOfOneChangeASecond(t *testing.T) {
 						var all, running []*automation.Execution
 						for range together {
 							x, err := engine.Start(runbook, nil, automation.Options{})
-							g.must(err)
+							g.Must(err)
 							all, running = append(all, x), append(running, x)
 						}
 						for len(running) > 0 {
 							i := automation.Next(running, order.IntN)
-							if running[i].Step(g.t.Context()) {
+							if running[i].Step(g.T.Context()) {
 								running = slices.Delete(running, i, i+1)
 							}
 						}
 						g.wantSuccess(all...)
-						g.wantRepaired()
+						g.WantRepaired()
 						g.wantOneTrail()
 						throttled += refusals("ThrottlingException", all...)
 					})
@@ -417,7 +418,7 @@ func TestARepairSurvivesARateOfOneChangeASecond(t *testing.T) {
 			}
 		}
 		if throttled == 0 {
-			g.t.Error("nothing was throttled: the test proves nothing")
+			g.T.Error("nothing was throttled: the test proves nothing")
 		}
 	})
 }
@@ -454,9 +455,9 @@ func TestALookThatIsLateChangesNothing(t *testing.T) {
 					Before: g.at(test.read, 1, func() { test.before(g) }), After: g.at(test.read, 1, func() { test.after(g) }),
 				})
 				g.wantSuccess(x)
-				g.wantRepaired()
+				g.WantRepaired()
 				if made := writes(x); !slices.Equal(made, test.writes) {
-					g.t.Errorf("the writes are %v, want %v", made, test.writes)
+					g.T.Errorf("the writes are %v, want %v", made, test.writes)
 				}
 			})
 		}
@@ -469,7 +470,7 @@ func TestALookThatIsLateChangesNothing(t *testing.T) {
 				}
 				x := g.withFaults(localaws.Faults{Before: localaws.FailNext(test.read, 1, "TrailNotFoundException")})
 				g.wantSuccess(x)
-				g.wantRepaired()
+				g.WantRepaired()
 				g.wantOneTrail()
 			})
 		}
@@ -501,9 +502,9 @@ func TestWhatIsDoneDuringARepairIsRepaired(t *testing.T) {
 				}})
 				g.wantSuccess(x)
 				if n < lastReading {
-					g.wantRepaired()
-				} else if len(g.unmet()) == 0 {
-					g.t.Error("negative control: what was done after the last look was seen")
+					g.WantRepaired()
+				} else if len(g.Unmet()) == 0 {
+					g.T.Error("negative control: what was done after the last look was seen")
 				}
 			})
 		}
@@ -511,7 +512,7 @@ func TestWhatIsDoneDuringARepairIsRepaired(t *testing.T) {
 }
 
 func (g guard) start() {
-	g.t.Helper()
+	g.T.Helper()
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
 		_, err := client.StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: &g.TrailName})
 		return err

@@ -13,6 +13,7 @@ import (
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/automation"
@@ -27,34 +28,34 @@ const (
 
 // wantLeftAloneFor lets time pass, and reports that somebody changed the trail, or told people anything.
 func (g guard) wantLeftAloneFor(d time.Duration) {
-	g.t.Helper()
+	g.T.Helper()
 	before := len(g.Executions())
-	g.tick(d)
+	g.Pass(d)
 	x := g.since(before)
 	g.wantSuccess(x...)
 	if made := writes(x...); len(made) > 0 {
-		g.t.Errorf("a healthy trail was changed: %v", made)
+		g.T.Errorf("a healthy trail was changed: %v", made)
 	}
 	if told := told(x...); len(told) > 0 {
-		g.t.Errorf("people were told of a healthy trail: %v", told)
+		g.T.Errorf("people were told of a healthy trail: %v", told)
 	}
 }
 
 // wantKept tampers with a trail that is as declared, lets something happen, and reports that the trail was not restored by
 // executions that one trigger has started.
 func (g guard) wantKept(trigger string, tamper func(g guard), happen func()) {
-	g.t.Helper()
+	g.T.Helper()
 	before := len(g.Executions())
 	tamper(g)
-	if len(g.unmet()) == 0 {
-		g.t.Fatal("the tampering changed nothing")
+	if len(g.Unmet()) == 0 {
+		g.T.Fatal("the tampering changed nothing")
 	}
 	happen()
-	g.wantRepaired()
+	g.WantRepaired()
 	g.wantStartedBy(trigger, g.since(before))
 	g.wantSuccess(g.since(before)...)
 	if told := strings.Join(told(g.since(before)...), "\n"); !strings.Contains(told, "started by "+trigger+": ") {
-		g.t.Errorf("people were told\n%s", told)
+		g.T.Errorf("people were told\n%s", told)
 	}
 }
 
@@ -64,62 +65,62 @@ func TestConfigAloneCreatesAndKeepsTheTrail(t *testing.T) {
 		template string
 		period   time.Duration
 		among    []*account
-		deploy   func(*testing.T, *account, template) guard
+		deploy   func(*testing.T, *account, testbed.Template) guard
 	}{
 		{"default", configPeriod, accounts, deploy},
 		{"everything", time.Hour, accounts[1:2], deployWhileConfigActs},
 	} {
 		t.Run(test.template, func(t *testing.T) {
 			inEach(t, test.among, "", func(t *testing.T, a *account) {
-				g := test.deploy(t, a, readTemplate(t, test.template).mutate(t, withoutRules))
+				g := test.deploy(t, a, testbed.ReadTemplate(t, test.template).With(t, withoutRules))
 				g.step("the first evaluation creates the trail", func(g guard) {
-					g.tick(0)
-					g.wantRepaired()
+					g.Pass(0)
+					g.WantRepaired()
 					g.wantStartedBy("Config", g.Executions())
 					g.wantSuccess(g.Executions()...)
 					for _, x := range g.Executions() {
 						if !strings.Contains(x.ExecutedBy, "AWSServiceRoleForConfigRemediation") {
-							g.t.Errorf("an execution was started by %s", x.ExecutedBy)
+							g.T.Errorf("an execution was started by %s", x.ExecutedBy)
 						}
 					}
 				})
 				g.step("a trail that is as declared is left alone", func(g guard) {
 					// What the first executions changed is evaluated once more.
-					g.tick(test.period)
+					g.Pass(test.period)
 					before := len(g.Executions())
 					for range 3 {
 						g.wantLeftAloneFor(test.period)
 					}
 					if after := len(g.Executions()); after != before {
-						g.t.Errorf("there were %d executions", after-before)
+						g.T.Errorf("there were %d executions", after-before)
 					}
 				})
 				g.step("a stop is repaired with the period", func(g guard) {
 					g.wantKept("Config", guard.stop, func() {
-						g.tick(time.Minute)
+						g.Pass(time.Minute)
 						if g.isLogging() {
-							g.t.Error("the stop was repaired before its time, so this test does not see the rule's period")
+							g.T.Error("the stop was repaired before its time, so this test does not see the rule's period")
 						}
-						g.tick(test.period)
+						g.Pass(test.period)
 					})
 				})
 				for name, tamper := range map[string]func(g guard){
 					"another prefix": changePrefix, "no Insights": func(g guard) { g.putInsights() },
 				} {
 					g.step(name+" is repaired with the change", func(g guard) {
-						g.wantKept("Config", tamper, func() { g.tick(time.Minute) })
+						g.wantKept("Config", tamper, func() { g.Pass(time.Minute) })
 					})
 				}
 				g.step("negative control: without the remediations nothing is repaired", func(g guard) {
 					for _, rule := range g.ConfigRuleNames {
-						_, err := g.clients.Config.DeleteRemediationConfiguration(g.t.Context(), &configservice.DeleteRemediationConfigurationInput{ConfigRuleName: &rule})
-						g.must(err)
+						_, err := g.Clients.Config.DeleteRemediationConfiguration(g.T.Context(), &configservice.DeleteRemediationConfigurationInput{ConfigRuleName: &rule})
+						g.Must(err)
 					}
 					before := len(g.Executions())
 					g.stop()
-					g.tick(2 * test.period)
+					g.Pass(2 * test.period)
 					if n := len(g.since(before)); n > 0 || g.isLogging() {
-						g.t.Errorf("there were %d executions, and logging is %v", n, g.isLogging())
+						g.T.Errorf("there were %d executions, and logging is %v", n, g.isLogging())
 					}
 				})
 			})
@@ -131,11 +132,11 @@ func TestConfigAloneCreatesAndKeepsTheTrail(t *testing.T) {
 // does, TestADeploymentAppliesWhatItDeclaresAnew tests.
 func TestTheScheduleAloneCreatesAndKeepsTheTrail(t *testing.T) {
 	onEachShared(t, accounts, "default", func(g guard) {
-		g.only(deployed.SchedulePath)
+		g.Only(deployed.SchedulePath)
 		g.step("the trail is created with the period", func(g guard) {
 			before := len(g.Executions())
-			g.tick(schedulePeriod)
-			g.wantRepaired()
+			g.Pass(schedulePeriod)
+			g.WantRepaired()
 			g.wantStartedBy("schedule", g.since(before))
 		})
 		g.step("a trail that is as declared is left alone", func(g guard) {
@@ -144,17 +145,17 @@ func TestTheScheduleAloneCreatesAndKeepsTheTrail(t *testing.T) {
 				g.wantLeftAloneFor(schedulePeriod)
 			}
 			if n := len(g.Executions()) - before; n < 3 {
-				g.t.Errorf("there were %d executions: the test proves nothing", n)
+				g.T.Errorf("there were %d executions: the test proves nothing", n)
 			}
 		})
 		for name, tamper := range map[string]func(g guard){"a stop": guard.stop, "everything at once": ruin, "a deletion": guard.deleteTrails} {
 			g.step(name+" is repaired with the period", func(g guard) {
 				g.wantKept("schedule", tamper, func() {
-					g.tick(schedulePeriod / 2)
-					if len(g.unmet()) == 0 {
-						g.t.Error("it was repaired before its time, so this test does not see the period")
+					g.Pass(schedulePeriod / 2)
+					if len(g.Unmet()) == 0 {
+						g.T.Error("it was repaired before its time, so this test does not see the period")
 					}
-					g.tick(schedulePeriod / 2)
+					g.Pass(schedulePeriod / 2)
 				})
 			})
 		}
@@ -170,21 +171,21 @@ func TestEventsAloneKeepTheTrail(t *testing.T) {
 		"detail": map[string]any{"type": "Stealth:IAMUser/CloudTrailLoggingDisabled", "severity": 2.0},
 	}
 	onEachShared(t, accounts, "default", func(g guard) {
-		g.only(deployed.EventPath)
+		g.Only(deployed.EventPath)
 		find := func() {
-			g.must(g.Bus().Publish(t.Context(), finding))
-			g.settle()
+			g.Must(g.Bus().Publish(t.Context(), finding))
+			g.Settle()
 		}
 		before := len(g.Executions())
 		find()
-		g.wantRepaired()
+		g.WantRepaired()
 		g.wantStartedBy("event", g.since(before))
 		for name, tamper := range map[string]func(g guard){"a stop": guard.stop, "everything at once": ruin} {
-			g.step(name, func(g guard) { g.wantKept("event", tamper, g.settle) })
+			g.step(name, func(g guard) { g.wantKept("event", tamper, g.Settle) })
 		}
 		g.step("a deletion", func(g guard) {
 			g.wantKept("event", guard.deleteTrails, func() {
-				if g.settle(); g.options.DropDeletionOfLastTrail {
+				if g.Settle(); g.Options.DropDeletionOfLastTrail {
 					find()
 				}
 			})
@@ -196,15 +197,15 @@ func TestEventsAloneKeepTheTrail(t *testing.T) {
 // TestAGuardWithoutEventsCreatesAndKeepsTheTrail: the deployment's end creates it, and Config keeps it.
 func TestAGuardWithoutEventsCreatesAndKeepsTheTrail(t *testing.T) {
 	inAny(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "config-only"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "config-only"))
 		g.wantStartedBy("schedule", g.Executions())
 		g.wantLeftAloneFor(configPeriod)
 		g.wantKept("Config", guard.stop, func() {
-			g.tick(2 * schedulePeriod)
+			g.Pass(2 * schedulePeriod)
 			if g.isLogging() {
 				t.Error("the trail is looked at each hour, although it should not be")
 			}
-			g.tick(configPeriod)
+			g.Pass(configPeriod)
 		})
 	})
 }
@@ -212,12 +213,12 @@ func TestAGuardWithoutEventsCreatesAndKeepsTheTrail(t *testing.T) {
 // TestAGuardWithoutConfigCreatesAndKeepsTheTrail, in an account without a configuration recorder.
 func TestAGuardWithoutConfigCreatesAndKeepsTheTrail(t *testing.T) {
 	inAny(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "without-config"))
-		g.wantKept("event", guard.stop, g.settle)
-		g.wantKept("event", ruin, g.settle)
+		g := guarded(t, a, testbed.ReadTemplate(t, "without-config"))
+		g.wantKept("event", guard.stop, g.Settle)
+		g.wantKept("event", ruin, g.Settle)
 		g.wantLeftAloneFor(3 * schedulePeriod)
-		g.only(deployed.SchedulePath)
-		g.wantKept("schedule", ruin, func() { g.tick(schedulePeriod) })
+		g.Only(deployed.SchedulePath)
+		g.wantKept("schedule", ruin, func() { g.Pass(schedulePeriod) })
 		for _, call := range g.Gateway.Calls() {
 			if call.Service == "config" {
 				t.Errorf("a guard without Config calls %s", call.Action())
@@ -229,15 +230,15 @@ func TestAGuardWithoutConfigCreatesAndKeepsTheTrail(t *testing.T) {
 // TestALostRecorderStopsNoRepair: Config sees nothing any more, and the schedule does.
 func TestALostRecorderStopsNoRepair(t *testing.T) {
 	inAny(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default").mutate(t, withoutEvents))
-		g.tick(0)
-		recorders, err := g.clients.Config.DescribeConfigurationRecorders(t.Context(), &configservice.DescribeConfigurationRecordersInput{})
-		g.must(err)
+		g := guarded(t, a, testbed.ReadTemplate(t, "default").With(t, withoutEvents))
+		g.Pass(0)
+		recorders, err := g.Clients.Config.DescribeConfigurationRecorders(t.Context(), &configservice.DescribeConfigurationRecordersInput{})
+		g.Must(err)
 		for _, recorder := range recorders.ConfigurationRecorders {
-			_, err := g.clients.Config.DeleteConfigurationRecorder(t.Context(), &configservice.DeleteConfigurationRecorderInput{ConfigurationRecorderName: recorder.Name})
-			g.must(err)
+			_, err := g.Clients.Config.DeleteConfigurationRecorder(t.Context(), &configservice.DeleteConfigurationRecorderInput{ConfigurationRecorderName: recorder.Name})
+			g.Must(err)
 		}
-		g.wantKept("schedule", ruin, func() { g.tick(schedulePeriod + time.Minute) })
+		g.wantKept("schedule", ruin, func() { g.Pass(schedulePeriod + time.Minute) })
 	})
 }
 
@@ -245,8 +246,8 @@ func TestALostRecorderStopsNoRepair(t *testing.T) {
 func TestTheWholeGuardComesToRest(t *testing.T) {
 	onEachShared(t, accounts, "default", func(g guard) {
 		g.healthy()
-		g.only(triggers...)
-		g.tick(0)
+		g.Only(triggers...)
+		g.Pass(0)
 		for _, test := range []struct {
 			name   string
 			tamper func(g guard)
@@ -258,12 +259,12 @@ func TestTheWholeGuardComesToRest(t *testing.T) {
 			g.step(test.name, func(g guard) {
 				before := len(g.Executions())
 				test.tamper(g)
-				g.settle()
-				g.wantRepaired()
+				g.Settle()
+				g.WantRepaired()
 				x := g.since(before)
 				g.wantSuccess(x...)
 				if len(x) != test.want || len(writes(x...)) != 1 || len(told(x...)) != 1 {
-					g.t.Errorf("%d executions wrote %v and told people %v: want %d that write once in all", len(x), writes(x...), told(x...), test.want)
+					g.T.Errorf("%d executions wrote %v and told people %v: want %d that write once in all", len(x), writes(x...), told(x...), test.want)
 				}
 			})
 		}
@@ -281,7 +282,7 @@ func (g guard) failedWith(text string) bool {
 // TestASecondTrailDoesNotHideAStop from Config, which has the schedule beside it for what it does not see.
 func TestASecondTrailDoesNotHideAStop(t *testing.T) {
 	inAny(t, func(t *testing.T, a *account) {
-		g := deploy(t, a, readTemplate(t, "default").mutate(t, withoutRules))
+		g := deploy(t, a, testbed.ReadTemplate(t, "default").With(t, withoutRules))
 		g.healthy()
 		other := aws.String("other")
 		g.createTrail(cloudtrail.CreateTrailInput{Name: other, S3BucketName: aws.String(g.elsewhere().bucket), IsMultiRegionTrail: yes})
@@ -289,23 +290,23 @@ func TestASecondTrailDoesNotHideAStop(t *testing.T) {
 			_, err := client.StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: other})
 			return err
 		})
-		g.tick(0)
-		g.wantKept("Config", guard.stop, func() { g.tick(configPeriod) })
+		g.Pass(0)
+		g.wantKept("Config", guard.stop, func() { g.Pass(configPeriod) })
 		g.step("negative control: a rule that does not name the bucket", func(g guard) {
-			rules, err := g.clients.Config.DescribeConfigRules(g.t.Context(), &configservice.DescribeConfigRulesInput{ConfigRuleNames: g.ConfigRuleNames})
-			g.must(err)
+			rules, err := g.Clients.Config.DescribeConfigRules(g.T.Context(), &configservice.DescribeConfigRulesInput{ConfigRuleNames: g.ConfigRuleNames})
+			g.Must(err)
 			for _, rule := range rules.ConfigRules {
 				if aws.ToString(rule.Source.SourceIdentifier) == "CLOUD_TRAIL_ENABLED" {
 					rule.InputParameters = nil
-					_, err := g.clients.Config.PutConfigRule(g.t.Context(), &configservice.PutConfigRuleInput{ConfigRule: &rule})
-					g.must(err)
+					_, err := g.Clients.Config.PutConfigRule(g.T.Context(), &configservice.PutConfigRuleInput{ConfigRule: &rule})
+					g.Must(err)
 				}
 			}
-			g.tick(configPeriod)
+			g.Pass(configPeriod)
 			g.stop()
-			g.tick(2 * configPeriod)
+			g.Pass(2 * configPeriod)
 			if g.isLogging() {
-				g.t.Error("the stop was seen")
+				g.T.Error("the stop was seen")
 			}
 		})
 	})
@@ -313,28 +314,27 @@ func TestASecondTrailDoesNotHideAStop(t *testing.T) {
 
 // deployWhileConfigActs deploys a template, and lets Config evaluate and remediate as soon as a remediation exists: before
 // the rest of the stack does.
-func deployWhileConfigActs(t *testing.T, a *account, tpl template) guard {
+func deployWhileConfigActs(t *testing.T, a *account, tpl testbed.Template) guard {
 	t.Helper()
-	g := prepare(t, a, tpl)
-	g.Gateway.SetFaults(localaws.Faults{After: func(call api.Call) error {
+	a.prepare(t, tpl)
+	a.Gateway.SetFaults(localaws.Faults{After: func(call api.Call) error {
 		if call.Action() != "config:PutRemediationConfigurations" {
 			return nil
 		}
-		return g.Advance(t.Context(), 0)
+		return a.Advance(t.Context(), 0)
 	}})
-	g.createStack(tpl)
-	g.Gateway.SetFaults(localaws.Faults{})
-	return g.discover()
+	defer a.Gateway.SetFaults(localaws.Faults{})
+	return a.createStack(t, tpl)
 }
 
 func TestConfigMayActWhileTheStackIsBeingDeployed(t *testing.T) {
 	for _, template := range []string{"default", "organization"} {
 		t.Run(template, func(t *testing.T) {
 			inAny(t, func(t *testing.T, a *account) {
-				g := deployWhileConfigActs(t, a, readTemplate(t, template).mutate(t, withoutRules))
+				g := deployWhileConfigActs(t, a, testbed.ReadTemplate(t, template).With(t, withoutRules))
 				g.wantStartedBy("Config", g.Executions())
 				g.wantSuccess(g.Executions()...)
-				g.wantRepaired()
+				g.WantRepaired()
 			})
 		})
 	}
@@ -358,14 +358,14 @@ func TestTheRulesWaitForAllThatARepairNeeds(t *testing.T) {
 	} {
 		t.Run(test.template+" "+test.needs[0].kind, func(t *testing.T) {
 			inAny(t, func(t *testing.T, a *account) {
-				without := readTemplate(t, test.template).mutate(t, withoutRules, withoutOrder)
+				without := testbed.ReadTemplate(t, test.template).With(t, withoutRules, withoutOrder)
 				for _, need := range test.needs {
-					tpl := readTemplate(t, test.template).mutate(t, withoutRules, late(need.kind, need.text))
-					g := prepare(t, a, tpl)
-					if err := g.tryCreateStack(tpl); err == nil || !strings.Contains(strings.ToLower(err.Error()), "circular") {
+					tpl := testbed.ReadTemplate(t, test.template).With(t, withoutRules, late(need.kind, need.text))
+					a.prepare(t, tpl)
+					if err := localaws.CreateStack(t.Context(), a.Admin, testbed.StackName, tpl.JSON(), testbed.MayMakeRoles...); err == nil || !strings.Contains(strings.ToLower(err.Error()), "circular") {
 						t.Errorf("CloudFormation may create the %s after the remediations: %v", need.kind, err)
 					}
-					without.mutate(t, late(need.kind, need.text))
+					without.With(t, late(need.kind, need.text))
 				}
 				g := deployWhileConfigActs(t, a, without)
 				for _, need := range test.needs {
@@ -380,11 +380,11 @@ func TestTheRulesWaitForAllThatARepairNeeds(t *testing.T) {
 
 // exceptions are the remediation exceptions of all rules.
 func (g guard) exceptions() []configtypes.RemediationException {
-	g.t.Helper()
+	g.T.Helper()
 	var all []configtypes.RemediationException
 	for _, rule := range g.ConfigRuleNames {
-		got, err := g.clients.Config.DescribeRemediationExceptions(g.t.Context(), &configservice.DescribeRemediationExceptionsInput{ConfigRuleName: &rule})
-		g.must(err)
+		got, err := g.Clients.Config.DescribeRemediationExceptions(g.T.Context(), &configservice.DescribeRemediationExceptionsInput{ConfigRuleName: &rule})
+		g.Must(err)
 		all = append(all, got.RemediationExceptions...)
 	}
 	return all
@@ -392,30 +392,30 @@ func (g guard) exceptions() []configtypes.RemediationException {
 
 // exempt has Config find the trail not as declared, keeps it from remediating that, and puts exceptions for all of it.
 func (g guard) exempt() []configtypes.RemediationException {
-	g.t.Helper()
-	g.only(deployed.ConfigPath)
-	defer g.only()
+	g.T.Helper()
+	g.Only(deployed.ConfigPath)
+	defer g.Only()
 	g.Gateway.SetFaults(outage)
 	g.evaluate()
-	g.tick(0)
+	g.Pass(0)
 	for _, rule := range g.ConfigRuleNames {
-		found, err := g.clients.Config.GetComplianceDetailsByConfigRule(g.t.Context(), &configservice.GetComplianceDetailsByConfigRuleInput{
+		found, err := g.Clients.Config.GetComplianceDetailsByConfigRule(g.T.Context(), &configservice.GetComplianceDetailsByConfigRuleInput{
 			ConfigRuleName: &rule, ComplianceTypes: []configtypes.ComplianceType{configtypes.ComplianceTypeNonCompliant},
 		})
-		g.must(err)
+		g.Must(err)
 		for _, result := range found.EvaluationResults {
 			resource := result.EvaluationResultIdentifier.EvaluationResultQualifier
-			_, err := g.clients.Config.PutRemediationExceptions(g.t.Context(), &configservice.PutRemediationExceptionsInput{
+			_, err := g.Clients.Config.PutRemediationExceptions(g.T.Context(), &configservice.PutRemediationExceptionsInput{
 				ConfigRuleName: &rule,
 				ResourceKeys:   []configtypes.RemediationExceptionResourceKey{{ResourceType: resource.ResourceType, ResourceId: resource.ResourceId}},
 			})
-			g.must(err)
+			g.Must(err)
 		}
 	}
 	g.Gateway.SetFaults(localaws.Faults{})
 	exceptions := g.exceptions()
 	if len(exceptions) == 0 {
-		g.t.Fatal("Config finds the trail as declared, so that there is nothing to exempt")
+		g.T.Fatal("Config finds the trail as declared, so that there is nothing to exempt")
 	}
 	return exceptions
 }
@@ -430,19 +430,19 @@ var outage = localaws.Faults{Before: func(call api.Call) error {
 
 // disarm has Config use its attempts up: it writes exceptions by itself, and remediates no more.
 func (g guard) disarm() {
-	g.t.Helper()
+	g.T.Helper()
 	g.Gateway.SetFaults(outage)
 	defer g.Gateway.SetFaults(localaws.Faults{})
 	g.update(cloudtrail.UpdateTrailInput{EnableLogFileValidation: no})
 	g.stop()
-	g.tick(configPeriod)
+	g.Pass(configPeriod)
 	for range 60 {
 		if len(g.exceptions()) == len(g.ConfigRuleNames) {
 			return
 		}
-		g.tick(10 * time.Second)
+		g.Pass(10 * time.Second)
 	}
-	g.t.Fatalf("Config has written only %v", g.exceptions())
+	g.T.Fatalf("Config has written only %v", g.exceptions())
 }
 
 // configStarts counts the executions that Config has started.
@@ -459,82 +459,82 @@ func configStarts(executions []*automation.Execution) int {
 // TestTheScheduleArmsConfigAgain: after a throttle of Automation, Config is disarmed for good, and no event tells so.
 func TestTheScheduleArmsConfigAgain(t *testing.T) {
 	inEach(t, unlimited, "", func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default").mutate(t, withoutEvents))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default").With(t, withoutEvents))
 		g.disarm()
 		g.step("negative control: without the permission", func(g guard) {
 			before := len(g.Executions())
-			g.withoutPermission("config:DeleteRemediationExceptions", func() { g.tick(schedulePeriod) })
-			g.wantRepaired()
+			g.withoutPermission("config:DeleteRemediationExceptions", func() { g.Pass(schedulePeriod) })
+			g.WantRepaired()
 			g.wantStartedBy("schedule", g.since(before))
 			for _, x := range g.since(before) {
 				g.wantFailed(x, "LEFT: "+g.ConfigRuleNames[0]+": ", "(AccessDeniedException) when calling the DeleteRemediationExceptions operation")
 			}
 			if n := len(g.exceptions()); n != len(g.ConfigRuleNames) {
-				g.t.Errorf("%d exceptions are left", n)
+				g.T.Errorf("%d exceptions are left", n)
 			}
-			g.only(deployed.ConfigPath)
+			g.Only(deployed.ConfigPath)
 			g.stop()
-			g.tick(configPeriod)
+			g.Pass(configPeriod)
 			if configStarts(g.since(before)) > 0 || g.isLogging() {
-				g.t.Error("Config remediates all the same: the exceptions are no obstacle")
+				g.T.Error("Config remediates all the same: the exceptions are no obstacle")
 			}
 		})
 		g.step("with the permission", func(g guard) {
-			g.only(deployed.ConfigPath, deployed.SchedulePath)
-			g.wantKept("schedule", func(guard) {}, func() { g.tick(schedulePeriod) })
+			g.Only(deployed.ConfigPath, deployed.SchedulePath)
+			g.wantKept("schedule", func(guard) {}, func() { g.Pass(schedulePeriod) })
 			if left := g.exceptions(); len(left) > 0 {
-				g.t.Errorf("exceptions are left: %v", left)
+				g.T.Errorf("exceptions are left: %v", left)
 			}
-			g.only(deployed.ConfigPath)
-			g.wantKept("Config", guard.stop, func() { g.tick(configPeriod) })
+			g.Only(deployed.ConfigPath)
+			g.wantKept("Config", guard.stop, func() { g.Pass(configPeriod) })
 		})
 	})
 }
 
 func (g guard) evaluate() {
-	g.t.Helper()
-	_, err := g.clients.Config.StartConfigRulesEvaluation(g.t.Context(), &configservice.StartConfigRulesEvaluationInput{ConfigRuleNames: g.ConfigRuleNames})
-	g.must(err)
+	g.T.Helper()
+	_, err := g.Clients.Config.StartConfigRulesEvaluation(g.T.Context(), &configservice.StartConfigRulesEvaluationInput{ConfigRuleNames: g.ConfigRuleNames})
+	g.Must(err)
 }
 
 // TestAVerdictWhoseEventGotLostIsNotTheLastWord: where Config has no remediation, it tells of a verdict once.
 func TestAVerdictWhoseEventGotLostIsNotTheLastWord(t *testing.T) {
 	lose := func(g guard) {
-		g.t.Helper()
+		g.T.Helper()
 		g.stop()
 		g.Gateway.SetFaults(localaws.Faults{Before: localaws.FailNext("ssm:StartAutomationExecution", 10, "AccessDeniedException")})
 		g.evaluate()
-		g.tick(time.Minute)
+		g.Pass(time.Minute)
 		g.Gateway.SetFaults(localaws.Faults{})
 		if g.isLogging() {
-			g.t.Fatal("the event was not lost")
+			g.T.Fatal("the event was not lost")
 		}
 	}
 	inAny(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "govcloud"))
-		g.tick(0)
+		g := guarded(t, a, testbed.ReadTemplate(t, "govcloud"))
+		g.Pass(0)
 		g.step("a verdict starts the runbook", func(g guard) {
-			g.only(deployed.ConfigPath)
+			g.Only(deployed.ConfigPath)
 			g.wantKept("Config", guard.stop, func() {
 				g.evaluate()
-				g.tick(time.Minute)
+				g.Pass(time.Minute)
 			})
-			g.tick(configPeriod)
+			g.Pass(configPeriod)
 		})
 		g.step("the schedule tries again", func(g guard) {
-			g.only(deployed.ConfigPath, deployed.SchedulePath)
-			g.tick(schedulePeriod)
-			g.wantKept("schedule", lose, func() { g.tick(schedulePeriod) })
-			g.tick(configPeriod)
+			g.Only(deployed.ConfigPath, deployed.SchedulePath)
+			g.Pass(schedulePeriod)
+			g.wantKept("schedule", lose, func() { g.Pass(schedulePeriod) })
+			g.Pass(configPeriod)
 		})
 		g.step("negative control: without the schedule", func(g guard) {
-			g.only(deployed.ConfigPath)
+			g.Only(deployed.ConfigPath)
 			lose(g)
 			for range 3 {
-				g.tick(configPeriod)
+				g.Pass(configPeriod)
 			}
 			if g.isLogging() {
-				g.t.Error("Config tells of a verdict again")
+				g.T.Error("Config tells of a verdict again")
 			}
 		})
 	})
@@ -544,7 +544,7 @@ func TestAVerdictWhoseEventGotLostIsNotTheLastWord(t *testing.T) {
 func TestEachPermissionOfTheTargetRoleIsNeeded(t *testing.T) {
 	onShared(t, "default", func(g guard) {
 		g.healthy()
-		g.only(deployed.EventPath)
+		g.Only(deployed.EventPath)
 		for _, needed := range []string{
 			"ssm:StartAutomationExecution", "iam:PassRole", ":document/" + g.RunbookName, ":automation-definition/" + g.RunbookName + ":1",
 			":automation-execution/*", g.AutomationRoleARN,
@@ -556,18 +556,18 @@ func TestEachPermissionOfTheTargetRoleIsNeeded(t *testing.T) {
 				}
 				g.withEdited(g.startRole(), needed, other, func() {
 					g.stop()
-					g.settle()
+					g.Settle()
 				})
 				if g.isLogging() {
-					g.t.Error("the trail was restored")
+					g.T.Error("the trail was restored")
 				}
 				deliveries := g.Bus().Deliveries()
 				if last := deliveries[len(deliveries)-1]; last.Outcome != events.Failed || !last.DeadLettered {
-					g.t.Errorf("the last delivery is %+v", last)
+					g.T.Errorf("the last delivery is %+v", last)
 				}
 				// What is done to a trail that does not log starts nothing.
 				g.start()
-				g.wantKept("event", guard.stop, g.settle)
+				g.wantKept("event", guard.stop, g.Settle)
 			})
 		}
 	})

@@ -1,111 +1,40 @@
 package closedloop
 
 import (
-	"context"
-	"errors"
 	"flag"
-	"fmt"
-	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"sync"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
-	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/localaws"
-	"github.com/trailguard/trailguard/localaws/cloudtrail"
-	"github.com/trailguard/trailguard/localaws/configservice"
-	"github.com/trailguard/trailguard/localaws/events"
-	"github.com/trailguard/trailguard/localaws/repository"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// organizationID is the one in the golden templates.
-const organizationID = "o-a1b2c3d4e5"
-
-// account is a local AWS under one reading of what AWS does not document. Its tests use it one after the other.
+// account is an account that tests borrow.
 type account struct {
-	*localaws.AWS
-	name    string
-	options localaws.Options
-	// admin is that of an administrator; there is one access key for all, as moto keeps clients for each.
-	admin   aws.Config
-	clients drill.Clients // of the administrator
-	order   *rand.PCG     // decides which of the running automations makes its next call
+	*testbed.Account
 	lent    bool
 	holding string // the template of the stack that the test which has it shares
 	shared  *guard // see share
 }
 
 // accounts are started once for all tests. Each reading that TrailGuard must survive holds in at least one of them.
-var accounts = []*account{
-	{name: "first reading", options: localaws.Options{
-		UnsetFields: configservice.UnsetIsNull, TrailResourceID: configservice.ResourceIDIsARN, AttemptCount: configservice.AttemptsInARow,
-	}},
-	{name: "second reading", options: localaws.Options{
-		UnsetFields: configservice.UnsetIsAbsent, TrailResourceID: configservice.ResourceIDIsName, AttemptCount: configservice.AttemptsInWindow,
-		DefaultSelectorsAreCustom: true, Events: events.Options{ScheduleFiresAtCreation: true},
-	}},
-	{name: "third reading", options: localaws.Options{
-		UnsetFields: configservice.UnsetIsEmpty, TrailResourceID: configservice.ResourceIDIsARN, AttemptCount: configservice.AttemptsInARow,
-		DefaultSelectorsAreCustom: true, RateLimited: true, DropDeletionOfLastTrail: true,
-		Events: events.Options{AnythingButMatchesAbsent: true},
-	}},
-}
+var accounts = []*account{{Account: testbed.FirstReading()}, {Account: testbed.SecondReading()}, {Account: testbed.ThirdReading()}}
 
 // Only the last account takes no more than one change of a trail a second.
 var unlimited, limited = accounts[:2], accounts[2:]
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	// As many tests at once as there are accounts: most of the work is that of other processes.
-	if err := flag.Set("test.parallel", strconv.Itoa(len(accounts))); err != nil {
-		panic(err)
+	var started []*testbed.Account
+	for _, a := range accounts {
+		started = append(started, a.Account)
 	}
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	var starting sync.WaitGroup
-	problems := make([]error, len(accounts))
-	for i, a := range accounts {
-		starting.Go(func() { problems[i] = a.start() })
-	}
-	starting.Wait()
-	defer func() {
-		for _, a := range accounts {
-			if a.AWS != nil {
-				err = errors.Join(err, a.Close())
-			}
-		}
-	}()
-	if err := errors.Join(problems...); err != nil {
-		return 0, fmt.Errorf("%w (what is missing, make setup installs)", err)
-	}
-	return m.Run(), nil
-}
-
-func (a *account) start() (err error) {
-	a.order = rand.NewPCG(0, 0)
-	a.options.Python = repository.Python()
-	a.options.NodeModules = repository.NodeModules()
-	a.options.Rand = rand.New(a.order)
-	a.options.Organization, a.options.OrganizationID = cloudtrail.ManagementAccount, organizationID
-	if a.AWS, err = localaws.Start(context.Background(), a.options); err != nil {
-		return err
-	}
-	a.admin = a.Config(localaws.Administrator)
-	a.clients = drill.NewClients(a.admin)
-	return nil
+	testbed.Main(m, started, func() error {
+		// As many tests at once as there are accounts: most of the work is that of other processes.
+		return flag.Set("test.parallel", strconv.Itoa(len(accounts)))
+	})
 }
 
 // lending guards which accounts are in use; freed is told of each that no longer is.
@@ -161,7 +90,7 @@ func inEach(t *testing.T, among []*account, shared string, test func(t *testing.
 	for left := slices.Clone(among); len(left) > 0; {
 		a := borrow(left, shared)
 		left = slices.DeleteFunc(left, func(one *account) bool { return one == a })
-		t.Run(a.name, func(t *testing.T) { a.test(t, test) })
+		t.Run(a.Name, func(t *testing.T) { a.test(t, test) })
 	}
 }
 
@@ -195,11 +124,7 @@ func onEachShared(t *testing.T, among []*account, template string, test func(g g
 func (a *account) test(t *testing.T, test func(t *testing.T, a *account)) {
 	defer a.giveBack()
 	defer func() {
-		err := a.Err()
-		if err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
+		if a.WantSimulated(t); t.Failed() {
 			a.shared = nil
 			a.Gateway.Reset()
 		}

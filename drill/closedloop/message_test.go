@@ -37,17 +37,17 @@ func madeAt(x *automation.Execution, name string) time.Time {
 
 // wantMessage reports that an execution told people anything but one message of these lines, or reports another.
 func (g guard) wantMessage(x *automation.Execution, lines ...string) {
-	g.t.Helper()
+	g.T.Helper()
 	want := strings.Join(lines, "\n")
 	if got := told(x); len(got) != 1 || got[0] != want {
-		g.t.Errorf("people were told\n%s\nwant\n%s", strings.Join(got, "\n---\n"), want)
+		g.T.Errorf("people were told\n%s\nwant\n%s", strings.Join(got, "\n---\n"), want)
 	}
 	if got := g.reportOf(x).Message; got != want {
-		g.t.Errorf("the report says\n%s\nwant\n%s", got, want)
+		g.T.Errorf("the report says\n%s\nwant\n%s", got, want)
 	}
 	for _, call := range x.Calls {
 		if call.Service == "sns" && (call.Input["Subject"] != lines[0] || call.Input["TopicArn"] != g.AlertTopicARN) {
-			g.t.Errorf("the subject is %q, to %s: want the first line, to %s", call.Input["Subject"], call.Input["TopicArn"], g.AlertTopicARN)
+			g.T.Errorf("the subject is %q, to %s: want the first line, to %s", call.Input["Subject"], call.Input["TopicArn"], g.AlertTopicARN)
 		}
 	}
 }
@@ -108,12 +108,12 @@ func TestWhatWasFoundIsToldInFull(t *testing.T) {
 		}
 		found, declared, _ := strings.Cut(strings.TrimPrefix(lines[i], "EventSelectors: found "), ", declared ")
 		var selectors []types.EventSelector
-		g.must(json.Unmarshal([]byte(found), &selectors))
+		g.Must(json.Unmarshal([]byte(found), &selectors))
 		if len(selectors) != 1 || selectors[0].ReadWriteType != types.ReadWriteTypeReadOnly || !slices.Equal(selectors[0].DataResources[0].Values, arns) ||
 			!slices.Equal(selectors[0].ExcludeManagementEventSources, []string{"kms.amazonaws.com"}) {
 			t.Errorf("the selectors that were found are told as %s", found)
 		}
-		g.must(json.Unmarshal([]byte(declared), &selectors))
+		g.Must(json.Unmarshal([]byte(declared), &selectors))
 		if got := g.reportOf(x).Changed["EventSelectors"].Found; len(g.encode(got)) < len(g.encode(arns)) {
 			t.Errorf("the report shortens what was found: %v", got)
 		}
@@ -132,7 +132,7 @@ func TestADeliveryErrorIsTold(t *testing.T) {
 		g.healthy()
 		policy := g.bucketPolicy()
 		g.deleteBucketPolicy()
-		g.must(g.CloudTrail().Deliver(t.Context()))
+		g.Must(g.CloudTrail().Deliver(t.Context()))
 		g.stop()
 		x := g.repair()
 		g.wantSuccess(x)
@@ -142,7 +142,7 @@ func TestADeliveryErrorIsTold(t *testing.T) {
 
 		g.putBucketPolicy(policy)
 		g.Clock.Advance(time.Minute)
-		g.must(g.CloudTrail().Deliver(t.Context()))
+		g.Must(g.CloudTrail().Deliver(t.Context()))
 		g.stop()
 		x = g.repair()
 		g.wantSuccess(x)
@@ -174,10 +174,10 @@ func TestAMessageThatCannotBeSentFailsNothing(t *testing.T) {
 				x := g.repair()
 				mend()
 				g.wantSuccess(x)
-				g.wantRepaired()
+				g.WantRepaired()
 				r := g.reportOf(x)
 				if len(told(x)) > 0 || !strings.Contains(r.NotTold, test.want) || !strings.Contains(r.Message, "IsLogging: found false") {
-					g.t.Errorf("people were told %v, and the report is %+v", told(x), r)
+					g.T.Errorf("people were told %v, and the report is %+v", told(x), r)
 				}
 			})
 		}

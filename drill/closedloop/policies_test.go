@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/authorize"
@@ -42,7 +43,7 @@ type role struct {
 }
 
 func (g guard) policies() policies {
-	g.t.Helper()
+	g.T.Helper()
 	return policies{
 		bucket: g.bucketPolicy(), key: g.keyPolicy(g.LogKeyARN), alertKey: g.keyPolicy(g.alertKey()),
 		automation: g.readRole(g.AutomationRoleARN), start: g.readRole(g.startRole()),
@@ -50,38 +51,38 @@ func (g guard) policies() policies {
 }
 
 func (g guard) keyPolicy(key string) string {
-	g.t.Helper()
-	got, err := g.clients.KMS.GetKeyPolicy(g.t.Context(), &kms.GetKeyPolicyInput{KeyId: &key})
-	g.must(err)
+	g.T.Helper()
+	got, err := g.Clients.KMS.GetKeyPolicy(g.T.Context(), &kms.GetKeyPolicyInput{KeyId: &key})
+	g.Must(err)
 	return *got.Policy
 }
 
 // alertKey is the key of the alert topic.
 func (g guard) alertKey() string {
-	g.t.Helper()
-	topic, err := sns.NewFromConfig(g.admin).GetTopicAttributes(g.t.Context(), &sns.GetTopicAttributesInput{TopicArn: &g.AlertTopicARN})
-	g.must(err)
+	g.T.Helper()
+	topic, err := sns.NewFromConfig(g.Admin).GetTopicAttributes(g.T.Context(), &sns.GetTopicAttributesInput{TopicArn: &g.AlertTopicARN})
+	g.Must(err)
 	id := topic.Attributes["KmsMasterKeyId"]
-	key, err := g.clients.KMS.DescribeKey(g.t.Context(), &kms.DescribeKeyInput{KeyId: &id})
-	g.must(err)
+	key, err := g.Clients.KMS.DescribeKey(g.T.Context(), &kms.DescribeKeyInput{KeyId: &id})
+	g.Must(err)
 	return *key.KeyMetadata.Arn
 }
 
 // startRole is the one role of the stack that EventBridge may assume.
 func (g guard) startRole() string {
-	g.t.Helper()
-	resources, err := deployed.ReadResources(g.t.Context(), g.clients.Reads(), g.Guard)
-	g.must(err)
+	g.T.Helper()
+	resources, err := deployed.ReadResources(g.T.Context(), g.Clients.Reads(), g.Guard.Guard)
+	g.Must(err)
 	var found []string
 	for _, name := range resources["AWS::IAM::Role"] {
-		got, err := iam.NewFromConfig(g.admin).GetRole(g.t.Context(), &iam.GetRoleInput{RoleName: &name})
-		g.must(err)
+		got, err := iam.NewFromConfig(g.Admin).GetRole(g.T.Context(), &iam.GetRoleInput{RoleName: &name})
+		g.Must(err)
 		if strings.Contains(*got.Role.AssumeRolePolicyDocument, "events.amazonaws.com") {
 			found = append(found, *got.Role.Arn)
 		}
 	}
 	if len(found) != 1 {
-		g.t.Fatalf("the roles that EventBridge may assume are %v, want one", found)
+		g.T.Fatalf("the roles that EventBridge may assume are %v, want one", found)
 	}
 	return found[0]
 }
@@ -89,25 +90,25 @@ func (g guard) startRole() string {
 func roleName(arn string) *string { return aws.String(arn[strings.LastIndexByte(arn, '/')+1:]) }
 
 func (g guard) readRole(arn string) role {
-	g.t.Helper()
-	ctx, roles, name := g.t.Context(), iam.NewFromConfig(g.admin), roleName(arn)
+	g.T.Helper()
+	ctx, roles, name := g.T.Context(), iam.NewFromConfig(g.Admin), roleName(arn)
 	got, err := roles.GetRole(ctx, &iam.GetRoleInput{RoleName: name})
-	g.must(err)
+	g.Must(err)
 	r := role{arn: arn}
 	r.trust, err = url.PathUnescape(*got.Role.AssumeRolePolicyDocument)
-	g.must(err)
+	g.Must(err)
 	attached, err := roles.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: name})
-	g.must(err)
+	g.Must(err)
 	if len(attached.AttachedPolicies) > 0 {
-		g.t.Fatalf("the role has attached policies, which this test does not read: %v", attached.AttachedPolicies)
+		g.T.Fatalf("the role has attached policies, which this test does not read: %v", attached.AttachedPolicies)
 	}
 	inline, err := roles.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: name})
-	g.must(err)
+	g.Must(err)
 	for _, policy := range inline.PolicyNames {
 		got, err := roles.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: name, PolicyName: &policy})
-		g.must(err)
+		g.Must(err)
 		document, err := url.PathUnescape(*got.PolicyDocument)
-		g.must(err)
+		g.Must(err)
 		r.identity = append(r.identity, document)
 	}
 	return r
@@ -188,7 +189,7 @@ func (g guard) bucketQuestions(p policies) []question {
 			put.with(keys{"s3:x-amz-server-side-encryption": "AES256", "s3:x-amz-server-side-encryption-aws-kms-key-id": ""}), true),
 		ask("CloudTrail reads the ACL for a previous trail", "s3:GetBucketAcl", bucket, before, g.hasPreviousTrail()),
 		ask("CloudTrail writes a log file for a previous trail", "s3:PutObject", file, put.with(keys{"aws:SourceArn": before["aws:SourceArn"]}), g.hasPreviousTrail()),
-		ask("for an organization", "s3:PutObject", log(prefix+"AWSLogs/"+organizationID+"/"+otherAccount), put, organization),
+		ask("for an organization", "s3:PutObject", log(prefix+"AWSLogs/"+testbed.OrganizationID+"/"+otherAccount), put, organization),
 		ask("for another organization", "s3:PutObject", log(prefix+"AWSLogs/o-zzzzzzzzzz/"+api.Account), put, false),
 		ask("not under another prefix", "s3:PutObject", log("other/AWSLogs/"+api.Account), put, false),
 		ask("not beside the folder of logs", "s3:PutObject", bucket+"/"+prefix+"file", put, false),

@@ -40,8 +40,8 @@ func TestTheRunbookRepairsEveryTampering(t *testing.T) {
 						g.Clock.Advance(time.Second)
 						x := g.repair()
 						g.wantSuccess(x)
-						g.wantRepaired()
-						if !g.options.RateLimited {
+						g.WantRepaired()
+						if !g.Options.RateLimited {
 							g.compareGolden(template+"-"+strings.ReplaceAll(start.name, " ", "-"), g.describe(x))
 						}
 					})
@@ -50,17 +50,17 @@ func TestTheRunbookRepairsEveryTampering(t *testing.T) {
 					g.step(tampering.name, func(g guard) {
 						g.healthy()
 						tampering.do(g)
-						if len(g.unmet()) == 0 {
-							g.t.Fatal("the tampering changed nothing")
+						if len(g.Unmet()) == 0 {
+							g.T.Fatal("the tampering changed nothing")
 						}
 						existed, logged := len(g.trailARNs()) > 0, g.isLogging()
 						g.Clock.Advance(time.Second)
 						x := g.repair()
 						g.wantSuccess(x)
-						g.wantRepaired()
+						g.WantRepaired()
 						g.wantOneTrail()
 						if made := slices.Compact(writes(x)); !slices.Equal(made, tampering.writes) {
-							g.t.Errorf("the writes are %v, want %v", made, tampering.writes)
+							g.T.Errorf("the writes are %v, want %v", made, tampering.writes)
 						}
 						if !logged {
 							g.wantLoggingFirst(x, existed)
@@ -74,14 +74,14 @@ func TestTheRunbookRepairsEveryTampering(t *testing.T) {
 
 // wantLoggingFirst reports anything but one question before logging is back.
 func (g guard) wantLoggingFirst(x *automation.Execution, existed bool) {
-	g.t.Helper()
+	g.T.Helper()
 	want := []string{"cloudtrail.GetTrailStatus", "cloudtrail.StartLogging"}
 	if !existed {
 		want = []string{"cloudtrail.GetTrailStatus TrailNotFoundException", "cloudtrail.CreateTrail", "cloudtrail.StartLogging"}
 	}
 	made := slices.DeleteFunc(calls(x), func(call string) bool { return strings.HasSuffix(call, " ThrottlingException") })
 	if !slices.Equal(made[:len(want)], want) {
-		g.t.Errorf("the calls are %v, want first %v", made, want)
+		g.T.Errorf("the calls are %v, want first %v", made, want)
 	}
 }
 
@@ -92,18 +92,18 @@ type start struct {
 }
 
 func (g guard) compareGolden(name, got string) {
-	g.t.Helper()
+	g.T.Helper()
 	path := filepath.Join("testdata", name+".golden")
 	if *update {
 		if g.account == accounts[0] {
-			g.must(os.WriteFile(path, []byte(got), 0o644))
+			g.Must(os.WriteFile(path, []byte(got), 0o644))
 		}
 		return
 	}
 	want, err := os.ReadFile(path)
-	g.must(err)
+	g.Must(err)
 	if got != string(want) {
-		g.t.Errorf("the execution is not that of %s (go test -update rewrites it):\n%s", path, got)
+		g.T.Errorf("the execution is not that of %s (go test -update rewrites it):\n%s", path, got)
 	}
 }
 
@@ -114,7 +114,7 @@ var (
 
 // describe is an execution as the golden files hold it: each call with its body, then what people were told.
 func (g guard) describe(x *automation.Execution) string {
-	g.t.Helper()
+	g.T.Helper()
 	names := []string{
 		g.TrailARN, "<trail ARN>", g.LogBucketName, "<log bucket>", g.LogKeyARN, "<log key>", g.AlertTopicARN, "<alert topic>", x.ID, "<execution>",
 	}
@@ -139,11 +139,11 @@ func (g guard) describe(x *automation.Execution) string {
 
 // encode writes JSON on one line, as it is read.
 func (g guard) encode(v any) string {
-	g.t.Helper()
+	g.T.Helper()
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	g.must(encoder.Encode(v))
+	g.Must(encoder.Encode(v))
 	return strings.TrimSuffix(text.String(), "\n")
 }
 
@@ -192,14 +192,14 @@ func TestTheDeployedRunbookDeclaresAllThatATrailShouldBe(t *testing.T) {
 
 // wantLeftAlone runs the runbook and reports that it did more than to read.
 func (g guard) wantLeftAlone() {
-	g.t.Helper()
+	g.T.Helper()
 	x := g.repair()
 	g.wantSuccess(x)
 	if n := x.MutatingCalls(); n > 0 {
-		g.t.Errorf("the run made %d changes, or messages: %v", n, calls(x))
+		g.T.Errorf("the run made %d changes, or messages: %v", n, calls(x))
 	}
 	if r := g.reportOf(x); len(r.Changed)+len(r.Wrong)+len(r.Armed)+len(r.Writes) > 0 || r.Message != "" {
-		g.t.Errorf("the run reports %+v", r)
+		g.T.Errorf("the run reports %+v", r)
 	}
 }
 
@@ -280,10 +280,10 @@ func TestWhatMeansTheSameIsLeftAlone(t *testing.T) {
 						before := g.encode(g.CloudTrail().Trails())
 						form.do(g)
 						if g.encode(g.CloudTrail().Trails()) == before {
-							g.t.Error("nothing was changed: the test proves nothing")
+							g.T.Error("nothing was changed: the test proves nothing")
 						}
 						g.wantLeftAlone()
-						g.wantRepaired()
+						g.WantRepaired()
 					})
 				}
 			})
@@ -294,11 +294,11 @@ func TestWhatMeansTheSameIsLeftAlone(t *testing.T) {
 func TestCloudTrailRefusesAnEmptyListOfSelectors(t *testing.T) {
 	onShared(t, "default", func(g guard) {
 		g.healthy()
-		_, err := g.clients.CloudTrail.PutEventSelectors(t.Context(), &cloudtrail.PutEventSelectorsInput{TrailName: &g.TrailName})
+		_, err := g.Clients.CloudTrail.PutEventSelectors(t.Context(), &cloudtrail.PutEventSelectorsInput{TrailName: &g.TrailName})
 		if !hasCode(err, "InvalidEventSelectorsException") {
 			t.Errorf("the error is %v", err)
 		}
-		g.wantRepaired()
+		g.WantRepaired()
 	})
 }
 
@@ -308,7 +308,7 @@ func TestAnExistingTrailOfThatNameIsAdopted(t *testing.T) {
 		g.createTrail(cloudtrail.CreateTrailInput{Name: &g.TrailName, S3BucketName: &e.bucket, S3KeyPrefix: aws.String("other"), SnsTopicName: &e.topic})
 		x := g.repair()
 		g.wantSuccess(x)
-		g.wantRepaired()
+		g.WantRepaired()
 		g.wantOneTrail()
 		if slices.Contains(writes(x), "CreateTrail") {
 			t.Errorf("the writes are %v, want no second trail", writes(x))
@@ -318,7 +318,7 @@ func TestAnExistingTrailOfThatNameIsAdopted(t *testing.T) {
 
 // createOrganizationTrail makes, as an administrator, an organization trail with the guard's name.
 func (g guard) createOrganizationTrail() {
-	g.t.Helper()
+	g.T.Helper()
 	g.createTrail(cloudtrail.CreateTrailInput{
 		Name: &g.TrailName, S3BucketName: aws.String(g.elsewhere().bucket), IsOrganizationTrail: yes, IsMultiRegionTrail: yes,
 	})
@@ -339,13 +339,13 @@ func (g guard) demotions() int {
 func TestAnOrganizationTrailIsNeverDemoted(t *testing.T) {
 	onShared(t, "default", func(g guard) {
 		repair := func(g guard, run func() *automation.Execution) *automation.Execution {
-			g.t.Helper()
+			g.T.Helper()
 			g.deleteTrails()
 			g.createOrganizationTrail()
 			g.Clock.Advance(time.Second)
 			x := run()
 			if !g.isLogging() {
-				g.t.Error("the trail is not logging")
+				g.T.Error("the trail is not logging")
 			}
 			return x
 		}
@@ -353,14 +353,14 @@ func TestAnOrganizationTrailIsNeverDemoted(t *testing.T) {
 			x := repair(g, g.repair)
 			g.wantFailed(x, "LEFT: bucket: ", "InsufficientS3BucketPolicyException", "Restore the bucket and its policy.")
 			if g.demotions() > 0 {
-				g.t.Error("the trail was demoted")
+				g.T.Error("the trail was demoted")
 			}
 		})
 		g.step("a log bucket with the organization's folder", func(g guard) {
 			g.withOpenBucket(func() { g.wantSuccess(repair(g, g.repair)) })
-			g.wantRepaired()
+			g.WantRepaired()
 			if g.demotions() > 0 {
-				g.t.Error("the trail was demoted")
+				g.T.Error("the trail was demoted")
 			}
 		})
 		g.step("negative control: a script that writes all that differs", func(g guard) {
@@ -368,7 +368,7 @@ func TestAnOrganizationTrailIsNeverDemoted(t *testing.T) {
 				return g.repairWith(nil, withScript("(part != 'organization' or want[key])", "True"))
 			})
 			if g.demotions() == 0 {
-				g.t.Error("the trail was not demoted")
+				g.T.Error("the trail was not demoted")
 			}
 		})
 	})
@@ -438,7 +438,7 @@ func TestTheRunbookCanBeRunByHand(t *testing.T) {
 					g.Clock.Advance(time.Second)
 					x := g.repairBy(string(asset), ssmtypes.DocumentFormatYaml, parameters)
 					g.wantSuccess(x)
-					g.wantRepaired()
+					g.WantRepaired()
 					return x
 				}
 				for _, tamper := range []func(g guard){func(guard) {}, ruin, func(g guard) { g.deleteTrails() }} {
@@ -465,7 +465,7 @@ func TestTheRunbookCanBeRunByHand(t *testing.T) {
 					if refused[name] = value; value == nil {
 						delete(refused, name)
 					}
-					if err := g.begin(byHand, refused); !hasCode(err, invalidParameters) {
+					if err := g.Begin(byHand, refused); !hasCode(err, invalidParameters) {
 						t.Errorf("with %s=%v the error is %v", name, value, err)
 					}
 				}
@@ -490,15 +490,15 @@ func TestTheDeployedRunbookAcceptsOnlyTheDeclaredValues(t *testing.T) {
 	onShared(t, "default", func(g guard) {
 		g.healthy()
 		for name, value := range g.foreignParameters() {
-			if err := g.begin(g.RunbookName, map[string][]string{name: {value}}); !hasCode(err, invalidParameters) {
+			if err := g.Begin(g.RunbookName, map[string][]string{name: {value}}); !hasCode(err, invalidParameters) {
 				t.Errorf("%s=%s: the error is %v", name, value, err)
 			}
 		}
-		if err := g.begin(g.RunbookName, map[string][]string{"CloudTrailS3BucketName": {g.LogBucketName}, "IsMultiRegionTrail": {"true"}}); err != nil {
+		if err := g.Begin(g.RunbookName, map[string][]string{"CloudTrailS3BucketName": {g.LogBucketName}, "IsMultiRegionTrail": {"true"}}); err != nil {
 			t.Errorf("the declared values are refused: %v", err)
 		}
-		g.settle()
-		g.wantRepaired()
+		g.Settle()
+		g.WantRepaired()
 	})
 }
 
@@ -511,7 +511,7 @@ func TestARunbookThatAcceptsAnyValueIsSeen(t *testing.T) {
 				delete(parameter.(map[string]any), "allowedValues")
 			}
 		})
-		if len(g.unmet()) == 0 {
+		if len(g.Unmet()) == 0 {
 			t.Error("without allowed values the runbook did not take the log elsewhere")
 		}
 	})

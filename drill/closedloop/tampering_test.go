@@ -21,13 +21,13 @@ import (
 // change makes a change of a trail, as an administrator does. Time passes before, since CloudTrail may take one change a
 // second.
 func (g guard) change(change func(ctx context.Context, client *cloudtrail.Client) error) {
-	g.t.Helper()
+	g.T.Helper()
 	g.Clock.Advance(time.Second)
-	g.must(change(g.t.Context(), g.clients.CloudTrail))
+	g.Must(change(g.T.Context(), g.Clients.CloudTrail))
 }
 
 func (g guard) update(input cloudtrail.UpdateTrailInput) {
-	g.t.Helper()
+	g.T.Helper()
 	input.Name = &g.TrailName
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
 		_, err := client.UpdateTrail(ctx, &input)
@@ -36,7 +36,7 @@ func (g guard) update(input cloudtrail.UpdateTrailInput) {
 }
 
 func (g guard) putSelectors(selectors ...types.EventSelector) {
-	g.t.Helper()
+	g.T.Helper()
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
 		_, err := client.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{TrailName: &g.TrailName, EventSelectors: selectors})
 		return err
@@ -44,12 +44,12 @@ func (g guard) putSelectors(selectors ...types.EventSelector) {
 }
 
 func (g guard) putAdvancedSelector(fields ...types.AdvancedFieldSelector) {
-	g.t.Helper()
+	g.T.Helper()
 	g.putAdvanced(types.AdvancedEventSelector{FieldSelectors: fields})
 }
 
 func (g guard) putAdvanced(selectors ...types.AdvancedEventSelector) {
-	g.t.Helper()
+	g.T.Helper()
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
 		_, err := client.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{TrailName: &g.TrailName, AdvancedEventSelectors: selectors})
 		return err
@@ -61,7 +61,7 @@ func field(name string, values ...string) types.AdvancedFieldSelector {
 }
 
 func (g guard) putInsights(kinds ...types.InsightType) {
-	g.t.Helper()
+	g.T.Helper()
 	selectors := []types.InsightSelector{}
 	for _, kind := range kinds {
 		selectors = append(selectors, types.InsightSelector{InsightType: kind})
@@ -73,7 +73,7 @@ func (g guard) putInsights(kinds ...types.InsightType) {
 }
 
 func (g guard) tag(key, value string) {
-	g.t.Helper()
+	g.T.Helper()
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
 		_, err := client.AddTags(ctx, &cloudtrail.AddTagsInput{ResourceId: &g.TrailARN, TagsList: []types.Tag{{Key: &key, Value: &value}}})
 		return err
@@ -81,17 +81,17 @@ func (g guard) tag(key, value string) {
 }
 
 func (g guard) untag(key string) {
-	g.t.Helper()
+	g.T.Helper()
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
 		_, err := client.RemoveTags(ctx, &cloudtrail.RemoveTagsInput{ResourceId: &g.TrailARN, TagsList: []types.Tag{{Key: &key}}})
 		return err
 	})
 }
 
-func (g guard) stop() { g.t.Helper(); g.stopBy(g.TrailName) }
+func (g guard) stop() { g.T.Helper(); g.stopBy(g.TrailName) }
 
 func (g guard) stopBy(nameOrARN string) {
-	g.t.Helper()
+	g.T.Helper()
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
 		_, err := client.StopLogging(ctx, &cloudtrail.StopLoggingInput{Name: &nameOrARN})
 		return err
@@ -99,14 +99,14 @@ func (g guard) stopBy(nameOrARN string) {
 }
 
 func (g guard) deleteTrails() {
-	g.t.Helper()
+	g.T.Helper()
 	for _, arn := range g.trailARNs() {
 		g.delete(arn)
 	}
 }
 
 func (g guard) delete(nameOrARN string) {
-	g.t.Helper()
+	g.T.Helper()
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
 		_, err := client.DeleteTrail(ctx, &cloudtrail.DeleteTrailInput{Name: &nameOrARN})
 		return err
@@ -114,7 +114,7 @@ func (g guard) delete(nameOrARN string) {
 }
 
 func (g guard) createTrail(input cloudtrail.CreateTrailInput) {
-	g.t.Helper()
+	g.T.Helper()
 	g.change(func(ctx context.Context, client *cloudtrail.Client) error {
 		_, err := client.CreateTrail(ctx, &input)
 		return err
@@ -123,15 +123,15 @@ func (g guard) createTrail(input cloudtrail.CreateTrailInput) {
 
 // healthy brings the trail into its declared state.
 func (g guard) healthy() {
-	g.t.Helper()
-	if len(g.unmet()) == 0 {
+	g.T.Helper()
+	if len(g.Unmet()) == 0 {
 		return
 	}
 	g.deleteTrails()
 	g.Clock.Advance(time.Second)
 	g.wantSuccess(g.repair())
-	if unmet := g.unmet(); len(unmet) > 0 {
-		g.t.Fatalf("the trail cannot be made: %v", unmet)
+	if unmet := g.Unmet(); len(unmet) > 0 {
+		g.T.Fatalf("the trail cannot be made: %v", unmet)
 	}
 }
 
@@ -140,8 +140,8 @@ type foreign struct{ bucket, key, topic, logGroup, logRole string }
 
 // elsewhere makes, once, a bucket, a key, a topic, and a log group with a role, all of which let CloudTrail in.
 func (g guard) elsewhere() *foreign {
-	g.t.Helper()
-	ctx, admin, e := g.t.Context(), g.admin, g.foreign
+	g.T.Helper()
+	ctx, admin, e := g.T.Context(), g.Admin, g.foreign
 	if e.bucket != "" {
 		return e
 	}
@@ -157,68 +157,68 @@ func (g guard) elsewhere() *foreign {
 	}
 	buckets := s3.NewFromConfig(admin)
 	_, err := buckets.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &e.bucket})
-	g.must(err)
+	g.Must(err)
 	_, err = buckets.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &e.bucket, Policy: letIn("s3:*")})
-	g.must(err)
+	g.Must(err)
 	key, err := kms.NewFromConfig(admin).CreateKey(ctx, &kms.CreateKeyInput{Policy: letIn("kms:*")})
-	g.must(err)
+	g.Must(err)
 	e.key = *key.KeyMetadata.Arn
 	topic, err := sns.NewFromConfig(admin).CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("elsewhere")})
-	g.must(err)
+	g.Must(err)
 	e.topic = *topic.TopicArn
 	_, err = sns.NewFromConfig(admin).SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{
 		TopicArn: &e.topic, AttributeName: aws.String("Policy"), AttributeValue: letIn("sns:Publish"),
 	})
-	g.must(err)
+	g.Must(err)
 	groups := cloudwatchlogs.NewFromConfig(admin)
 	_, err = groups.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("elsewhere")})
-	g.must(err)
+	g.Must(err)
 	roles := iam.NewFromConfig(admin)
 	_, err = roles.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("elsewhere"), AssumeRolePolicyDocument: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"sts:AssumeRole"}]}`,
 	)})
-	g.must(err)
+	g.Must(err)
 	_, err = roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("elsewhere"), PolicyName: aws.String("logs"), PolicyDocument: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:*","Resource":"*"}]}`,
 	)})
-	g.must(err)
+	g.Must(err)
 	return e
 }
 
 // withOpenBucket makes a change while the log bucket lets CloudTrail write anywhere.
 func (g guard) withOpenBucket(change func()) {
-	g.t.Helper()
+	g.T.Helper()
 	policy := g.bucketPolicy()
 	var document map[string]any
-	g.must(json.Unmarshal([]byte(policy), &document))
+	g.Must(json.Unmarshal([]byte(policy), &document))
 	document["Statement"] = append(document["Statement"].([]any), map[string]any{
 		"Effect": "Allow", "Principal": map[string]any{"Service": "cloudtrail.amazonaws.com"}, "Action": "s3:*",
 		"Resource": []any{"arn:aws:s3:::" + g.LogBucketName, "arn:aws:s3:::" + g.LogBucketName + "/*"},
 	})
 	open, err := json.Marshal(document)
-	g.must(err)
+	g.Must(err)
 	g.putBucketPolicy(string(open))
 	change()
 	g.putBucketPolicy(policy)
 }
 
 func (g guard) bucketPolicy() string {
-	g.t.Helper()
-	got, err := g.clients.S3.GetBucketPolicy(g.t.Context(), &s3.GetBucketPolicyInput{Bucket: &g.LogBucketName})
-	g.must(err)
+	g.T.Helper()
+	got, err := g.Clients.S3.GetBucketPolicy(g.T.Context(), &s3.GetBucketPolicyInput{Bucket: &g.LogBucketName})
+	g.Must(err)
 	return *got.Policy
 }
 
 func (g guard) putBucketPolicy(policy string) {
-	g.t.Helper()
-	_, err := g.clients.S3.PutBucketPolicy(g.t.Context(), &s3.PutBucketPolicyInput{Bucket: &g.LogBucketName, Policy: &policy})
-	g.must(err)
+	g.T.Helper()
+	_, err := g.Clients.S3.PutBucketPolicy(g.T.Context(), &s3.PutBucketPolicyInput{Bucket: &g.LogBucketName, Policy: &policy})
+	g.Must(err)
 }
 
 func (g guard) deleteBucketPolicy() {
-	g.t.Helper()
-	_, err := g.clients.S3.DeleteBucketPolicy(g.t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &g.LogBucketName})
-	g.must(err)
+	g.T.Helper()
+	_, err := g.Clients.S3.DeleteBucketPolicy(g.T.Context(), &s3.DeleteBucketPolicyInput{Bucket: &g.LogBucketName})
+	g.Must(err)
 }
 
 // tampering is a way to blind a trail that is in its declared state.

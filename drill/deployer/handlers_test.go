@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws/api"
 )
 
@@ -81,13 +82,13 @@ var arnForms = map[string]string{
 }
 
 // deployment creates the stack and returns its resources.
-func deployment(t *testing.T, template map[string]any) []deployed {
+func deployment(t *testing.T, template testbed.Template) []deployed {
 	t.Helper()
 	if failed := create(t, template); len(failed) > 0 {
 		t.Fatal(failed)
 	}
-	described, err := cloudformation.NewFromConfig(admin).DescribeStackResources(t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: aws.String(stack)})
-	must(t, err)
+	described, err := cloudformation.NewFromConfig(local.Admin).DescribeStackResources(t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: aws.String(stack)})
+	testbed.Must(t, err)
 	var all []deployed
 	for _, resource := range described.StackResources {
 		d := deployed{kind: aws.ToString(resource.ResourceType), arn: aws.ToString(resource.PhysicalResourceId)}
@@ -95,8 +96,8 @@ func deployment(t *testing.T, template map[string]any) []deployed {
 			d.arn = fmt.Sprintf("arn:aws:"+form, d.arn[strings.LastIndexByte(d.arn, '/')+1:], api.Account)
 		}
 		if d.kind == "AWS::IAM::Role" {
-			found, err := iam.NewFromConfig(admin).GetRole(t.Context(), &iam.GetRoleInput{RoleName: &d.arn})
-			must(t, err)
+			found, err := iam.NewFromConfig(local.Admin).GetRole(t.Context(), &iam.GetRoleInput{RoleName: &d.arn})
+			testbed.Must(t, err)
 			d.arn = *found.Role.Arn
 		}
 		all = append(all, d)
@@ -122,7 +123,7 @@ func TestThePoliciesHoldWhatTheHandlersOfCloudFormationCall(t *testing.T) {
 				}
 				for _, name := range strings.Fields(actions) {
 					action, known, err := reference.Action(name)
-					must(t, err)
+					testbed.Must(t, err)
 					if !known {
 						t.Fatalf("AWS has no action %s", name)
 					}
@@ -159,7 +160,7 @@ func TestThePoliciesAllowNothingMore(t *testing.T) {
 		}
 	}
 	passedTo := func(service string) map[string][]string { return map[string][]string{"iam:PassedToService": {service}} }
-	must(t, may(t, "iam:PassRole", automationRole, passedTo("ssm.amazonaws.com")))
+	testbed.Must(t, may(t, "iam:PassRole", automationRole, passedTo("ssm.amazonaws.com")))
 	for _, refused := range []struct {
 		action, resource string
 		keys             map[string][]string

@@ -1,13 +1,10 @@
 package deployer
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +13,7 @@ import (
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/repository"
@@ -23,13 +21,13 @@ import (
 )
 
 // local is the AWS of all tests, which use it one after the other.
-var local *localaws.AWS
+var local = &testbed.Account{Name: "deployment"}
 
 // role is the one who deploys: it has the policies and nothing else.
 var role = api.Principal{Type: api.AssumedRole, ARN: "arn:" + api.Partition + ":iam::" + api.Account + ":role/Deployer", SessionName: "deployment"}
 
-// admin and deployer call as an administrator and as the role.
-var admin, deployer aws.Config
+// deployer calls as the role.
+var deployer aws.Config
 
 // reference says what actions and resources AWS has.
 var reference *servicereference.Reference
@@ -38,26 +36,11 @@ var reference *servicereference.Reference
 const stack = "TrailGuard"
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	if reference, err = servicereference.Open(repository.NodeModules()); err != nil {
-		return 0, err
-	}
-	local, err = localaws.Start(context.Background(), localaws.Options{Python: repository.Python(), NodeModules: repository.NodeModules()})
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, local.Close()) }()
-	// One access key each, as moto keeps its clients for each.
-	admin, deployer = local.Config(localaws.Administrator), local.Config(role)
-	return m.Run(), nil
+	testbed.Main(m, []*testbed.Account{local}, func() (err error) {
+		deployer = local.Config(role)
+		reference, err = servicereference.Open(repository.NodeModules())
+		return err
+	})
 }
 
 // statement is a statement of a policy.
@@ -88,91 +71,43 @@ const (
 func readPolicy(t *testing.T, name string) []statement {
 	t.Helper()
 	content, err := os.ReadFile(repository.Path("examples", name))
-	must(t, err)
+	testbed.Must(t, err)
 	var policy struct {
 		Version   string
 		Statement []statement
 	}
-	must(t, json.Unmarshal(content, &policy))
+	testbed.Must(t, json.Unmarshal(content, &policy))
 	if policy.Version != "2012-10-17" {
 		t.Errorf("%s has the version %q", name, policy.Version)
 	}
 	return policy.Statement
 }
 
-func readTemplate(t *testing.T, name string) map[string]any {
-	t.Helper()
-	content, err := os.ReadFile(repository.Path("constructs", "trailguard", "testdata", name+".template.json"))
-	must(t, err)
-	var template map[string]any
-	must(t, json.Unmarshal(content, &template))
-	return template
-}
-
-// resources are the resources of a template, by logical id.
-func resources(template map[string]any) map[string]map[string]any {
-	all := map[string]map[string]any{}
-	for id, resource := range template["Resources"].(map[string]any) {
-		all[id] = resource.(map[string]any)
-	}
-	return all
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // account is an account in which the role has a policy of these statements. It has a configuration recorder of its own
 // unless the template brings one.
-func account(t *testing.T, statements []statement, template map[string]any) {
+func account(t *testing.T, statements []statement, template testbed.Template) {
 	t.Helper()
 	ctx := t.Context()
-	must(t, local.Reset(ctx))
-	if !slices.Contains(types(template), "AWS::Config::ConfigurationRecorder") {
-		must(t, localaws.PutRecorder(ctx, admin))
-	}
-	client := iam.NewFromConfig(admin)
+	local.Empty(t, template)
+	client := iam.NewFromConfig(local.Admin)
 	name := aws.String(role.Name())
 	_, err := client.CreateRole(ctx, &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + localaws.Administrator.ARN + `"},"Action":"sts:AssumeRole"}]}`)})
-	must(t, err)
+	testbed.Must(t, err)
 	document, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": statements})
-	must(t, err)
+	testbed.Must(t, err)
 	_, err = client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: name, PolicyName: aws.String("Deploy"), PolicyDocument: aws.String(string(document))})
-	must(t, err)
-	t.Cleanup(func() {
-		if err := local.Err(); err != nil {
-			t.Errorf("the simulation itself failed, so that this test proves nothing: %v", err)
-		}
-	})
-}
-
-func types(template map[string]any) []string {
-	var all []string
-	for _, resource := range resources(template) {
-		all = append(all, resource["Type"].(string))
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	testbed.Must(t, err)
+	t.Cleanup(func() { local.WantSimulated(t) })
 }
 
 var capabilities = []cloudformationtypes.Capability{cloudformationtypes.CapabilityCapabilityNamedIam}
 
-func body(t *testing.T, template map[string]any) *string {
-	t.Helper()
-	encoded, err := json.Marshal(template)
-	must(t, err)
-	return aws.String(string(encoded))
-}
-
 // create creates the stack as the role, and returns what failed.
-func create(t *testing.T, template map[string]any) []string {
+func create(t *testing.T, template testbed.Template) []string {
 	t.Helper()
 	made, err := cloudformation.NewFromConfig(deployer).CreateStack(t.Context(), &cloudformation.CreateStackInput{
-		StackName: aws.String(stack), TemplateBody: body(t, template), Capabilities: capabilities,
+		StackName: aws.String(stack), TemplateBody: aws.String(template.JSON()), Capabilities: capabilities,
 	})
 	if err != nil {
 		return []string{err.Error()}
@@ -182,7 +117,7 @@ func create(t *testing.T, template map[string]any) []string {
 
 // live takes the stack through its life as the role, until something fails, and returns what. It is updated to a template
 // in which everything is changed and back, once at once and once by a change set, as the CDK does.
-func live(t *testing.T, template map[string]any) []string {
+func live(t *testing.T, template testbed.Template) []string {
 	t.Helper()
 	ctx := t.Context()
 	client, name := cloudformation.NewFromConfig(deployer), aws.String(stack)
@@ -190,7 +125,7 @@ func live(t *testing.T, template map[string]any) []string {
 		return failed
 	}
 	updated, err := client.UpdateStack(ctx, &cloudformation.UpdateStackInput{
-		StackName: name, TemplateBody: body(t, change(template)), Capabilities: capabilities,
+		StackName: name, TemplateBody: aws.String(change(template).JSON()), Capabilities: capabilities,
 	})
 	if err != nil {
 		return []string{err.Error()}
@@ -200,7 +135,7 @@ func live(t *testing.T, template map[string]any) []string {
 	}
 	set := aws.String("back")
 	if _, err := client.CreateChangeSet(ctx, &cloudformation.CreateChangeSetInput{
-		StackName: name, ChangeSetName: set, TemplateBody: body(t, template), Capabilities: capabilities,
+		StackName: name, ChangeSetName: set, TemplateBody: aws.String(template.JSON()), Capabilities: capabilities,
 	}); err != nil {
 		return []string{err.Error()}
 	}
@@ -223,10 +158,10 @@ func failures(t *testing.T, id *string, want cloudformationtypes.ResourceStatus)
 	var failed []string
 	deleted := map[string]bool{}
 	last := cloudformationtypes.ResourceStatus("")
-	pages := cloudformation.NewDescribeStackEventsPaginator(cloudformation.NewFromConfig(admin), &cloudformation.DescribeStackEventsInput{StackName: id})
+	pages := cloudformation.NewDescribeStackEventsPaginator(cloudformation.NewFromConfig(local.Admin), &cloudformation.DescribeStackEventsInput{StackName: id})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
-		must(t, err)
+		testbed.Must(t, err)
 		for _, event := range page.StackEvents {
 			if last == "" && aws.ToString(event.PhysicalResourceId) == *id {
 				last = event.ResourceStatus // the latest comes first

@@ -9,12 +9,14 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 )
 
 // change is a template in which every resource that can be changed without being replaced is changed, and has a tag.
-func change(template map[string]any) map[string]any {
+func change(template testbed.Template) testbed.Template {
 	changed := clone(template)
-	for _, resource := range resources(changed) {
+	for _, resource := range changed.ByID() {
 		properties, ok := resource["Properties"].(map[string]any)
 		if !ok {
 			properties = map[string]any{}
@@ -28,7 +30,7 @@ func change(template map[string]any) map[string]any {
 		}
 	}
 	// What a template does not declare any more is deleted.
-	for id, resource := range resources(changed) {
+	for id, resource := range changed.ByID() {
 		if resource["Type"] == "AWS::SNS::Subscription" {
 			delete(changed["Resources"].(map[string]any), id)
 		}
@@ -36,12 +38,12 @@ func change(template map[string]any) map[string]any {
 	return changed
 }
 
-func clone(template map[string]any) map[string]any {
+func clone(template testbed.Template) testbed.Template {
 	encoded, err := json.Marshal(template)
 	if err != nil {
 		panic(err)
 	}
-	var copied map[string]any
+	var copied testbed.Template
 	if err := json.Unmarshal(encoded, &copied); err != nil {
 		panic(err)
 	}
@@ -103,7 +105,7 @@ func addStatement(p map[string]any) {
 }
 
 // doom is a template whose creation fails once everything else is there.
-func doom(template map[string]any) map[string]any {
+func doom(template testbed.Template) map[string]any {
 	doomed := clone(template)
 	all := doomed["Resources"].(map[string]any)
 	others := slices.Sorted(maps.Keys(all))
@@ -116,7 +118,7 @@ func doom(template map[string]any) map[string]any {
 // deployable is a template with the policy that is for it.
 type deployable struct {
 	name     string
-	template map[string]any
+	template testbed.Template
 	policy   []statement
 }
 
@@ -124,8 +126,8 @@ func deployables(t *testing.T) []deployable {
 	t.Helper()
 	base, options := readPolicy(t, defaultPolicy), readPolicy(t, optionsPolicy)
 	return []deployable{
-		{"default", readTemplate(t, "default"), base},
-		{"everything", readTemplate(t, "everything"), slices.Concat(base, options)},
+		{"default", testbed.ReadTemplate(t, "default"), base},
+		{"everything", testbed.ReadTemplate(t, "everything"), slices.Concat(base, options)},
 	}
 }
 
@@ -150,8 +152,8 @@ func TestAFailedCreationIsTakenBackWithThePolicies(t *testing.T) {
 	if len(failed) != 1 || !strings.HasPrefix(failed[0], "Doomed is CREATE_FAILED: ") {
 		t.Errorf("%d failures:\n%s", len(failed), strings.Join(failed, "\n"))
 	}
-	listed, err := s3.NewFromConfig(admin).ListBuckets(t.Context(), &s3.ListBucketsInput{})
-	must(t, err)
+	listed, err := s3.NewFromConfig(local.Admin).ListBuckets(t.Context(), &s3.ListBucketsInput{})
+	testbed.Must(t, err)
 	for _, bucket := range listed.Buckets {
 		// The recorder's is retained in any case.
 		if !strings.Contains(*bucket.Name, "recorder") && !strings.Contains(*bucket.Name, "serveraccesslogs") {
@@ -208,7 +210,7 @@ func TestThePoliciesAreOnesThatIAMTakes(t *testing.T) {
 	for _, name := range []string{defaultPolicy, optionsPolicy} {
 		statements := readPolicy(t, name)
 		encoded, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": statements})
-		must(t, err)
+		testbed.Must(t, err)
 		if n := len(encoded); n > maximumPolicy {
 			t.Errorf("%s has %d characters, more than %d", name, n, maximumPolicy)
 		}

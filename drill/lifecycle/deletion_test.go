@@ -9,18 +9,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/internal/updates"
 )
 
 // destroy deletes the stack.
 func (s *stack) destroy() {
 	s.t.Helper()
-	stack, err := clients.CloudFormation.DescribeStacks(s.t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(stackName)})
-	must(s.t, err)
-	_, err = clients.CloudFormation.DeleteStack(s.t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String(stackName)})
-	must(s.t, err)
-	deleted, err := clients.CloudFormation.DescribeStacks(s.t.Context(), &cloudformation.DescribeStacksInput{StackName: stack.Stacks[0].StackId})
-	must(s.t, err)
+	stack, err := local.Clients.CloudFormation.DescribeStacks(s.t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(testbed.StackName)})
+	testbed.Must(s.t, err)
+	_, err = local.Clients.CloudFormation.DeleteStack(s.t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String(testbed.StackName)})
+	testbed.Must(s.t, err)
+	deleted, err := local.Clients.CloudFormation.DescribeStacks(s.t.Context(), &cloudformation.DescribeStacksInput{StackName: stack.Stacks[0].StackId})
+	testbed.Must(s.t, err)
 	if got := deleted.Stacks[0]; got.StackStatus != cloudformationtypes.StackStatusDeleteComplete {
 		s.t.Fatalf("the stack is %s: %s", got.StackStatus, aws.ToString(got.StackStatusReason))
 	}
@@ -35,21 +36,21 @@ func TestTheTrailGoesOnDeliveringWhenTheStackIsDeleted(t *testing.T) {
 	)
 	_, def := readUpdates(t)
 	// unretained is the default template without what retains a resource.
-	unretained := func(id string) template {
-		tpl := updates.Apply(def, nil)
-		if resources(tpl)[id].(map[string]any)["DeletionPolicy"] != "Retain" {
+	unretained := func(id string) testbed.Template {
+		tpl := testbed.Template(updates.Apply(def, nil))
+		if tpl.ByID()[id]["DeletionPolicy"] != "Retain" {
 			t.Fatalf("%s is not retained", id)
 		}
-		delete(resources(tpl)[id].(map[string]any), "DeletionPolicy")
+		delete(tpl.ByID()[id], "DeletionPolicy")
 		return tpl
 	}
 	for _, test := range []struct {
 		name string
-		tpl  template
+		tpl  testbed.Template
 		want string
 	}{
 		{"default", def, ""},
-		{"with a bucket and a key of the same stack", readTemplate(t, "owned"), ""},
+		{"with a bucket and a key of the same stack", testbed.ReadTemplate(t, "owned"), ""},
 		{"whose bucket policy is not retained", unretained(bucketPolicy), "digest: AccessDenied; log: AccessDenied"},
 		{"whose key is not retained", unretained(key), "digest: KMS.KMSInvalidStateException; log: KMS.KMSInvalidStateException"},
 	} {
@@ -64,7 +65,7 @@ func TestTheTrailGoesOnDeliveringWhenTheStackIsDeleted(t *testing.T) {
 			s.wantKept()
 			// Nothing is left that looks at the trail.
 			runs := len(local.Executions())
-			must(t, local.Advance(t.Context(), 25*time.Hour))
+			testbed.Must(t, local.Advance(t.Context(), 25*time.Hour))
 			if started := len(local.Executions()) - runs; started > 0 {
 				t.Errorf("%d executions were started", started)
 			}

@@ -1,12 +1,8 @@
 package lifecycle
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,81 +16,37 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/internal/updates"
 	"github.com/trailguard/trailguard/localaws"
-	localtrail "github.com/trailguard/trailguard/localaws/cloudtrail"
-	"github.com/trailguard/trailguard/localaws/repository"
 )
 
 // local is the AWS of all tests, which use it one after the other.
-var local *localaws.AWS
+var local = testbed.FirstReading()
 
-// clients and topics are those of an administrator.
-var (
-	clients drill.Clients
-	topics  *sns.Client
-)
+// topics are those of an administrator.
+var topics *sns.Client
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	local, err = localaws.Start(context.Background(), localaws.Options{
-		Python: repository.Python(), NodeModules: repository.NodeModules(),
-		Organization: localtrail.ManagementAccount, OrganizationID: "o-a1b2c3d4e5",
+	testbed.Main(m, []*testbed.Account{local}, func() error {
+		topics = sns.NewFromConfig(local.Admin)
+		return nil
 	})
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, local.Close()) }()
-	admin := local.Config(localaws.Administrator)
-	clients, topics = drill.NewClients(admin), sns.NewFromConfig(admin)
-	return m.Run(), nil
 }
 
-// template is a CloudFormation template.
-type template = map[string]any
-
-func readUpdates(t *testing.T) ([]updates.Update, template) {
+func readUpdates(t *testing.T) ([]updates.Update, testbed.Template) {
 	t.Helper()
-	all, def, err := updates.Read(golden("updates.json"), golden("default.template.json"))
-	must(t, err)
+	all, def, err := updates.Read(testbed.Golden("updates.json"), testbed.Golden("default.template.json"))
+	testbed.Must(t, err)
 	return all, def
 }
 
-func golden(name string) string { return repository.Path("constructs", "trailguard", "testdata", name) }
-
-func readTemplate(t *testing.T, name string) template {
-	t.Helper()
-	content, err := os.ReadFile(golden(name + ".template.json"))
-	must(t, err)
-	var tpl template
-	must(t, json.Unmarshal(content, &tpl))
-	return tpl
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func resources(tpl template) map[string]any { return tpl["Resources"].(map[string]any) }
-
 // retained are the logical ids of the resources that are to outlive the stack.
-func retained(tpl template) []string {
+func retained(tpl testbed.Template) []string {
 	var ids []string
-	for id, resource := range resources(tpl) {
-		if policy, _ := resource.(map[string]any)["DeletionPolicy"].(string); policy != "" && policy != "Delete" {
+	for id, resource := range tpl.ByID() {
+		if policy, _ := resource["DeletionPolicy"].(string); policy != "" && policy != "Delete" {
 			ids = append(ids, id)
 		}
 	}
@@ -102,96 +54,53 @@ func retained(tpl template) []string {
 	return ids
 }
 
-func has(tpl template, kind string) bool {
-	for _, resource := range resources(tpl) {
-		if resource.(map[string]any)["Type"] == kind {
-			return true
-		}
-	}
-	return false
-}
-
-const stackName = "guard"
-
 // stack is the deployed stack.
 type stack struct {
 	t     *testing.T
 	guard deployed.Guard
-	tpl   template
+	tpl   testbed.Template
 	// physical are the physical ids by logical ones.
 	physical map[string]string
 	// buckets and keys are all that were ever retained.
 	buckets, keys []string
 }
 
-var capabilities = []cloudformationtypes.Capability{cloudformationtypes.CapabilityCapabilityIam}
-
-func encode(t *testing.T, tpl template) *string {
-	t.Helper()
-	content, err := json.Marshal(tpl)
-	must(t, err)
-	return aws.String(string(content))
-}
-
 // deploy empties the account and deploys a template to it. The end of the deployment makes the trail.
-func deploy(t *testing.T, tpl template) *stack {
+func deploy(t *testing.T, tpl testbed.Template) *stack {
 	t.Helper()
-	must(t, local.Reset(t.Context()))
-	if !has(tpl, "AWS::Config::ConfigurationRecorder") {
-		must(t, localaws.PutRecorder(t.Context(), local.Config(localaws.Administrator)))
-	}
-	t.Cleanup(func() {
-		if err := local.Err(); err != nil {
-			t.Errorf("the simulation itself failed, so that this test proves nothing: %v", err)
-		}
-	})
+	local.Empty(t, tpl)
+	t.Cleanup(func() { local.WantSimulated(t) })
 	s := &stack{t: t}
-	_, err := clients.CloudFormation.CreateStack(t.Context(), &cloudformation.CreateStackInput{
-		StackName: aws.String(stackName), TemplateBody: encode(t, tpl), Capabilities: capabilities,
-	})
-	must(t, err)
-	s.wantStatus(cloudformationtypes.StackStatusCreateComplete)
+	testbed.Must(t, localaws.CreateStack(t.Context(), local.Admin, testbed.StackName, tpl.JSON(), testbed.MayMakeRoles...))
 	s.read(tpl)
 	return s
 }
 
-func (s *stack) wantStatus(want cloudformationtypes.StackStatus) {
-	s.t.Helper()
-	described, err := clients.CloudFormation.DescribeStacks(s.t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(stackName)})
-	must(s.t, err)
-	if got := described.Stacks[0]; got.StackStatus != want {
-		s.t.Fatalf("the stack is %s, not %s: %s", got.StackStatus, want, aws.ToString(got.StackStatusReason))
-	}
-}
-
 // read reads what is deployed, once what the deployment starts has ended.
-func (s *stack) read(tpl template) {
+func (s *stack) read(tpl testbed.Template) {
 	s.t.Helper()
-	must(s.t, local.RunToQuiescence(s.t.Context()))
-	guard, err := deployed.ReadGuard(s.t.Context(), clients.Reads(), stackName)
-	must(s.t, err)
-	described, err := clients.CloudFormation.DescribeStackResources(s.t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: aws.String(stackName)})
-	must(s.t, err)
+	testbed.Must(s.t, local.RunToQuiescence(s.t.Context()))
+	guard, err := deployed.ReadGuard(s.t.Context(), local.Clients.Reads(), testbed.StackName)
+	testbed.Must(s.t, err)
+	described, err := local.Clients.CloudFormation.DescribeStackResources(s.t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: aws.String(testbed.StackName)})
+	testbed.Must(s.t, err)
 	s.guard, s.tpl, s.physical = guard, tpl, map[string]string{}
 	for _, resource := range described.StackResources {
 		s.physical[*resource.LogicalResourceId] = aws.ToString(resource.PhysicalResourceId)
 	}
 }
 
-// update deploys another template.
-func (s *stack) update(tpl template) {
+// update deploys another template. The stack has a status then.
+func (s *stack) update(tpl testbed.Template, want cloudformationtypes.StackStatus) {
 	s.t.Helper()
-	_, err := clients.CloudFormation.UpdateStack(s.t.Context(), &cloudformation.UpdateStackInput{
-		StackName: aws.String(stackName), TemplateBody: encode(s.t, tpl), Capabilities: capabilities,
-	})
-	must(s.t, err)
+	local.WantUpdate(s.t, testbed.StackName, tpl, want)
 }
 
 // wantDeclared reports what of the trail is not as declared, and that its log files do not arrive.
 func (s *stack) wantDeclared() {
 	s.t.Helper()
-	state, err := deployed.ReadState(s.t.Context(), clients.CloudTrail, s.guard.TrailARN)
-	must(s.t, err)
+	state, err := deployed.ReadState(s.t.Context(), local.Clients.CloudTrail, s.guard.TrailARN)
+	testbed.Must(s.t, err)
 	if unmet := s.guard.Declared.Unmet(state); len(unmet) > 0 {
 		s.t.Errorf("the trail is not as declared: %s", strings.Join(unmet, "; "))
 	}
@@ -204,9 +113,9 @@ func (s *stack) wantDeclared() {
 func deliver(t *testing.T, trail string) string {
 	t.Helper()
 	local.Clock.Advance(time.Minute)
-	must(t, local.CloudTrail().Deliver(t.Context()))
-	status, err := clients.CloudTrail.GetTrailStatus(t.Context(), &cloudtrail.GetTrailStatusInput{Name: &trail})
-	must(t, err)
+	testbed.Must(t, local.CloudTrail().Deliver(t.Context()))
+	status, err := local.Clients.CloudTrail.GetTrailStatus(t.Context(), &cloudtrail.GetTrailStatusInput{Name: &trail})
+	testbed.Must(t, err)
 	var problems []string
 	if !aws.ToBool(status.IsLogging) {
 		problems = append(problems, "it is not logging")
@@ -230,7 +139,7 @@ func deliver(t *testing.T, trail string) string {
 func (s *stack) subscribers() []string {
 	s.t.Helper()
 	got, err := topics.ListSubscriptionsByTopic(s.t.Context(), &sns.ListSubscriptionsByTopicInput{TopicArn: &s.guard.AlertTopicARN})
-	must(s.t, err)
+	testbed.Must(s.t, err)
 	var found []string
 	for _, subscription := range got.Subscriptions {
 		found = append(found, *subscription.Protocol+" "+*subscription.Endpoint)
@@ -242,8 +151,8 @@ func (s *stack) subscribers() []string {
 // declaredSubscribers are those that the template declares.
 func (s *stack) declaredSubscribers() []string {
 	var declared []string
-	for _, resource := range resources(s.tpl) {
-		if resource := resource.(map[string]any); resource["Type"] == "AWS::SNS::Subscription" {
+	for _, resource := range s.tpl.ByID() {
+		if resource["Type"] == "AWS::SNS::Subscription" {
 			properties := resource["Properties"].(map[string]any)
 			declared = append(declared, fmt.Sprint(properties["Protocol"], " ", properties["Endpoint"]))
 		}
@@ -259,11 +168,11 @@ func (s *stack) keep() {
 	s.t.Helper()
 	for _, id := range retained(s.tpl) {
 		physical := s.physical[id]
-		switch kind := resources(s.tpl)[id].(map[string]any)["Type"]; {
+		switch kind := s.tpl.ByID()[id]["Type"]; {
 		case kind == "AWS::S3::Bucket" && !slices.Contains(s.buckets, physical):
 			s.buckets = append(s.buckets, physical)
-			_, err := clients.S3.PutObject(s.t.Context(), &s3.PutObjectInput{Bucket: &physical, Key: aws.String(content), Body: strings.NewReader(content)})
-			must(s.t, err)
+			_, err := local.Clients.S3.PutObject(s.t.Context(), &s3.PutObjectInput{Bucket: &physical, Key: aws.String(content), Body: strings.NewReader(content)})
+			testbed.Must(s.t, err)
 		case kind == "AWS::KMS::Key" && !slices.Contains(s.keys, physical):
 			s.keys = append(s.keys, physical)
 		}
@@ -274,7 +183,7 @@ func (s *stack) keep() {
 func (s *stack) wantKept() {
 	s.t.Helper()
 	for _, bucket := range s.buckets {
-		got, err := clients.S3.GetObject(s.t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: aws.String(content)})
+		got, err := local.Clients.S3.GetObject(s.t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: aws.String(content)})
 		if err != nil {
 			s.t.Errorf("the file in bucket %s is lost: %v", bucket, err)
 			continue
@@ -284,8 +193,8 @@ func (s *stack) wantKept() {
 		}
 	}
 	for _, key := range s.keys {
-		got, err := clients.KMS.DescribeKey(s.t.Context(), &kms.DescribeKeyInput{KeyId: &key})
-		must(s.t, err)
+		got, err := local.Clients.KMS.DescribeKey(s.t.Context(), &kms.DescribeKeyInput{KeyId: &key})
+		testbed.Must(s.t, err)
 		if !got.KeyMetadata.Enabled {
 			s.t.Errorf("key %s is %s", key, got.KeyMetadata.KeyState)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/internal/updates"
 	"github.com/trailguard/trailguard/localaws"
 )
@@ -32,7 +33,7 @@ func (b batch) String() string {
 }
 
 // template is the default one with all changes of the batch.
-func (b batch) template(def template) template {
+func (b batch) template(def testbed.Template) testbed.Template {
 	var changes []updates.Change
 	for _, u := range b {
 		changes = append(changes, u.After...)
@@ -143,8 +144,7 @@ func TestAStackIsUpdatedPropByProp(t *testing.T) {
 		s.t = t
 		locked := updates.Apply(def, find("ObjectLockRetention, set").After)
 		s.change(locked)
-		s.update(def)
-		s.wantStatus(cloudformationtypes.StackStatusUpdateRollbackComplete)
+		s.update(def, cloudformationtypes.StackStatusUpdateRollbackComplete)
 		s.read(locked)
 		s.wantDeclared()
 		s.wantKept()
@@ -161,42 +161,40 @@ func TestAnOrganizationTrailIsMadeItsAccountsBeforeItsOrganizationIsTakenAway(t 
 	s.keep()
 	s.change(organization)
 	isOrganizations := func() bool {
-		got, err := clients.CloudTrail.GetTrail(t.Context(), &cloudtrail.GetTrailInput{Name: &s.guard.TrailARN})
-		must(t, err)
+		got, err := local.Clients.CloudTrail.GetTrail(t.Context(), &cloudtrail.GetTrailInput{Name: &s.guard.TrailARN})
+		testbed.Must(t, err)
 		return *got.Trail.IsOrganizationTrail
 	}
 	if !isOrganizations() {
 		t.Fatal("the trail is not the organization's")
 	}
-	s.update(def)
-	s.wantStatus(cloudformationtypes.StackStatusUpdateComplete)
+	s.update(def, cloudformationtypes.StackStatusUpdateComplete)
 	s.read(def)
 	if problems := deliver(t, s.guard.TrailARN); !isOrganizations() || !strings.Contains(problems, "AccessDenied") {
 		t.Errorf("that the trail is the organization's is %t, and it meets %q", isOrganizations(), problems)
 	}
 	s.change(organization)
-	_, err := clients.CloudTrail.UpdateTrail(t.Context(), &cloudtrail.UpdateTrailInput{Name: &s.guard.TrailARN, IsOrganizationTrail: aws.Bool(false)})
-	must(t, err)
+	_, err := local.Clients.CloudTrail.UpdateTrail(t.Context(), &cloudtrail.UpdateTrailInput{Name: &s.guard.TrailARN, IsOrganizationTrail: aws.Bool(false)})
+	testbed.Must(t, err)
 	s.change(def) // before what UpdateTrail starts
 	if isOrganizations() {
 		t.Error("the trail is the organization's")
 	}
-	must(t, local.Advance(t.Context(), time.Hour))
+	testbed.Must(t, local.Advance(t.Context(), time.Hour))
 	s.wantDeclared()
 }
 
 // change updates the stack, and reports what is lost, or not as declared then.
-func (s *stack) change(tpl template) {
+func (s *stack) change(tpl testbed.Template) {
 	s.t.Helper()
 	had, ids := s.physical, retained(s.tpl)
-	ownsRecorder := func(tpl template) bool { return has(tpl, "AWS::Config::ConfigurationRecorder") }
+	ownsRecorder := func(tpl testbed.Template) bool { return len(tpl.Resources("AWS::Config::ConfigurationRecorder")) > 0 }
 	if ownsRecorder(tpl) && !ownsRecorder(s.tpl) {
 		deleteRecorder(s.t)
 	}
-	s.update(tpl)
-	s.wantStatus(cloudformationtypes.StackStatusUpdateComplete)
+	s.update(tpl, cloudformationtypes.StackStatusUpdateComplete)
 	if ownsRecorder(s.tpl) && !ownsRecorder(tpl) {
-		must(s.t, localaws.PutRecorder(s.t.Context(), local.Config(localaws.Administrator)))
+		testbed.Must(s.t, localaws.PutRecorder(s.t.Context(), local.Admin))
 	}
 	s.read(tpl)
 	for _, id := range ids {
@@ -216,26 +214,26 @@ func (s *stack) change(tpl template) {
 func deleteRecorder(t *testing.T) {
 	t.Helper()
 	name := aws.String("default")
-	_, err := clients.Config.StopConfigurationRecorder(t.Context(), &configservice.StopConfigurationRecorderInput{ConfigurationRecorderName: name})
-	must(t, err)
-	channels, err := clients.Config.DescribeDeliveryChannels(t.Context(), &configservice.DescribeDeliveryChannelsInput{})
-	must(t, err)
-	_, err = clients.Config.DeleteDeliveryChannel(t.Context(), &configservice.DeleteDeliveryChannelInput{DeliveryChannelName: name})
-	must(t, err)
-	_, err = clients.Config.DeleteConfigurationRecorder(t.Context(), &configservice.DeleteConfigurationRecorderInput{ConfigurationRecorderName: name})
-	must(t, err)
-	_, err = clients.S3.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: channels.DeliveryChannels[0].S3BucketName})
-	must(t, err)
+	_, err := local.Clients.Config.StopConfigurationRecorder(t.Context(), &configservice.StopConfigurationRecorderInput{ConfigurationRecorderName: name})
+	testbed.Must(t, err)
+	channels, err := local.Clients.Config.DescribeDeliveryChannels(t.Context(), &configservice.DescribeDeliveryChannelsInput{})
+	testbed.Must(t, err)
+	_, err = local.Clients.Config.DeleteDeliveryChannel(t.Context(), &configservice.DeleteDeliveryChannelInput{DeliveryChannelName: name})
+	testbed.Must(t, err)
+	_, err = local.Clients.Config.DeleteConfigurationRecorder(t.Context(), &configservice.DeleteConfigurationRecorderInput{ConfigurationRecorderName: name})
+	testbed.Must(t, err)
+	_, err = local.Clients.S3.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: channels.DeliveryChannels[0].S3BucketName})
+	testbed.Must(t, err)
 }
 
 // TestASubscriptionThatIsNamedByItsPlaceIsLost is the negative control of the subscriptions, which are named by their addresses: the
 // local AWS loses them as CloudFormation does.
 func TestASubscriptionThatIsNamedByItsPlaceIsLost(t *testing.T) {
 	_, def := readUpdates(t)
-	byPlace := func(addresses ...string) template {
-		tpl := updates.Apply(def, nil)
+	byPlace := func(addresses ...string) testbed.Template {
+		tpl := testbed.Template(updates.Apply(def, nil))
 		for i, address := range addresses {
-			resources(tpl)[fmt.Sprintf("Email%d", i)] = map[string]any{"Type": "AWS::SNS::Subscription", "Properties": map[string]any{
+			tpl["Resources"].(map[string]any)[fmt.Sprintf("Email%d", i)] = map[string]any{"Type": "AWS::SNS::Subscription", "Properties": map[string]any{
 				"TopicArn": map[string]any{"Ref": "AlertingTopic08189029"}, "Protocol": "email", "Endpoint": address,
 			}}
 		}
@@ -246,8 +244,7 @@ func TestASubscriptionThatIsNamedByItsPlaceIsLost(t *testing.T) {
 		t.Fatalf("%v are subscribed", got)
 	}
 	after := byPlace("b@example.com", "c@example.com")
-	s.update(after)
-	s.wantStatus(cloudformationtypes.StackStatusUpdateComplete)
+	s.update(after, cloudformationtypes.StackStatusUpdateComplete)
 	s.read(after)
 	if got := s.subscribers(); len(got) != 0 {
 		t.Errorf("%v are subscribed", got)

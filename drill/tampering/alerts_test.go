@@ -20,6 +20,7 @@ import (
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/authorize"
@@ -28,7 +29,7 @@ import (
 
 // told are the messages that the alert topic accepts while something is done.
 func (g guard) told(do func()) []string {
-	g.t.Helper()
+	g.T.Helper()
 	before := len(g.Gateway.Calls())
 	do()
 	messages := []string{}
@@ -39,9 +40,9 @@ func (g guard) told(do func()) []string {
 		text := call.Input["Message"].(string)
 		if subject, ok := call.Input["Subject"].(string); !ok {
 			// EventBridge hands a text over as the JSON string that the template makes of it.
-			g.must(json.Unmarshal([]byte(text), &text))
+			g.Must(json.Unmarshal([]byte(text), &text))
 		} else if !strings.HasPrefix(text, subject) {
-			g.t.Errorf("the subject of %q is %q", text, subject)
+			g.T.Errorf("the subject of %q is %q", text, subject)
 		}
 		messages = append(messages, text)
 	}
@@ -50,9 +51,9 @@ func (g guard) told(do func()) []string {
 
 // wantTold wants as many messages as beginnings, in this order.
 func (g guard) wantTold(got []string, beginnings ...string) {
-	g.t.Helper()
+	g.T.Helper()
 	if !slices.EqualFunc(got, beginnings, strings.HasPrefix) {
-		g.t.Errorf("people are told\n    %s\nwant\n    %s", strings.Join(got, "\n    "), strings.Join(beginnings, "\n    "))
+		g.T.Errorf("people are told\n    %s\nwant\n    %s", strings.Join(got, "\n    "), strings.Join(beginnings, "\n    "))
 	}
 }
 
@@ -84,7 +85,7 @@ func (g guard) failureMessage(r run) string {
 // who made it, and one what was put back. Of the guard's own calls nobody is told.
 func TestPeopleAreToldOfTamperingAndRepair(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		for _, c := range callers {
 			for id, what := range sorted(map[string][2]string{
 				"T01": {"StopLogging", "IsLogging: found false, declared true"},
@@ -96,19 +97,19 @@ func TestPeopleAreToldOfTamperingAndRepair(t *testing.T) {
 				attack := attack{scenario(id), c, true}
 				want := []string{g.tamperingMessage(what[0], c), "REPAIRED: CloudTrail trail trailguard\n" + what[1]}
 				got := g.told(func() {
-					g.must(g.tamper(attack, drill.Target{}))
-					g.settle()
+					g.Must(g.tamper(attack, drill.Target{}))
+					g.Settle()
 				})
 				if g.unnoticed(deployed.EventPath, attack, true) {
 					want = nil
-					g.must(g.begin(nil))
-					g.settle()
+					g.Must(g.begin(nil))
+					g.Settle()
 				}
 				g.wantTold(got, want...)
 			}
 		}
 		before := len(g.Executions())
-		g.wantTold(g.told(func() { g.pass(time.Hour) })) // all is well, and nothing is said
+		g.wantTold(g.told(func() { g.Pass(time.Hour) })) // all is well, and nothing is said
 		g.wantExecutions(before, 1)
 	})
 }
@@ -120,22 +121,22 @@ var breakages = map[string]struct {
 }{
 	"the automation role has no permission": {func(g guard) { g.removePolicies(g.AutomationRoleARN) }, ""},
 	"the bucket is gone": {func(g guard) {
-		_, err := g.admin.S3.DeleteBucket(g.t.Context(), &s3.DeleteBucketInput{Bucket: &g.LogBucketName})
-		g.must(err)
+		_, err := g.Clients.S3.DeleteBucket(g.T.Context(), &s3.DeleteBucketInput{Bucket: &g.LogBucketName})
+		g.Must(err)
 	}, "LEFT: bucket: An error occurred (S3BucketDoesNotExistException) "},
 	"the bucket's policy is gone": {func(g guard) {
-		_, err := g.admin.S3.DeleteBucketPolicy(g.t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &g.LogBucketName})
-		g.must(err)
+		_, err := g.Clients.S3.DeleteBucketPolicy(g.T.Context(), &s3.DeleteBucketPolicyInput{Bucket: &g.LogBucketName})
+		g.Must(err)
 	}, "LEFT: bucket: An error occurred (InsufficientS3BucketPolicyException) "},
 	"the key is disabled": {func(g guard) {
-		_, err := g.admin.KMS.DisableKey(g.t.Context(), &kms.DisableKeyInput{KeyId: aws.String(g.LogKeyARN[strings.LastIndexByte(g.LogKeyARN, '/')+1:])})
-		g.must(err)
+		_, err := g.Clients.KMS.DisableKey(g.T.Context(), &kms.DisableKeyInput{KeyId: aws.String(g.LogKeyARN[strings.LastIndexByte(g.LogKeyARN, '/')+1:])})
+		g.Must(err)
 	}, "LEFT: key: An error occurred (KmsException) "},
 	"the key's policy shuts CloudTrail out": {func(g guard) {
-		_, err := g.admin.KMS.PutKeyPolicy(g.t.Context(), &kms.PutKeyPolicyInput{KeyId: &g.LogKeyARN, PolicyName: aws.String("default"), Policy: aws.String(
+		_, err := g.Clients.KMS.PutKeyPolicy(g.T.Context(), &kms.PutKeyPolicyInput{KeyId: &g.LogKeyARN, PolicyName: aws.String("default"), Policy: aws.String(
 			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + api.Account + `:root"},"Action":"kms:*","Resource":"*"}]}`,
 		)})
-		g.must(err)
+		g.Must(err)
 	}, "LEFT: key: An error occurred (InsufficientEncryptionPolicyException) "},
 }
 
@@ -148,13 +149,13 @@ func TestARepairThatCannotSucceedIsTold(t *testing.T) {
 		i++
 		t.Run(name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
-				g := guarded(t, a, readTemplate(t, "default"))
+				g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 				elsewhere := g.elsewhere()
-				g.pass(0)
+				g.Pass(0)
 				broken.breakIt(g)
-				g.settle()
+				g.Settle()
 				for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath, deployed.ConfigPath} {
-					g.only(path)
+					g.Only(path)
 					g.startLogging() // so that events arrive
 					ids := []string{"T01", "T08"}
 					if strings.Contains(name, "key") {
@@ -168,12 +169,12 @@ func TestARepairThatCannotSucceedIsTold(t *testing.T) {
 						if hasCode(err, "InsufficientEncryptionPolicyException", "KmsException") {
 							t.Fatal(err)
 						}
-						g.must(err)
+						g.Must(err)
 						want = append(want, g.tamperingMessage("StopLogging", callers[1]))
-						g.must(g.tamper(attack{scenario("T01"), callers[1], false}, elsewhere))
-						g.settle()
+						g.Must(g.tamper(attack{scenario("T01"), callers[1], false}, elsewhere))
+						g.Settle()
 						if path != deployed.EventPath {
-							g.pass(period(path))
+							g.Pass(period(path))
 						}
 					})
 					runs := g.since(before)
@@ -201,7 +202,7 @@ func TestARepairThatCannotSucceedIsTold(t *testing.T) {
 							t.Errorf("on the path %s: nobody is told %q: %q", path, message, got)
 						}
 					}
-					if logs := !slices.ContainsFunc(g.unmet(), func(one string) bool { return strings.HasPrefix(one, "IsLogging") }); logs != (broken.says != "") {
+					if logs := !slices.ContainsFunc(g.Unmet(), func(one string) bool { return strings.HasPrefix(one, "IsLogging") }); logs != (broken.says != "") {
 						t.Errorf("on the path %s: that the trail logs is %v", path, logs)
 					}
 				}
@@ -212,19 +213,19 @@ func TestARepairThatCannotSucceedIsTold(t *testing.T) {
 
 // removePolicies takes every permission from a role.
 func (g guard) removePolicies(roleARN string) {
-	g.t.Helper()
+	g.T.Helper()
 	client, name := iam.NewFromConfig(g.Config(localaws.Administrator)), roleARN[strings.LastIndexByte(roleARN, '/')+1:]
-	listed, err := client.ListRolePolicies(g.t.Context(), &iam.ListRolePoliciesInput{RoleName: &name})
-	g.must(err)
+	listed, err := client.ListRolePolicies(g.T.Context(), &iam.ListRolePoliciesInput{RoleName: &name})
+	g.Must(err)
 	for _, policy := range listed.PolicyNames {
-		_, err := client.DeleteRolePolicy(g.t.Context(), &iam.DeleteRolePolicyInput{RoleName: &name, PolicyName: &policy})
-		g.must(err)
+		_, err := client.DeleteRolePolicy(g.T.Context(), &iam.DeleteRolePolicyInput{RoleName: &name, PolicyName: &policy})
+		g.Must(err)
 	}
 }
 
 // delivery is the role with which EventBridge reaches the targets of the guard's rules, and the queue for what it could not deliver.
 func (g guard) delivery() (role, queueARN string) {
-	g.t.Helper()
+	g.T.Helper()
 	for _, rule := range g.eventRules() {
 		for _, target := range rule.targets {
 			if target.RoleArn != nil {
@@ -232,7 +233,7 @@ func (g guard) delivery() (role, queueARN string) {
 			}
 		}
 	}
-	g.t.Fatal("no rule has a target with a role")
+	g.T.Fatal("no rule has a target with a role")
 	return "", ""
 }
 
@@ -245,16 +246,16 @@ func TestAnEventThatCannotStartTheRunbookRaisesTheAlarm(t *testing.T) {
 		code    string // the dead letter's
 	}{
 		{"the runbook is deleted", func(g guard) {
-			_, err := g.admin.SSM.DeleteDocument(g.t.Context(), &ssm.DeleteDocumentInput{Name: &g.RunbookName})
-			g.must(err)
+			_, err := g.Clients.SSM.DeleteDocument(g.T.Context(), &ssm.DeleteDocumentInput{Name: &g.RunbookName})
+			g.Must(err)
 		}, "AutomationDefinitionNotFoundException"},
 		{"the role may not start it", func(g guard) { notAllowed(targetRole, "ssm:StartAutomationExecution")(g) }, "NO_PERMISSIONS"},
 	} {
 		for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath} {
 			t.Run(test.name+", "+string(path), func(t *testing.T) {
 				inTurn(t, i, func(t *testing.T, a *account) {
-					g := guarded(t, a, readTemplate(t, "default"))
-					g.only(path)
+					g := guarded(t, a, testbed.ReadTemplate(t, "default"))
+					g.Only(path)
 					if g.undelivered() {
 						t.Error("the alarm is raised when all is well")
 					}
@@ -262,9 +263,9 @@ func TestAnEventThatCannotStartTheRunbookRaisesTheAlarm(t *testing.T) {
 					want := g.tamperingMessage("StopLogging", callers[0])
 					got := g.told(func() {
 						g.strike("T01")
-						g.settle()
+						g.Settle()
 						if path == deployed.SchedulePath {
-							g.pass(time.Hour)
+							g.Pass(time.Hour)
 						}
 					})
 					g.wantTold(got, want)
@@ -279,7 +280,7 @@ func TestAnEventThatCannotStartTheRunbookRaisesTheAlarm(t *testing.T) {
 					letters, err := sqs.NewFromConfig(g.Config(localaws.Administrator)).ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
 						QueueUrl: queueURL(queue), MessageAttributeNames: []string{"All"},
 					})
-					g.must(err)
+					g.Must(err)
 					is := map[deployed.Path]string{deployed.EventPath: `"eventName":"StopLogging"`, deployed.SchedulePath: `"detail-type":"Scheduled Event"`}[path]
 					if len(letters.Messages) != 1 || !strings.Contains(*letters.Messages[0].Body, is) ||
 						aws.ToString(letters.Messages[0].MessageAttributes["ERROR_CODE"].StringValue) != test.code {
@@ -294,14 +295,14 @@ func TestAnEventThatCannotStartTheRunbookRaisesTheAlarm(t *testing.T) {
 // TestANoticeThatCannotBeGivenRaisesTheAlarm: the alarm reaches the topic without the role of the notices.
 func TestANoticeThatCannotBeGivenRaisesTheAlarm(t *testing.T) {
 	inTurn(t, 0, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		for _, word := range []string{"sns:Publish", "kms:GenerateDataKey", "kms:Decrypt"} {
 			restore := notAllowed(targetRole, word)(g)
 			got := g.told(func() {
 				g.strike("T01")
-				g.settle()
+				g.Settle()
 			})
-			g.wantRepaired()
+			g.WantRepaired()
 			if count(got, "TAMPERING: ") != 0 || count(got, "REPAIRED: ") != 1 {
 				t.Errorf("without %s people are told %q", word, got)
 			}
@@ -311,7 +312,7 @@ func TestANoticeThatCannotBeGivenRaisesTheAlarm(t *testing.T) {
 			_, queue := g.delivery()
 			client := sqs.NewFromConfig(g.Config(localaws.Administrator))
 			_, err := client.PurgeQueue(t.Context(), &sqs.PurgeQueueInput{QueueUrl: queueURL(queue)})
-			g.must(err)
+			g.Must(err)
 			if g.undelivered() {
 				t.Error("the alarm is raised when the queue is empty")
 			}
@@ -323,7 +324,7 @@ func TestANoticeThatCannotBeGivenRaisesTheAlarm(t *testing.T) {
 // TestADeadLetterHasToComeFromTheGuard is about who may raise the alarm.
 func TestADeadLetterHasToComeFromTheGuard(t *testing.T) {
 	inTurn(t, 1, func(t *testing.T, a *account) {
-		g := deploy(t, a, readTemplate(t, "default"))
+		g := deploy(t, a, testbed.ReadTemplate(t, "default"))
 		_, queue := g.delivery()
 		eventBridge := api.Principal{Type: api.AWSService, ARN: "events.amazonaws.com"}
 		rules := map[string]bool{"other": false}
@@ -348,7 +349,7 @@ func TestADeadLetterHasToComeFromTheGuard(t *testing.T) {
 // alarm of another account's.
 func TestTheTopicTakesAlarmsOfTheAccountOnly(t *testing.T) {
 	inTurn(t, 1, func(t *testing.T, a *account) {
-		g := deploy(t, a, readTemplate(t, "default"))
+		g := deploy(t, a, testbed.ReadTemplate(t, "default"))
 		for _, who := range []struct {
 			service, arn, account string
 			lets                  bool
@@ -374,9 +375,9 @@ func queueURL(arn string) *string {
 
 // alarm is the deployed alarm on a metric of this stack. What it says must reach the topic.
 func (g guard) alarm(metric string) cloudwatchtypes.MetricAlarm {
-	g.t.Helper()
-	described, err := cloudwatch.NewFromConfig(g.Config(localaws.Administrator)).DescribeAlarms(g.t.Context(), &cloudwatch.DescribeAlarmsInput{})
-	g.must(err)
+	g.T.Helper()
+	described, err := cloudwatch.NewFromConfig(g.Config(localaws.Administrator)).DescribeAlarms(g.T.Context(), &cloudwatch.DescribeAlarmsInput{})
+	g.Must(err)
 	var found []cloudwatchtypes.MetricAlarm
 	for _, alarm := range described.MetricAlarms {
 		if aws.ToString(alarm.MetricName) == metric && slices.Equal(alarm.AlarmActions, []string{g.AlertTopicARN}) {
@@ -384,34 +385,34 @@ func (g guard) alarm(metric string) cloudwatchtypes.MetricAlarm {
 		}
 	}
 	if len(found) != 1 {
-		g.t.Fatalf("%d alarms on %s tell the topic", len(found), metric)
+		g.T.Fatalf("%d alarms on %s tell the topic", len(found), metric)
 	}
 	alarm := found[0]
 	service := api.Principal{Type: api.AWSService, ARN: "cloudwatch.amazonaws.com"}
-	g.must(g.Gateway.AuthorizePublish(g.t.Context(), service, g.AlertTopicARN, map[string][]string{
+	g.Must(g.Gateway.AuthorizePublish(g.T.Context(), service, g.AlertTopicARN, map[string][]string{
 		"aws:SourceArn": {aws.ToString(alarm.AlarmArn)}, "aws:SourceAccount": {api.Account},
 	}))
 	if alarm.ComparisonOperator != cloudwatchtypes.ComparisonOperatorGreaterThanThreshold || *alarm.EvaluationPeriods != 5 || aws.ToInt32(alarm.DatapointsToAlarm) != 1 ||
 		len(alarm.Dimensions) != 1 || aws.ToString(alarm.TreatMissingData) != "notBreaching" || alarm.ActionsEnabled != nil && !*alarm.ActionsEnabled {
-		g.t.Fatalf("the alarm %+v is not evaluated here", alarm)
+		g.T.Fatalf("the alarm %+v is not evaluated here", alarm)
 	}
 	return alarm
 }
 
 // undelivered tells whether the alarm on what could not be delivered is raised now.
 func (g guard) undelivered() bool {
-	g.t.Helper()
+	g.T.Helper()
 	alarm := g.alarm("ApproximateNumberOfMessagesVisible")
 	if *alarm.Namespace != "AWS/SQS" || *alarm.Dimensions[0].Name != "QueueName" || alarm.Statistic != cloudwatchtypes.StatisticSum {
-		g.t.Fatalf("the alarm %+v is not evaluated here", alarm)
+		g.T.Fatalf("the alarm %+v is not evaluated here", alarm)
 	}
-	got, err := sqs.NewFromConfig(g.Config(localaws.Administrator)).GetQueueAttributes(g.t.Context(), &sqs.GetQueueAttributesInput{
+	got, err := sqs.NewFromConfig(g.Config(localaws.Administrator)).GetQueueAttributes(g.T.Context(), &sqs.GetQueueAttributesInput{
 		QueueUrl: queueURL(":" + *alarm.Dimensions[0].Value), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
 	})
-	g.must(err)
+	g.Must(err)
 	var visible float64
 	_, err = fmt.Sscan(got.Attributes["ApproximateNumberOfMessages"], &visible)
-	g.must(err)
+	g.Must(err)
 	return visible > *alarm.Threshold
 }
 
@@ -419,10 +420,10 @@ func (g guard) undelivered() bool {
 // none of those before that it looks at was.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 func (g guard) floodRings(since time.Time) int {
-	g.t.Helper()
+	g.T.Helper()
 	alarm := g.alarm("Invocations")
 	if *alarm.Namespace != "AWS/Events" || *alarm.Dimensions[0].Name != "RuleName" || alarm.Statistic != cloudwatchtypes.StatisticSum {
-		g.t.Fatalf("the alarm %+v is not evaluated here", alarm)
+		g.T.Fatalf("the alarm %+v is not evaluated here", alarm)
 	}
 	period := time.Duration(*alarm.Period) * time.Second
 	sums, total := map[time.Time]float64{}, 0
@@ -435,7 +436,7 @@ func (g guard) floodRings(since time.Time) int {
 		}
 	}
 	if counted := g.Bus().Metrics()[*alarm.Dimensions[0].Value].Invocations; counted != total {
-		g.t.Fatalf("EventBridge counts %d invocations, and made %d", counted, total)
+		g.T.Fatalf("EventBridge counts %d invocations, and made %d", counted, total)
 	}
 	rings, raisedUntil := 0, time.Time{}
 	for at := since.Truncate(period); !at.After(g.Clock.Now()); at = at.Add(period) {

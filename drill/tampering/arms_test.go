@@ -12,6 +12,7 @@ import (
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	localconfig "github.com/trailguard/trailguard/localaws/configservice"
@@ -19,20 +20,20 @@ import (
 
 // blind stops the trail and clears its settings, so that each of the guard's Config rules finds something.
 func (g guard) blind() {
-	g.t.Helper()
+	g.T.Helper()
 	g.strike("T19")
 	g.strike("T01")
 }
 
 // nonCompliant are the resources that Config found not compliant, by rule.
 func (g guard) nonCompliant() map[string][]configtypes.RemediationExceptionResourceKey {
-	g.t.Helper()
+	g.T.Helper()
 	found := map[string][]configtypes.RemediationExceptionResourceKey{}
 	for _, rule := range g.ConfigRuleNames {
-		details, err := g.admin.Config.GetComplianceDetailsByConfigRule(g.t.Context(), &configservice.GetComplianceDetailsByConfigRuleInput{
+		details, err := g.Clients.Config.GetComplianceDetailsByConfigRule(g.T.Context(), &configservice.GetComplianceDetailsByConfigRuleInput{
 			ConfigRuleName: &rule, ComplianceTypes: []configtypes.ComplianceType{configtypes.ComplianceTypeNonCompliant},
 		})
-		g.must(err)
+		g.Must(err)
 		for _, result := range details.EvaluationResults {
 			resource := result.EvaluationResultIdentifier.EvaluationResultQualifier
 			found[rule] = append(found[rule], configtypes.RemediationExceptionResourceKey{ResourceType: resource.ResourceType, ResourceId: resource.ResourceId})
@@ -43,34 +44,34 @@ func (g guard) nonCompliant() map[string][]configtypes.RemediationExceptionResou
 
 // disarm has somebody exempt from remediation what each of the guard's Config rules finds.
 func (g guard) disarm(c caller) {
-	g.t.Helper()
-	g.only(deployed.ConfigPath)
+	g.T.Helper()
+	g.Only(deployed.ConfigPath)
 	g.blind()
-	g.pass(period(deployed.ConfigPath)) // repairs; the verdicts stay until the next look
-	g.wantRepaired()
+	g.Pass(period(deployed.ConfigPath)) // repairs; the verdicts stay until the next look
+	g.WantRepaired()
 	client := configservice.NewFromConfig(g.Config(c.Principal))
 	for rule, resources := range g.nonCompliant() {
-		put, err := client.PutRemediationExceptions(g.t.Context(), &configservice.PutRemediationExceptionsInput{
+		put, err := client.PutRemediationExceptions(g.T.Context(), &configservice.PutRemediationExceptionsInput{
 			ConfigRuleName: aws.String(rule), ResourceKeys: resources,
 		})
-		g.must(err)
+		g.Must(err)
 		if len(put.FailedBatches) > 0 {
-			g.t.Fatalf("no exception was made: %s", *put.FailedBatches[0].FailureMessage)
+			g.T.Fatalf("no exception was made: %s", *put.FailedBatches[0].FailureMessage)
 		}
 	}
 	if found := g.exceptions(); len(found) != len(g.ConfigRuleNames) {
-		g.t.Fatalf("the exceptions are %v", found)
+		g.T.Fatalf("the exceptions are %v", found)
 	}
 }
 
 // letConfigGiveUp has each repair that Config starts fail, until Config exempts the trail by itself. The runs may not even delete
 // the exceptions of one another.
 func (g guard) letConfigGiveUp() {
-	g.t.Helper()
-	g.only(deployed.ConfigPath)
+	g.T.Helper()
+	g.Only(deployed.ConfigPath)
 	g.blind()
 	// Failures that count only while they are recent must come faster than a runbook fails.
-	fast := g.options.AttemptCount == localconfig.AttemptsInWindow
+	fast := g.Options.AttemptCount == localconfig.AttemptsInWindow
 	g.Gateway.SetFaults(localaws.Faults{Before: func(call api.Call) error {
 		if fast && call.Action() == "ssm:StartAutomationExecution" || call.Principal.ARN == g.AutomationRoleARN && call.Service != "sns" {
 			return api.Errorf("AccessDeniedException", "denied for a while")
@@ -78,44 +79,44 @@ func (g guard) letConfigGiveUp() {
 		return nil
 	}})
 	said := g.told(func() {
-		g.pass(period(deployed.ConfigPath))
+		g.Pass(period(deployed.ConfigPath))
 		for range 200 {
 			if len(g.exceptions()) == len(g.ConfigRuleNames) {
 				break
 			}
-			g.pass(10 * time.Second)
+			g.Pass(10 * time.Second)
 		}
 	})
 	if failures := count(said, "REPAIR Failed: "); failures < 5 && !fast {
-		g.t.Errorf("people are told of %d failures", failures)
+		g.T.Errorf("people are told of %d failures", failures)
 	}
 	g.Gateway.SetFaults(localaws.Faults{})
 	if found := g.exceptions(); len(found) != len(g.ConfigRuleNames) {
-		g.t.Fatalf("the exceptions are %v", found)
+		g.T.Fatalf("the exceptions are %v", found)
 	}
 	before := len(g.Executions())
-	g.pass(period(deployed.ConfigPath))
+	g.Pass(period(deployed.ConfigPath))
 	g.wantExecutions(before, 0)
 	g.wantNotRepaired()
 }
 
 // wantArmedBy wants runs to have deleted an exception of each rule, and to have told people of it.
 func (g guard) wantArmedBy(runs []run, messages []string) {
-	g.t.Helper()
+	g.T.Helper()
 	g.wantArmed()
 	var armed []string
 	for _, r := range runs {
 		armed = append(armed, r.Armed...)
 		for _, rule := range r.Armed {
 			if line := "\nConfig remediates again: an exception of " + rule + " was deleted\n"; !slices.Contains(messages, r.Message) || !strings.Contains(r.Message, line) {
-				g.t.Errorf("people are told %q", messages)
+				g.T.Errorf("people are told %q", messages)
 			}
 		}
 	}
 	slices.Sort(armed)
 	want := slices.Sorted(slices.Values(g.ConfigRuleNames))
 	if !slices.Equal(armed, want) {
-		g.t.Errorf("the runs armed %v, want %v", armed, want)
+		g.T.Errorf("the runs armed %v, want %v", armed, want)
 	}
 }
 
@@ -132,31 +133,31 @@ func TestConfigIsArmedAgain(t *testing.T) {
 		"after an administrator's exceptions, by the event": {func(g guard) { g.disarm(callers[1]) }, deployed.EventPath, false},
 		"after root's exceptions, by the schedule": {func(g guard) {
 			g.disarm(callers[0])
-			g.settle() // the event is lost
+			g.Settle() // the event is lost
 		}, deployed.SchedulePath, false},
 		"after Config's own exceptions, by the schedule": {guard.letConfigGiveUp, deployed.SchedulePath, true},
 	}) {
 		t.Run(name, func(t *testing.T) {
 			test := func(t *testing.T, a *account) {
-				g := guarded(t, a, readTemplate(t, "default"))
-				g.pass(0)
+				g := guarded(t, a, testbed.ReadTemplate(t, "default"))
+				g.Pass(0)
 				disarm.disarm(g)
-				g.only(disarm.path)
+				g.Only(disarm.path)
 				before := len(g.Executions())
 				said := g.told(func() {
-					g.settle()
+					g.Settle()
 					if disarm.path != deployed.EventPath {
-						g.pass(period(disarm.path))
+						g.Pass(period(disarm.path))
 					}
 				})
-				g.wantRepaired()
+				g.WantRepaired()
 				g.wantArmedBy(g.since(before), said)
 
-				g.only(deployed.ConfigPath)
-				g.pass(period(deployed.ConfigPath))
+				g.Only(deployed.ConfigPath)
+				g.Pass(period(deployed.ConfigPath))
 				g.blind()
-				g.pass(period(deployed.ConfigPath))
-				g.wantRepaired()
+				g.Pass(period(deployed.ConfigPath))
+				g.WantRepaired()
 				g.wantArmed()
 			}
 			if i++; disarm.eachReading {
@@ -186,17 +187,17 @@ func TestConfigStaysDisarmedWithoutItsParts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
-				g := guarded(t, a, readTemplate(t, "default"))
-				g.pass(0)
+				g := guarded(t, a, testbed.ReadTemplate(t, "default"))
+				g.Pass(0)
 				test.broken(g)
 				g.disarm(callers[1])
 				if test.path == deployed.SchedulePath {
-					g.settle() // the event is lost
+					g.Settle() // the event is lost
 				}
-				g.only(test.path)
-				g.settle()
+				g.Only(test.path)
+				g.Settle()
 				if test.path == deployed.SchedulePath {
-					g.pass(period(test.path))
+					g.Pass(period(test.path))
 				}
 				if found := g.exceptions(); len(found) != len(g.ConfigRuleNames) {
 					t.Errorf("the exceptions are %v", found)
@@ -209,8 +210,8 @@ func TestConfigStaysDisarmedWithoutItsParts(t *testing.T) {
 // TestConfigIsArmedAgainThoughItThrottles has Config refuse the first calls for each rule.
 func TestConfigIsArmedAgainThoughItThrottles(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
-		g.pass(0)
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
+		g.Pass(0)
 		g.disarm(callers[1])
 		throttled := map[string]int{}
 		g.Gateway.SetFaults(localaws.Faults{Before: func(call api.Call) error {
@@ -221,9 +222,9 @@ func TestConfigIsArmedAgainThoughItThrottles(t *testing.T) {
 			throttled[what]++
 			return api.Errorf("ThrottlingException", "injected")
 		}})
-		g.only(deployed.EventPath)
+		g.Only(deployed.EventPath)
 		before := len(g.Executions())
-		said := g.told(g.settle)
+		said := g.told(g.Settle)
 		g.Gateway.SetFaults(localaws.Faults{})
 		if len(throttled) < 2*len(g.ConfigRuleNames) {
 			t.Errorf("Config throttled %v", throttled)
@@ -238,7 +239,7 @@ func TestTheRunbookTakesNoForeignValues(t *testing.T) {
 	for i, name := range []string{"default", "everything"} {
 		t.Run(name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
-				g := guarded(t, a, readTemplate(t, name))
+				g := guarded(t, a, testbed.ReadTemplate(t, name))
 				foreign := g.foreignValues(t)
 				if len(foreign) < 9 {
 					t.Fatalf("the runbook has only the parameters %v", foreign)
@@ -251,11 +252,11 @@ func TestTheRunbookTakesNoForeignValues(t *testing.T) {
 						t.Errorf("with %s=%s the start ended with %v", parameter, value, err)
 					}
 				}
-				g.settle()
+				g.Settle()
 				g.wantExecutions(before, 0)
-				g.wantRepaired()
-				g.must(g.begin(map[string][]string{"CloudTrailName": {g.TrailName}, "CloudTrailS3BucketName": {g.LogBucketName}, "CloudTrailKmsKeyId": {g.LogKeyARN}}))
-				g.settle()
+				g.WantRepaired()
+				g.Must(g.begin(map[string][]string{"CloudTrailName": {g.TrailName}, "CloudTrailS3BucketName": {g.LogBucketName}, "CloudTrailKmsKeyId": {g.LogKeyARN}}))
+				g.Settle()
 				g.wantExecutions(before, 1)
 			})
 		})
@@ -265,17 +266,17 @@ func TestTheRunbookTakesNoForeignValues(t *testing.T) {
 // TestARunbookThatTakesAnyValueIsTurnedAgainstTheTrail is the negative control of the test before.
 func TestARunbookThatTakesAnyValueIsTurnedAgainstTheTrail(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default").with(t, func(tpl template) {
-			for _, document := range tpl.resources(runbook) {
+		g := guarded(t, a, testbed.ReadTemplate(t, "default").With(t, func(_ testbed.TB, tpl testbed.Template) {
+			for _, document := range tpl.Resources(runbook) {
 				for _, parameter := range document["Content"].(map[string]any)["parameters"].(map[string]any) {
 					delete(parameter.(map[string]any), "allowedValues")
 				}
 			}
 		}))
 		start := map[string][]string{"CloudTrailS3BucketName": {g.foreignValues(t)["CloudTrailS3BucketName"]}}
-		g.only(noPath)
-		g.must(g.begin(start))
-		g.settle()
+		g.Only()
+		g.Must(g.begin(start))
+		g.Settle()
 		g.wantNotRepaired()
 	})
 }

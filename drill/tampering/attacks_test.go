@@ -36,7 +36,7 @@ var callers = []caller{
 }
 
 // attacker is a client of a caller who may do everything.
-func (g guard) attacker(c caller) *cloudtrail.Client { return g.attackers[c.name] }
+func (g guard) attacker(c caller) *cloudtrail.Client { return g.account.attackers[c.name] }
 
 // attack is one call of an attacker.
 type attack struct {
@@ -55,10 +55,10 @@ func (a attack) String() string {
 
 // attacks are the scenarios that apply to the guard, each in every form, or else in two of them, so that every form has its turn.
 func (g guard) attacks(everyForm bool) [][]attack {
-	g.t.Helper()
+	g.T.Helper()
 	var all [][]attack
 	for i, scenario := range g.scenarios() {
-		if scenario.NotApplicable(g.Guard) != "" {
+		if scenario.NotApplicable(g.Guard.Guard) != "" {
 			continue
 		}
 		var forms []attack
@@ -108,11 +108,11 @@ func scenarios() []drill.Scenario {
 // harmless are the forms of T51 that put what is declared: the settings, the selectors in other words, Insights in another
 // order, the tags.
 func (g guard) harmless() []drill.Scenario {
-	g.t.Helper()
-	ctx := g.t.Context()
+	g.T.Helper()
+	ctx := g.T.Context()
 	declared := func(setting deployed.Setting) *string {
 		text, err := strconv.Unquote(g.Declared[setting])
-		g.must(err)
+		g.Must(err)
 		return &text
 	}
 	update := cloudtrail.UpdateTrailInput{
@@ -124,12 +124,12 @@ func (g guard) harmless() []drill.Scenario {
 	if g.Declared[deployed.IsOrganizationTrail] == "true" {
 		update.IsOrganizationTrail = aws.Bool(true)
 	}
-	selectors, err := g.admin.CloudTrail.GetEventSelectors(ctx, &cloudtrail.GetEventSelectorsInput{TrailName: &g.TrailARN})
-	g.must(err)
-	insights, err := g.admin.CloudTrail.GetInsightSelectors(ctx, &cloudtrail.GetInsightSelectorsInput{TrailName: &g.TrailARN})
-	g.must(err)
-	tags, err := g.admin.CloudTrail.ListTags(ctx, &cloudtrail.ListTagsInput{ResourceIdList: []string{g.TrailARN}})
-	g.must(err)
+	selectors, err := g.Clients.CloudTrail.GetEventSelectors(ctx, &cloudtrail.GetEventSelectorsInput{TrailName: &g.TrailARN})
+	g.Must(err)
+	insights, err := g.Clients.CloudTrail.GetInsightSelectors(ctx, &cloudtrail.GetInsightSelectorsInput{TrailName: &g.TrailARN})
+	g.Must(err)
+	tags, err := g.Clients.CloudTrail.ListTags(ctx, &cloudtrail.ListTagsInput{ResourceIdList: []string{g.TrailARN}})
+	g.Must(err)
 	calls := map[string]func(context.Context, drill.TrailAPI, drill.Target) error{
 		"UpdateTrail with every declared setting": func(ctx context.Context, api drill.TrailAPI, t drill.Target) error {
 			update.Name = &t.Trail
@@ -202,12 +202,12 @@ func advanced(fieldsAndValues ...string) types.AdvancedEventSelector {
 
 // elsewhere makes what an attacker sends the log to.
 func (g guard) elsewhere() drill.Target {
-	g.t.Helper()
+	g.T.Helper()
 	target := drill.Target{ARN: g.TrailARN, Declared: g.Declared}
-	maker := drill.NewProvisioner(g.admin, g.Guard)
+	maker := drill.NewProvisioner(g.Clients, g.Guard.Guard)
 	for _, need := range []drill.Need{drill.AnotherBucket, drill.AnotherKey} {
-		_, err := maker.Provision(g.t.Context(), need, &target)
-		g.must(err)
+		_, err := maker.Provision(g.T.Context(), need, &target)
+		g.Must(err)
 	}
 	return target
 }
@@ -218,13 +218,13 @@ func (g guard) tamper(a attack, target drill.Target) error {
 	if a.byARN {
 		target.Trail = g.TrailARN
 	}
-	return a.Tamper(g.t.Context(), g.attacker(a.caller), target)
+	return a.Tamper(g.T.Context(), g.attacker(a.caller), target)
 }
 
 // strike makes the call of a scenario, which is accepted.
 func (g guard) strike(id string) {
-	g.t.Helper()
-	g.must(g.tamper(attack{scenario(id), callers[0], false}, drill.Target{}))
+	g.T.Helper()
+	g.Must(g.tamper(attack{scenario(id), callers[0], false}, drill.Target{}))
 }
 
 // scenario is the first of those with an id.
@@ -241,13 +241,13 @@ type deployedRule struct {
 }
 
 func (g guard) eventRules() []deployedRule {
-	g.t.Helper()
-	listed, err := g.admin.Events.ListRules(g.t.Context(), &eventbridge.ListRulesInput{})
-	g.must(err)
+	g.T.Helper()
+	listed, err := g.Clients.Events.ListRules(g.T.Context(), &eventbridge.ListRulesInput{})
+	g.Must(err)
 	var rules []deployedRule
 	for _, rule := range listed.Rules {
-		targets, err := g.admin.Events.ListTargetsByRule(g.t.Context(), &eventbridge.ListTargetsByRuleInput{Rule: rule.Name})
-		g.must(err)
+		targets, err := g.Clients.Events.ListTargetsByRule(g.T.Context(), &eventbridge.ListTargetsByRuleInput{Rule: rule.Name})
+		g.Must(err)
 		rules = append(rules, deployedRule{rule, targets.Targets})
 	}
 	return rules
@@ -255,14 +255,14 @@ func (g guard) eventRules() []deployedRule {
 
 // openBucket makes a bucket that lets CloudTrail write into it, for any trail.
 func (g guard) openBucket(bucket string) {
-	g.t.Helper()
-	_, err := g.admin.S3.CreateBucket(g.t.Context(), &s3.CreateBucketInput{Bucket: &bucket})
-	g.must(err)
-	_, err = g.admin.S3.PutBucketPolicy(g.t.Context(), &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: aws.String(
+	g.T.Helper()
+	_, err := g.Clients.S3.CreateBucket(g.T.Context(), &s3.CreateBucketInput{Bucket: &bucket})
+	g.Must(err)
+	_, err = g.Clients.S3.PutBucketPolicy(g.T.Context(), &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"s3:*",
 		"Resource":["arn:aws:s3:::` + bucket + `","arn:aws:s3:::` + bucket + `/*"]}]}`,
 	)})
-	g.must(err)
+	g.Must(err)
 }
 
 // trail is another trail than the guarded one.
@@ -270,27 +270,27 @@ type trail struct{ name, arn string }
 
 // goodTrail makes a trail that nobody guards, with every security setting, and starts it.
 func (g guard) goodTrail() trail {
-	g.t.Helper()
+	g.T.Helper()
 	const bucket = "good-trails-bucket"
 	g.openBucket(bucket)
-	key, err := g.admin.KMS.CreateKey(g.t.Context(), &kms.CreateKeyInput{Policy: aws.String(
+	key, err := g.Clients.KMS.CreateKey(g.T.Context(), &kms.CreateKeyInput{Policy: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + api.Account + `:root"},"Action":"kms:*","Resource":"*"},
 		{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":["kms:GenerateDataKey*","kms:DescribeKey"],"Resource":"*"}]}`,
 	)})
-	g.must(err)
-	made, err := g.admin.CloudTrail.CreateTrail(g.t.Context(), &cloudtrail.CreateTrailInput{
+	g.Must(err)
+	made, err := g.Clients.CloudTrail.CreateTrail(g.T.Context(), &cloudtrail.CreateTrailInput{
 		Name: aws.String(g.TrailName + "-2"), S3BucketName: aws.String(bucket), KmsKeyId: key.KeyMetadata.Arn,
 		IsMultiRegionTrail: aws.Bool(true), EnableLogFileValidation: aws.Bool(true),
 	})
-	g.must(err)
-	_, err = g.admin.CloudTrail.StartLogging(g.t.Context(), &cloudtrail.StartLoggingInput{Name: made.Name})
-	g.must(err)
+	g.Must(err)
+	_, err = g.Clients.CloudTrail.StartLogging(g.T.Context(), &cloudtrail.StartLoggingInput{Name: made.Name})
+	g.Must(err)
 	return trail{*made.Name, *made.TrailARN}
 }
 
 // startLogging is what an administrator may do: it is no tampering, and lets events through again.
 func (g guard) startLogging() {
-	g.t.Helper()
-	_, err := g.admin.CloudTrail.StartLogging(g.t.Context(), &cloudtrail.StartLoggingInput{Name: &g.TrailName})
-	g.must(err)
+	g.T.Helper()
+	_, err := g.Clients.CloudTrail.StartLogging(g.T.Context(), &cloudtrail.StartLoggingInput{Name: &g.TrailName})
+	g.Must(err)
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 )
@@ -53,8 +54,8 @@ func (e *examination) found() bool {
 
 // settle settles, and gives up once a dozen executions have been started.
 func (e *examination) settle() {
-	e.t.Helper()
-	ctx, cancel := context.WithCancel(e.t.Context())
+	e.T.Helper()
+	ctx, cancel := context.WithCancel(e.T.Context())
 	defer cancel()
 	before, endless := len(e.Executions()), false
 	e.Gateway.SetFaults(localaws.Faults{Before: func(call api.Call) error {
@@ -67,7 +68,7 @@ func (e *examination) settle() {
 	}})
 	defer e.Gateway.SetFaults(localaws.Faults{})
 	if err := e.RunToQuiescence(ctx); !endless {
-		e.must(err)
+		e.Must(err)
 		return
 	}
 	e.problem("the guard starts itself")
@@ -77,7 +78,7 @@ func (e *examination) settle() {
 // part does something that starts a number of runs, besides those that their own calls start, and wants people to be told, and the
 // trail to be as declared, unless that is not to be had. Where a problem of another part is looked for, it does nothing.
 func (e *examination) part(what string, do func(), runs int, repaired bool, told ...string) {
-	e.t.Helper()
+	e.T.Helper()
 	if e.found() || e.only != "" && !strings.HasPrefix(what, e.only) {
 		return
 	}
@@ -102,15 +103,15 @@ func (e *examination) part(what string, do func(), runs int, repaired bool, told
 			e.problem("that people are told %s is %v: %s", kind, got, what)
 		}
 	}
-	is := len(e.unmet()) == 0
+	is := len(e.Unmet()) == 0
 	if !is && repaired {
 		e.problem("not repaired: %s", what)
 	} else if is && !repaired {
 		e.problem("repaired: %s", what)
 	}
 	if !is && !e.found() {
-		e.must(e.Gateway.SetOrganizationPolicies())
-		e.must(e.begin(nil))
+		e.Must(e.Gateway.SetOrganizationPolicies())
+		e.Must(e.begin(nil))
 		e.settle()
 	}
 }
@@ -126,7 +127,7 @@ var otherGuard = api.Principal{Type: api.AssumedRole, ARN: "arn:aws:iam::" + api
 // find has GuardDuty find that logging was disabled.
 func (g guard) find(t *testing.T) {
 	t.Helper()
-	g.must(g.Bus().Publish(g.t.Context(), read[map[string]any](t, "finding")))
+	g.Must(g.Bus().Publish(g.T.Context(), read[map[string]any](t, "finding")))
 }
 
 // The parts of an examination, besides the calls of attackers.
@@ -154,18 +155,18 @@ func partOf(problem string) string {
 func (g guard) examine(t *testing.T, wanted string) []string {
 	t.Helper()
 	e := &examination{guard: g, wanted: wanted, only: partOf(wanted)}
-	g.only(deployed.EventPath)
+	g.Only(deployed.EventPath)
 	for i, id := range []string{"T01", "T05", "T14", "T18"} {
 		for j, c := range callers {
 			a := attack{scenario(id), c, (i+j)%2 == 0}
-			e.part(a.String(), func() { g.must(g.tamper(a, drill.Target{})) }, 1, true, "TAMPERING", "REPAIRED")
+			e.part(a.String(), func() { g.Must(g.tamper(a, drill.Target{})) }, 1, true, "TAMPERING", "REPAIRED")
 		}
 	}
 	name := &g.TrailName
 	g.Administrate(otherGuard)
 	stopAsAnotherGuard := func() {
 		_, err := g.session(otherGuard.ARN).StopLogging(t.Context(), &cloudtrail.StopLoggingInput{Name: name})
-		g.must(err)
+		g.Must(err)
 	}
 	e.part(aFailedCall, func() {
 		_, err := g.attacker(callers[0]).UpdateTrail(t.Context(), &cloudtrail.UpdateTrailInput{Name: name, KmsKeyId: aws.String("alias/none")})
@@ -175,7 +176,7 @@ func (g guard) examine(t *testing.T, wanted string) []string {
 	}, 0, true)
 	e.part(anOwnCall, func() {
 		_, err := g.session(g.AutomationRoleARN).UpdateTrail(t.Context(), &cloudtrail.UpdateTrailInput{Name: name, EnableLogFileValidation: aws.Bool(false)})
-		g.must(err)
+		g.Must(err)
 	}, 1, true, "REPAIRED")
 	e.part(anotherGuards, stopAsAnotherGuard, 0, false, "TAMPERING")
 	e.part(aFinding, func() {
@@ -184,17 +185,17 @@ func (g guard) examine(t *testing.T, wanted string) []string {
 	}, 1, true, "TAMPERING", "REPAIRED")
 	for _, rule := range g.ConfigRuleNames {
 		e.part(anException, func() {
-			_, err := g.admin.Config.PutRemediationExceptions(t.Context(), &configservice.PutRemediationExceptionsInput{
+			_, err := g.Clients.Config.PutRemediationExceptions(t.Context(), &configservice.PutRemediationExceptionsInput{
 				ConfigRuleName: &rule, ResourceKeys: []configtypes.RemediationExceptionResourceKey{{ResourceType: aws.String("AWS::::Account"), ResourceId: aws.String(api.Account)}},
 			})
-			g.must(err)
+			g.Must(err)
 		}, 1, true)
 	}
 	e.part(aFailingRepair, func() { // an organization's policy keeps it from succeeding
 		g.strike("T01")
-		g.must(g.Gateway.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:StartLogging","Resource":"*"}]}`))
+		g.Must(g.Gateway.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:StartLogging","Resource":"*"}]}`))
 	}, 1, false, "TAMPERING", "REPAIR Failed")
-	g.must(g.Gateway.SetOrganizationPolicies())
+	g.Must(g.Gateway.SetOrganizationPolicies())
 	return e.problems
 }
 
@@ -233,20 +234,20 @@ type breakage func(g guard) (mend func())
 // ruleWith changes the deployed rules that something is for, as a template has them.
 func ruleWith(isOne func(rule map[string]any) bool, change func(rule map[string]any)) breakage {
 	return func(g guard) func() {
-		g.t.Helper()
+		g.T.Helper()
 		var mends []func()
 		for _, rule := range g.eventRules() {
 			if before := rule.inTemplate(); isOne(before) {
 				after := clone(before)
 				if change(after); reflect.DeepEqual(before, after) {
-					g.t.Fatal("nothing is broken")
+					g.T.Fatal("nothing is broken")
 				}
 				g.put(*rule.Name, after)
 				mends = append(mends, func() { g.put(*rule.Name, before) })
 			}
 		}
 		if len(mends) == 0 {
-			g.t.Fatal("there is nothing to break")
+			g.T.Fatal("there is nothing to break")
 		}
 		return func() {
 			for _, mend := range mends {
@@ -270,29 +271,29 @@ func (r deployedRule) inTemplate() map[string]any {
 
 // put puts a rule that a template has.
 func (g guard) put(name string, rule map[string]any) {
-	g.t.Helper()
-	ctx := g.t.Context()
+	g.T.Helper()
+	ctx := g.T.Context()
 	input := &eventbridge.PutRuleInput{Name: &name, State: eventstypes.RuleState(rule["State"].(string))}
 	if schedule, ok := rule["ScheduleExpression"].(string); ok {
 		input.ScheduleExpression = &schedule
 	}
 	if pattern, ok := rule["EventPattern"]; ok {
 		text, err := json.Marshal(pattern)
-		g.must(err)
+		g.Must(err)
 		input.EventPattern = aws.String(string(text))
 	}
-	_, err := g.admin.Events.PutRule(ctx, input)
-	g.must(err)
+	_, err := g.Clients.Events.PutRule(ctx, input)
+	g.Must(err)
 	var targets []eventstypes.Target
 	text, err := json.Marshal(rule["Targets"])
-	g.must(err)
-	g.must(json.Unmarshal(text, &targets))
+	g.Must(err)
+	g.Must(json.Unmarshal(text, &targets))
 	if len(targets) == 0 {
-		_, err = g.admin.Events.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &name, Ids: []string{"AlertTopic", "Runbook"}})
+		_, err = g.Clients.Events.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &name, Ids: []string{"AlertTopic", "Runbook"}})
 	} else {
-		_, err = g.admin.Events.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &name, Targets: targets})
+		_, err = g.Clients.Events.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &name, Targets: targets})
 	}
-	g.must(err)
+	g.Must(err)
 }
 
 // start changes the rule that starts the runbook on events, schedule the one that does on a schedule, and notice and failures
@@ -331,27 +332,27 @@ func version(suffix string) breakage {
 // notAllowed takes an action, or a resource, out of the policies of a role.
 func notAllowed(role func(g guard) string, word string) breakage {
 	return func(g guard) func() {
-		g.t.Helper()
-		ctx, client := g.t.Context(), iam.NewFromConfig(g.Config(localaws.Administrator))
+		g.T.Helper()
+		ctx, client := g.T.Context(), iam.NewFromConfig(g.Config(localaws.Administrator))
 		arn := role(g)
 		name := aws.String(arn[strings.LastIndexByte(arn, '/')+1:])
 		listed, err := client.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: name})
-		g.must(err)
+		g.Must(err)
 		got, err := client.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: name, PolicyName: &listed.PolicyNames[0]})
-		g.must(err)
+		g.Must(err)
 		before, err := url.PathUnescape(*got.PolicyDocument)
-		g.must(err)
+		g.Must(err)
 		none := "none:None"
 		if strings.HasPrefix(word, "arn:") {
 			none = g.TrailARN + "-2"
 		}
 		after := strings.Replace(before, `"`+word+`"`, `"`+none+`"`, 1)
 		if after == before {
-			g.t.Fatalf("the role's policy is %s", before)
+			g.T.Fatalf("the role's policy is %s", before)
 		}
 		put := func(document string) {
 			_, err := client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: name, PolicyName: &listed.PolicyNames[0], PolicyDocument: &document})
-			g.must(err)
+			g.Must(err)
 		}
 		put(after)
 		return func() { put(before) }
@@ -367,17 +368,17 @@ func targetRole(g guard) string {
 
 // untrusted has the role with which EventBridge reaches the targets trust another service.
 func untrusted(g guard) func() {
-	g.t.Helper()
-	ctx, client := g.t.Context(), iam.NewFromConfig(g.Config(localaws.Administrator))
+	g.T.Helper()
+	ctx, client := g.T.Context(), iam.NewFromConfig(g.Config(localaws.Administrator))
 	arn := targetRole(g)
 	name := aws.String(arn[strings.LastIndexByte(arn, '/')+1:])
 	got, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: name})
-	g.must(err)
+	g.Must(err)
 	before, err := url.PathUnescape(*got.Role.AssumeRolePolicyDocument)
-	g.must(err)
+	g.Must(err)
 	put := func(document string) {
 		_, err := client.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: name, PolicyDocument: &document})
-		g.must(err)
+		g.Must(err)
 	}
 	put(strings.ReplaceAll(before, "events.amazonaws.com", "lambda.amazonaws.com"))
 	return func() { put(before) }
@@ -416,7 +417,7 @@ func starting(want string) map[string]control {
 // TestTheGuardAsDeployedPassesTheExamination and the next tests show that the examination means something.
 func TestTheGuardAsDeployedPassesTheExamination(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		if problems := g.examine(t, ""); len(problems) > 0 {
 			t.Error(strings.Join(problems, "\n"))
 		}
@@ -491,7 +492,7 @@ func wantFound(t *testing.T, tests map[string]control, examine func(g guard, t *
 	t.Helper()
 	names := slices.Sorted(maps.Keys(tests))
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		for i, name := range names {
 			if accounts[i%len(accounts)] != a {
 				continue
@@ -504,10 +505,10 @@ func wantFound(t *testing.T, tests map[string]control, examine func(g guard, t *
 					t.Errorf("the examination finds %q, want %q", e.problems, test.want)
 				}
 				mend()
-				g.only(noPath)
-				g.must(g.begin(nil))
-				g.settle()
-				g.wantRepaired()
+				g.Only()
+				g.Must(g.begin(nil))
+				g.Settle()
+				g.WantRepaired()
 			})
 		}
 	})
@@ -516,7 +517,7 @@ func wantFound(t *testing.T, tests map[string]control, examine func(g guard, t *
 // TestARunbookThatDoesNotCompareStartsItself is why a run must see that nothing differs.
 func TestARunbookThatDoesNotCompareStartsItself(t *testing.T) {
 	inTurn(t, 0, func(t *testing.T, a *account) {
-		g := deploy(t, a, readTemplate(t, "default").with(t, scripted("if kinds(found) != kinds(declared):", "if True:")))
+		g := deploy(t, a, testbed.ReadTemplate(t, "default").With(t, scripted("if kinds(found) != kinds(declared):", "if True:")))
 		g.makeTrail()
 		const endless = "the guard starts itself"
 		if problems := g.examine(t, endless); !slices.Contains(problems, endless) {
@@ -527,25 +528,25 @@ func TestARunbookThatDoesNotCompareStartsItself(t *testing.T) {
 
 // examineSchedule says what the path of the schedule does not do.
 func (g guard) examineSchedule(t *testing.T, wanted string) []string {
-	g.t.Helper()
+	g.T.Helper()
 	const deployment = "the deployment makes the trail"
 	e := &examination{guard: g, wanted: wanted, deaf: true}
 	if strings.HasPrefix(wanted, "not repaired: ") {
 		e.only = strings.TrimPrefix(wanted, "not repaired: ")
 	}
-	g.only(deployed.SchedulePath)
-	g.pass(time.Minute) // a schedule may fire as soon as it is there
+	g.Only(deployed.SchedulePath)
+	g.Pass(time.Minute) // a schedule may fire as soon as it is there
 	e.part(deployment, func() {
 		g.strike("T01") // the event of a deletion may never arrive
 		g.strike("T02")
-		g.must(g.Bus().Deliver(t.Context()))
-		g.must(g.Bus().Publish(t.Context(), g.deployment))
+		g.Must(g.Bus().Deliver(t.Context()))
+		g.Must(g.Bus().Publish(t.Context(), g.deployment))
 	}, 1, true, "TAMPERING", "REPAIRED")
 	for _, id := range []string{"T01", "T17"} {
 		e.part(id, func() {
 			g.strike(id)
-			g.must(g.Bus().Deliver(t.Context()))
-			g.pass(period(deployed.SchedulePath))
+			g.Must(g.Bus().Deliver(t.Context()))
+			g.Pass(period(deployed.SchedulePath))
 		}, 1, true, "TAMPERING", "REPAIRED")
 	}
 	return e.problems
@@ -556,12 +557,12 @@ func (g guard) examineSchedule(t *testing.T, wanted string) []string {
 func TestCallersWithoutASessionNeedAnAlternativeOfTheirOwn(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
 		drop := func(rule map[string]any) { dropped(issuer(rule), "arn", isAbsence) }
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		start(drop)(g)
 		notice(drop)(g)
 		problems := g.examine(t, "")
 		for _, c := range callers {
-			seen := c.Type == api.AssumedRole || c.Type == api.FederatedUser || a.options.Events.AnythingButMatchesAbsent
+			seen := c.Type == api.AssumedRole || c.Type == api.FederatedUser || a.Options.Events.AnythingButMatchesAbsent
 			for _, kind := range []string{"not repaired: ", "that people are told TAMPERING is false: "} {
 				missed := slices.ContainsFunc(problems, func(problem string) bool {
 					return strings.HasPrefix(problem, kind) && strings.HasSuffix(problem, "by "+c.name)
@@ -576,33 +577,33 @@ func TestCallersWithoutASessionNeedAnAlternativeOfTheirOwn(t *testing.T) {
 
 // makeTrail makes the declared trail without the guard.
 func (g guard) makeTrail() {
-	g.t.Helper()
-	ctx := g.t.Context()
+	g.T.Helper()
+	ctx := g.T.Context()
 	var declared struct {
 		cloudtrail.CreateTrailInput
 		EventSelectors   []types.EventSelector
 		InsightSelectors []types.InsightSelector
 	}
 	payload, err := json.Marshal(g.Runbook.Steps[0].Inputs["InputPayload"])
-	g.must(err)
+	g.Must(err)
 	// Its other members are references to parameters.
 	decoder := json.NewDecoder(strings.NewReader(regexp.MustCompile(`"\{\{[^"]*\}\}"`).ReplaceAllString(string(payload), "null")))
-	g.must(decoder.Decode(&declared))
+	g.Must(decoder.Decode(&declared))
 	in := declared.CreateTrailInput
 	in.Name, in.S3BucketName, in.KmsKeyId = &g.TrailName, &g.LogBucketName, &g.LogKeyARN
 	in.IsMultiRegionTrail, in.EnableLogFileValidation = aws.Bool(true), aws.Bool(true)
 	in.IsOrganizationTrail = aws.Bool(g.Declared[deployed.IsOrganizationTrail] == "true")
-	_, err = g.admin.CloudTrail.CreateTrail(ctx, &in)
-	g.must(err)
-	_, err = g.admin.CloudTrail.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{TrailName: &g.TrailName, EventSelectors: declared.EventSelectors})
-	g.must(err)
-	_, err = g.admin.CloudTrail.PutInsightSelectors(ctx, &cloudtrail.PutInsightSelectorsInput{TrailName: &g.TrailName, InsightSelectors: declared.InsightSelectors})
-	g.must(err)
+	_, err = g.Clients.CloudTrail.CreateTrail(ctx, &in)
+	g.Must(err)
+	_, err = g.Clients.CloudTrail.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{TrailName: &g.TrailName, EventSelectors: declared.EventSelectors})
+	g.Must(err)
+	_, err = g.Clients.CloudTrail.PutInsightSelectors(ctx, &cloudtrail.PutInsightSelectorsInput{TrailName: &g.TrailName, InsightSelectors: declared.InsightSelectors})
+	g.Must(err)
 	g.startLogging()
-	g.only(noPath)
-	g.must(g.Bus().Deliver(ctx))
-	g.only(deployed.AllPaths)
-	g.wantRepaired()
+	g.Only()
+	g.Must(g.Bus().Deliver(ctx))
+	g.Only(deployed.AllPaths)
+	g.WantRepaired()
 }
 
 // TestConfigRepairsNothingWithoutItsParts breaks each part of Config's path.
@@ -610,46 +611,46 @@ func TestConfigRepairsNothingWithoutItsParts(t *testing.T) {
 	t.Parallel()
 	for i, test := range []struct {
 		name    string
-		broken  mutation
+		broken  testbed.Mutation
 		after   func(g guard)
 		repairs bool
 	}{
 		{"as deployed", nil, nil, true},
-		{"no remediation", without(remediation), nil, false},
+		{"no remediation", testbed.Without(remediation), nil, false},
 		{"no automatic remediation", eachRemediation(func(r map[string]any) { r["Automatic"] = false }), nil, false},
 		{"a version that is none", eachRemediation(func(r map[string]any) { r["TargetVersion"] = "2" }), nil, false},
 		{"a word that is none", eachRemediation(func(r map[string]any) {
 			r["Parameters"].(map[string]any)["StartedBy"] = map[string]any{"StaticValue": map[string]any{"Values": []any{"somebody"}}}
 		}), nil, false},
 		{"no recorder", nil, func(g guard) {
-			_, err := g.admin.Config.StopConfigurationRecorder(g.t.Context(), &configservice.StopConfigurationRecorderInput{ConfigurationRecorderName: aws.String("default")})
-			g.must(err)
-			_, err = g.admin.Config.DeleteConfigurationRecorder(g.t.Context(), &configservice.DeleteConfigurationRecorderInput{ConfigurationRecorderName: aws.String("default")})
-			g.must(err)
+			_, err := g.Clients.Config.StopConfigurationRecorder(g.T.Context(), &configservice.StopConfigurationRecorderInput{ConfigurationRecorderName: aws.String("default")})
+			g.Must(err)
+			_, err = g.Clients.Config.DeleteConfigurationRecorder(g.T.Context(), &configservice.DeleteConfigurationRecorderInput{ConfigurationRecorderName: aws.String("default")})
+			g.Must(err)
 		}, false},
 		{"no rule", nil, func(g guard) {
 			for _, rule := range g.ConfigRuleNames {
-				_, err := g.admin.Config.DeleteRemediationConfiguration(g.t.Context(), &configservice.DeleteRemediationConfigurationInput{ConfigRuleName: &rule})
-				g.must(err)
-				_, err = g.admin.Config.DeleteConfigRule(g.t.Context(), &configservice.DeleteConfigRuleInput{ConfigRuleName: &rule})
-				g.must(err)
+				_, err := g.Clients.Config.DeleteRemediationConfiguration(g.T.Context(), &configservice.DeleteRemediationConfigurationInput{ConfigRuleName: &rule})
+				g.Must(err)
+				_, err = g.Clients.Config.DeleteConfigRule(g.T.Context(), &configservice.DeleteConfigRuleInput{ConfigRuleName: &rule})
+				g.Must(err)
 			}
 		}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
-				tpl := readTemplate(t, "config-only")
+				tpl := testbed.ReadTemplate(t, "config-only")
 				if test.broken != nil {
-					tpl.with(t, test.broken)
+					tpl.With(t, test.broken)
 				}
 				g := guarded(t, a, tpl)
 				if test.after != nil {
 					test.after(g)
 				}
 				g.blind()
-				g.pass(period(deployed.ConfigPath))
+				g.Pass(period(deployed.ConfigPath))
 				if test.repairs {
-					g.wantRepaired()
+					g.WantRepaired()
 				} else {
 					g.wantNotRepaired()
 				}
@@ -658,9 +659,9 @@ func TestConfigRepairsNothingWithoutItsParts(t *testing.T) {
 	}
 }
 
-func eachRemediation(change func(configuration map[string]any)) mutation {
-	return func(tpl template) {
-		for _, configuration := range tpl.resources(remediation) {
+func eachRemediation(change func(configuration map[string]any)) testbed.Mutation {
+	return func(_ testbed.TB, tpl testbed.Template) {
+		for _, configuration := range tpl.Resources(remediation) {
 			change(configuration)
 		}
 	}
@@ -670,23 +671,23 @@ func eachRemediation(change func(configuration map[string]any)) mutation {
 // is unseen, until the schedule or Config looks.
 func TestNoEventLeavesAnAccountWithoutATrailThatLogs(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		for _, path := range []deployed.Path{deployed.SchedulePath, deployed.ConfigPath} {
-			g.only(noPath)
+			g.Only()
 			g.strike("T01")
-			g.settle()
-			g.only(deployed.EventPath)
+			g.Settle()
+			g.Only(deployed.EventPath)
 			before := len(g.Executions())
 			g.wantTold(g.told(func() {
 				for _, id := range []string{"T18", "T14", "T19", "T01"} {
-					g.must(g.tamper(attack{scenario(id), callers[0], true}, drill.Target{}))
+					g.Must(g.tamper(attack{scenario(id), callers[0], true}, drill.Target{}))
 				}
-				g.settle()
+				g.Settle()
 			}))
 			g.wantExecutions(before, 0)
-			g.only(path)
-			g.pass(period(path))
-			g.wantRepaired()
+			g.Only(path)
+			g.Pass(period(path))
+			g.WantRepaired()
 		}
 	})
 }
@@ -694,25 +695,25 @@ func TestNoEventLeavesAnAccountWithoutATrailThatLogs(t *testing.T) {
 // TestTheGuardRepairsOnlyWhatPoliciesLetItRepair shows that the policies that are deployed decide: here the organization's.
 func TestTheGuardRepairsOnlyWhatPoliciesLetItRepair(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		g.strike("T01")
-		g.must(g.Gateway.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:StartLogging","Resource":"*"}]}`))
+		g.Must(g.Gateway.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:StartLogging","Resource":"*"}]}`))
 		before := len(g.Executions())
-		got := g.told(g.settle)
+		got := g.told(g.Settle)
 		if count(got, "REPAIR Failed: ") != 1 || count(got, "NOT REPAIRED: ") != 1 || g.started(before) != 1 {
 			t.Errorf("people are told %q", got)
 		}
-		g.must(g.Gateway.SetOrganizationPolicies())
+		g.Must(g.Gateway.SetOrganizationPolicies())
 		g.wantNotRepaired()
-		g.pass(time.Hour)
-		g.wantRepaired()
+		g.Pass(time.Hour)
+		g.WantRepaired()
 	})
 }
 
 // TestTheTargetRoleStartsNothingElse is about whoever gets hold of the role with which EventBridge reaches the targets.
 func TestTheTargetRoleStartsNothingElse(t *testing.T) {
 	inTurn(t, 0, func(t *testing.T, a *account) {
-		g := deploy(t, a, readTemplate(t, "default"))
+		g := deploy(t, a, testbed.ReadTemplate(t, "default"))
 		role, _ := g.delivery()
 		session := api.Principal{Type: api.AssumedRole, ARN: role, SessionName: "mallory"}
 		arn := func(rest string) string { return "arn:aws:ssm:" + api.Region + ":" + api.Account + ":" + rest }

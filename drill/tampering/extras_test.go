@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/automation"
 )
@@ -38,56 +39,56 @@ func (g guard) text(setting deployed.Setting) string {
 var extras = map[string]extra{
 	"the topic": {[]deployed.Setting{deployed.SNSTopicARN}, "LatestNotificationError: ", "LEFT: SNS: An error occurred (InvalidSnsTopicNameException) ",
 		func(g guard) func() {
-			ctx, client, arn := g.t.Context(), sns.NewFromConfig(g.Config(localaws.Administrator)), g.text(deployed.SNSTopicARN)
+			ctx, client, arn := g.T.Context(), sns.NewFromConfig(g.Config(localaws.Administrator)), g.text(deployed.SNSTopicARN)
 			was, err := client.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &arn})
-			g.must(err)
+			g.Must(err)
 			_, err = client.DeleteTopic(ctx, &sns.DeleteTopicInput{TopicArn: &arn})
-			g.must(err)
+			g.Must(err)
 			return func() {
 				_, err := client.CreateTopic(ctx, &sns.CreateTopicInput{
 					Name: aws.String(arn[strings.LastIndexByte(arn, ':')+1:]), Attributes: map[string]string{"Policy": was.Attributes["Policy"]},
 				})
-				g.must(err)
+				g.Must(err)
 			}
 		}},
 	"the log group": {[]deployed.Setting{deployed.CloudWatchLogsLogGroupARN, deployed.CloudWatchLogsRoleARN}, "LatestCloudWatchLogsDeliveryError: ",
 		"LEFT: CloudWatch Logs: An error occurred (InvalidCloudWatchLogsLogGroupArnException) ",
 		func(g guard) func() {
-			ctx, client := g.t.Context(), cloudwatchlogs.NewFromConfig(g.Config(localaws.Administrator))
+			ctx, client := g.T.Context(), cloudwatchlogs.NewFromConfig(g.Config(localaws.Administrator))
 			_, rest, _ := strings.Cut(g.text(deployed.CloudWatchLogsLogGroupARN), ":log-group:")
 			name := strings.TrimSuffix(rest, ":*")
 			_, err := client.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &name})
-			g.must(err)
+			g.Must(err)
 			return func() {
 				_, err := client.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &name})
-				g.must(err)
+				g.Must(err)
 			}
 		}},
 	"the policy of the role for the log group": {[]deployed.Setting{deployed.CloudWatchLogsLogGroupARN, deployed.CloudWatchLogsRoleARN}, "LatestCloudWatchLogsDeliveryError: ",
 		"LEFT: CloudWatch Logs: An error occurred (InvalidCloudWatchLogsRoleArnException) ",
 		func(g guard) func() {
-			ctx, client, arn := g.t.Context(), iam.NewFromConfig(g.Config(localaws.Administrator)), g.text(deployed.CloudWatchLogsRoleARN)
+			ctx, client, arn := g.T.Context(), iam.NewFromConfig(g.Config(localaws.Administrator)), g.text(deployed.CloudWatchLogsRoleARN)
 			name := aws.String(arn[strings.LastIndexByte(arn, '/')+1:])
 			listed, err := client.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: name})
-			g.must(err)
+			g.Must(err)
 			policy := &listed.PolicyNames[0]
 			was, err := client.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: name, PolicyName: policy})
-			g.must(err)
+			g.Must(err)
 			_, err = client.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: name, PolicyName: policy})
-			g.must(err)
+			g.Must(err)
 			document, err := url.PathUnescape(*was.PolicyDocument)
-			g.must(err)
+			g.Must(err)
 			return func() {
 				_, err := client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: name, PolicyName: policy, PolicyDocument: &document})
-				g.must(err)
+				g.Must(err)
 			}
 		}},
 }
 
 // unmetBut are the settings that are not as declared, without those that some extras leave.
 func (g guard) unmetBut(broken ...extra) []string {
-	g.t.Helper()
-	return slices.DeleteFunc(g.unmet(), func(one string) bool {
+	g.T.Helper()
+	return slices.DeleteFunc(g.Unmet(), func(one string) bool {
 		return slices.ContainsFunc(broken, func(e extra) bool {
 			return slices.ContainsFunc(e.settings, func(s deployed.Setting) bool { return strings.HasPrefix(one, string(s)+" ") })
 		})
@@ -98,7 +99,7 @@ func (g guard) unmetBut(broken ...extra) []string {
 // trail is sent elsewhere, cleared, or deleted. All that can be is put back, and the message names what cannot, and why.
 func TestABrokenExtraKeepsNothingElseFromBeingRepaired(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "everything"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "everything"))
 		elsewhere := g.elsewhere()
 		cases := map[string][]extra{"all of them": nil}
 		for name, one := range extras {
@@ -118,20 +119,20 @@ func TestABrokenExtraKeepsNothingElseFromBeingRepaired(t *testing.T) {
 				}
 				t.Run(name+", "+string(path), func(t *testing.T) {
 					g := g.in(t)
-					g.only(path)
-					g.settle()
-					g.must(g.CloudTrail().Deliver(t.Context())) // CloudTrail notices
+					g.Only(path)
+					g.Settle()
+					g.Must(g.CloudTrail().Deliver(t.Context())) // CloudTrail notices
 
 					for _, id := range []string{"T08", "T19", "T02"} {
 						before := len(g.Executions())
 						said := g.told(func() {
 							g.startLogging()
-							g.must(g.tamper(attack{scenario(id), callers[0], false}, elsewhere))
-							g.settle()
+							g.Must(g.tamper(attack{scenario(id), callers[0], false}, elsewhere))
+							g.Settle()
 							if path == deployed.SchedulePath || id == "T02" {
-								g.only(deployed.SchedulePath) // the event of the deletion may be lost
-								g.pass(30 * time.Minute)
-								g.only(path)
+								g.Only(deployed.SchedulePath) // the event of the deletion may be lost
+								g.Pass(30 * time.Minute)
+								g.Only(path)
 							}
 						})
 						if unmet := g.unmetBut(broken...); len(unmet) > 0 {
@@ -167,9 +168,9 @@ func TestABrokenExtraKeepsNothingElseFromBeingRepaired(t *testing.T) {
 				for _, mend := range mends {
 					mend()
 				}
-				g.only(deployed.SchedulePath)
-				g.pass(30 * time.Minute)
-				g.wantRepaired()
+				g.Only(deployed.SchedulePath)
+				g.Pass(30 * time.Minute)
+				g.WantRepaired()
 			}
 		}
 	})
@@ -179,24 +180,24 @@ func TestABrokenExtraKeepsNothingElseFromBeingRepaired(t *testing.T) {
 // once one of them is deleted the next run makes the guarded one again.
 func TestAFullRegionIsToldByTrail(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		const bucket, quota = "junk-bucket", 5
 		g.openBucket(bucket)
 		mallory := g.attacker(callers[1])
 		g.strike("T01") // so that the event of the deletion is lost under each reading
-		g.only(noPath)
-		g.settle()
-		g.only(deployed.AllPaths)
+		g.Only()
+		g.Settle()
+		g.Only(deployed.AllPaths)
 		g.HoldConfig(true)
 		g.strike("T02")
 		for i := range quota {
 			_, err := mallory.CreateTrail(t.Context(), &cloudtrail.CreateTrailInput{Name: aws.String(fmt.Sprintf("junk-%d", i)), S3BucketName: aws.String(bucket)})
-			g.must(err)
+			g.Must(err)
 		}
-		g.settle()
+		g.Settle()
 		for range 2 { // in each run
 			before := len(g.Executions())
-			said := g.told(func() { g.pass(time.Hour) })
+			said := g.told(func() { g.Pass(time.Hour) })
 			runs := g.since(before)
 			if len(runs) != 1 || runs[0].Status != automation.Failed || !slices.Contains(said, g.failureMessage(runs[0])) || !slices.Contains(said, runs[0].Message) {
 				t.Fatalf("%d executions, and people are told %q", len(runs), said)
@@ -211,11 +212,11 @@ func TestAFullRegionIsToldByTrail(t *testing.T) {
 				}
 			}
 		}
-		_, err := g.admin.CloudTrail.DeleteTrail(t.Context(), &cloudtrail.DeleteTrailInput{Name: aws.String("junk-3")})
-		g.must(err)
+		_, err := g.Clients.CloudTrail.DeleteTrail(t.Context(), &cloudtrail.DeleteTrailInput{Name: aws.String("junk-3")})
+		g.Must(err)
 		before := len(g.Executions())
-		said := g.told(func() { g.pass(time.Hour) })
-		g.wantRepaired()
+		said := g.told(func() { g.Pass(time.Hour) })
+		g.WantRepaired()
 		if runs := g.since(before); runs[0].Status != automation.Success || !slices.Contains(said, runs[0].Message) {
 			t.Errorf("the execution is %s, and people are told %q", runs[0].Status, said)
 		}

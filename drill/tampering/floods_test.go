@@ -9,6 +9,7 @@ import (
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 )
 
 // TestAFloodIsRepairedAndTellsOnce is T59: the same call, once a second. Each event starts a run, of one step; the alarm rings
@@ -32,12 +33,12 @@ func TestAFloodIsRepairedAndTellsOnce(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
-				g := guarded(t, a, readTemplate(t, "default"))
+				g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 				if !test.alone {
 					g.goodTrail()
 				}
-				g.only(deployed.EventPath)
-				g.pass(time.Hour) // the alarm's periods begin anew
+				g.Only(deployed.EventPath)
+				g.Pass(time.Hour) // the alarm's periods begin anew
 				before, at := len(g.Executions()), g.Clock.Now()
 				flood, made := attack{test.what(g), callers[2], true}, 0
 				said := g.told(func() {
@@ -55,18 +56,18 @@ func TestAFloodIsRepairedAndTellsOnce(t *testing.T) {
 							return call()
 						}
 					}
-					g.must(call())
+					g.Must(call())
 					for test.atOnce && made < test.calls {
-						g.must(call())
+						g.Must(call())
 					}
-					g.during(during, g.settle)
+					g.during(during, g.Settle)
 					for made < test.calls { // the runs ended before
 						g.Clock.Advance(time.Second)
-						g.must(call())
-						g.settle()
+						g.Must(call())
+						g.Settle()
 					}
 				})
-				g.wantRepaired()
+				g.WantRepaired()
 				runs := g.since(before)
 				g.wantSuccess(runs)
 				calls, writes, spoke, own := 0, 0, 0, 0
@@ -103,30 +104,30 @@ func TestAFloodIsRepairedAndTellsOnce(t *testing.T) {
 func TestTwoGuardsOfOneTrailComeToRest(t *testing.T) {
 	inTurn(t, 1, func(t *testing.T, a *account) {
 		const most = 120 // executions after one event
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		g.HoldConfig(true)
-		g.pass(time.Minute)
+		g.Pass(time.Minute)
 		before := len(g.Executions())
-		second := g.deployStack("guard-2", readTemplate(t, "default"))
-		said := second.told(g.settle)
-		second.wantRepaired()
+		second := g.account.deployStack(t, "guard-2", testbed.ReadTemplate(t, "default"))
+		said := second.told(g.Settle)
+		second.WantRepaired()
 		g.wantNotRepaired()
 		g.wantExecutions(before, 2) // one at the end of its deployment, and one for the call that this one made
 		if count(said, "REPAIRED: ") != 1 {
 			t.Errorf("people are told %q", said)
 		}
 		for seed := range uint64(4) {
-			a.order.Seed(seed, 0)
+			a.Order.Seed(seed, 0)
 			before, at := len(g.Executions()), g.Clock.Now()
 			said := map[string][]string{}
 			said[second.Stack] = second.told(func() {
 				said[g.Stack] = g.told(func() {
 					g.strike("T01")
-					g.settle()
+					g.Settle()
 				})
 			})
 			stopped := g.started(before)
-			if unmet := append(g.unmet(), second.unmet()...); strings.Contains(strings.Join(unmet, " "), "IsLogging") {
+			if unmet := append(g.Unmet(), second.Unmet()...); strings.Contains(strings.Join(unmet, " "), "IsLogging") {
 				t.Errorf("after StopLogging the trail does not log")
 			}
 			for stack, messages := range said { // by both guards of what was done, and by one at least of what it found
@@ -138,13 +139,13 @@ func TestTwoGuardsOfOneTrailComeToRest(t *testing.T) {
 				t.Errorf("after StopLogging %d executions are started, and people are told %q", stopped, said)
 			}
 			rested := len(g.Executions())
-			g.settle()
+			g.Settle()
 			g.wantExecutions(rested, 0)
 			t.Logf("StopLogging: %d executions in %s", stopped, g.Clock.Now().Sub(at).Round(time.Second))
 
 			before = len(g.Executions())
 			said[second.Stack] = second.told(func() {
-				said[g.Stack] = g.told(func() { g.pass(time.Hour) })
+				said[g.Stack] = g.told(func() { g.Pass(time.Hour) })
 			})
 			if n := g.started(before); n > most || n < 2 || count(said[g.Stack], "REPAIRED")+count(said[second.Stack], "REPAIRED") == 0 {
 				t.Errorf("in an hour %d executions are started, and people are told %q", n, said)
@@ -158,23 +159,23 @@ func TestTwoGuardsOfOneTrailComeToRest(t *testing.T) {
 // avoids the path of events. People are told, and the schedule repairs.
 func TestWhatTheRoleOfAnotherGuardDoesIsLeftToTheSchedule(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		other := caller{"another guard", otherGuard}
 		g.Administrate(otherGuard)
 		client := g.session(otherGuard.ARN)
 		for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath} {
-			g.only(path)
+			g.Only(path)
 			before := len(g.Executions())
 			g.wantTold(g.told(func() {
 				_, err := client.StopLogging(t.Context(), &cloudtrail.StopLoggingInput{Name: &g.TrailName})
-				g.must(err)
-				g.settle()
+				g.Must(err)
+				g.Settle()
 			}), g.tamperingMessage("StopLogging", other))
 			g.wantExecutions(before, 0)
 			g.wantNotRepaired()
-			g.only(deployed.SchedulePath)
-			g.wantTold(g.told(func() { g.pass(time.Hour) }), "REPAIRED: ")
-			g.wantRepaired()
+			g.Only(deployed.SchedulePath)
+			g.wantTold(g.told(func() { g.Pass(time.Hour) }), "REPAIRED: ")
+			g.WantRepaired()
 		}
 	})
 }
@@ -183,7 +184,7 @@ func TestWhatTheRoleOfAnotherGuardDoesIsLeftToTheSchedule(t *testing.T) {
 // Region. It is no tampering, it satisfies nobody, and the guarded one is put back.
 func TestATrailOfTheSameNameElsewhereIsNotMistaken(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		const bucket = "shadow-bucket"
 		g.openBucket(bucket)
 		config := g.Config(callers[1].Principal)
@@ -192,27 +193,27 @@ func TestATrailOfTheSameNameElsewhereIsNotMistaken(t *testing.T) {
 		yes := true
 		b := bucket
 		_, err := mallory.CreateTrail(t.Context(), &cloudtrail.CreateTrailInput{Name: &g.TrailName, S3BucketName: &b, IsMultiRegionTrail: &yes})
-		g.must(err)
+		g.Must(err)
 		_, err = mallory.StartLogging(t.Context(), &cloudtrail.StartLoggingInput{Name: &g.TrailName})
-		g.must(err)
+		g.Must(err)
 		before := len(g.Executions())
-		g.settle()
+		g.Settle()
 		g.wantExecutions(before, 0)
-		g.wantRepaired()
+		g.WantRepaired()
 		for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath, deployed.ConfigPath} {
-			g.only(path)
+			g.Only(path)
 			for _, id := range []string{"T01", "T02", "T05"} {
 				g.strike(id)
-				g.settle()
+				g.Settle()
 				if path != deployed.EventPath {
-					g.pass(period(path))
+					g.Pass(period(path))
 				}
-				g.wantRepaired()
-				g.pass(period(path))
+				g.WantRepaired()
+				g.Pass(period(path))
 			}
 		}
 		shadow, err := mallory.GetTrail(t.Context(), &cloudtrail.GetTrailInput{Name: &g.TrailName})
-		g.must(err)
+		g.Must(err)
 		if *shadow.Trail.S3BucketName != bucket || *shadow.Trail.HomeRegion != "eu-west-1" {
 			t.Errorf("the other trail is %+v", *shadow.Trail)
 		}

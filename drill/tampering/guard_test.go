@@ -1,134 +1,70 @@
 package tampering
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 
 	"github.com/trailguard/trailguard/drill/deployed"
-	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws/automation"
 )
 
-// tb is a test, or one check of a property.
-type tb interface {
-	Helper()
-	Context() context.Context
-	Errorf(format string, args ...any)
-	Fatal(args ...any)
-	Fatalf(format string, args ...any)
-}
-
 // guard is a deployed stack of TrailGuard.
 type guard struct {
-	*account
-	deployed.Guard
-	t     tb
-	rules []deployed.EventRule
+	account *account
+	testbed.Guard
 	// deployment is the event of the deployment's end.
 	deployment map[string]any
 }
 
-const stackName = "guard"
-
 // deploy empties the account and deploys a template to it. Nothing has come of the deployment yet: there is no trail.
-func deploy(t *testing.T, a *account, tpl template) guard {
+func deploy(t *testing.T, a *account, tpl testbed.Template) guard {
 	t.Helper()
-	g := guard{account: a, t: t}
-	g.must(a.Reset(t.Context()))
-	a.order.Seed(0, 0)
-	if len(tpl.resources(ownedRecorder)) == 0 {
-		g.must(localaws.PutRecorder(t.Context(), a.Config(localaws.Administrator)))
-	}
-	return g.deployStack(stackName, tpl)
+	a.Empty(t, tpl)
+	return a.deployStack(t, testbed.StackName, tpl)
 }
 
 // deployStack deploys a template next to what the account holds.
-func (g guard) deployStack(name string, tpl template) guard {
-	g.t.Helper()
-	ctx := g.t.Context()
-	for _, bucket := range tpl.suppliedBuckets() {
-		_, err := g.admin.S3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &bucket})
-		g.must(err)
+func (a *account) deployStack(t testbed.TB, name string, tpl testbed.Template) guard {
+	t.Helper()
+	for _, bucket := range suppliedBuckets(tpl) {
+		_, err := a.Clients.S3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket})
+		testbed.Must(t, err)
 	}
-	_, err := g.admin.CloudFormation.CreateStack(ctx, &cloudformation.CreateStackInput{
-		StackName: &name, TemplateBody: aws.String(tpl.json()),
-		Capabilities: []cloudformationtypes.Capability{cloudformationtypes.CapabilityCapabilityIam},
-	})
-	g.must(err)
-	stacks, err := g.admin.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
-	g.must(err)
-	if stack := stacks.Stacks[0]; stack.StackStatus != cloudformationtypes.StackStatusCreateComplete {
-		g.t.Fatalf("the stack is %s: %s", stack.StackStatus, aws.ToString(stack.StackStatusReason))
-	}
-	g.Guard, err = deployed.ReadGuard(ctx, g.admin.Reads(), name)
-	g.must(err)
+	g := guard{account: a, Guard: a.CreateStack(t, name, tpl)}
 	if len(g.Declared) < 12 {
-		g.t.Fatalf("the runbook declares only %v", g.Declared)
+		t.Fatalf("the runbook declares only %v", g.Declared)
 	}
-	resources, err := deployed.ReadResources(ctx, g.admin.Reads(), g.Guard)
-	g.must(err)
-	g.rules, err = deployed.ReadEventRules(ctx, g.admin.Reads(), g.Guard, resources)
-	g.must(err)
 	return g
 }
 
 // guarded deploys a template. The end of the deployment makes the trail.
-func guarded(t *testing.T, a *account, tpl template) guard {
+func guarded(t *testing.T, a *account, tpl testbed.Template) guard {
 	t.Helper()
 	g := deploy(t, a, tpl)
-	g.settle()
-	g.wantRepaired()
+	g.Settle()
+	g.WantRepaired()
 	g.deployment = g.Bus().Deliveries()[0].Event
 	return g
 }
 
-func (g guard) must(err error) {
-	if err != nil {
-		g.t.Helper()
-		g.t.Fatal(err)
-	}
-}
-
 // in is the guard in a part of a test.
-func (g guard) in(t tb) guard {
-	g.t = t
+func (g guard) in(t testbed.TB) guard {
+	g.Guard = g.In(t)
 	return g
 }
 
-// begin starts the runbook by hand.
+// begin starts the guard's runbook by hand.
 func (g guard) begin(parameters map[string][]string) error {
-	_, err := g.admin.SSM.StartAutomationExecution(g.t.Context(), &ssm.StartAutomationExecutionInput{
-		DocumentName: &g.RunbookName, Parameters: parameters,
-	})
-	return err
-}
-
-// settle delivers events and runs executions until nothing is left to do. Neither Config nor a schedule does anything
-// meanwhile.
-func (g guard) settle() {
-	g.t.Helper()
-	g.must(g.RunToQuiescence(g.t.Context()))
-}
-
-// pass lets time pass, and Config and the schedule do what is due.
-func (g guard) pass(d time.Duration) {
-	g.t.Helper()
-	g.must(g.Advance(g.t.Context(), d))
+	return g.Begin(g.RunbookName, parameters)
 }
 
 // period is the longest time between two looks of a path in any template.
@@ -139,63 +75,22 @@ func period(path deployed.Path) time.Duration {
 	return 24 * time.Hour
 }
 
-// noPath arms none.
-const noPath = "none"
-
-// only leaves one path of the guard armed, or all.
-func (g guard) only(path deployed.Path) {
-	g.t.Helper()
-	for _, rule := range g.rules {
-		if rule.Starts {
-			g.enable(rule.Name, rule.Enabled && (path == rule.Path || path == deployed.AllPaths))
-		}
-	}
-	g.HoldConfig(path != deployed.ConfigPath && path != deployed.AllPaths)
-}
-
-// enable enables or disables a rule of EventBridge.
-func (g guard) enable(rule string, on bool) {
-	g.t.Helper()
-	var err error
-	if on {
-		_, err = g.admin.Events.EnableRule(g.t.Context(), &eventbridge.EnableRuleInput{Name: &rule})
-	} else {
-		_, err = g.admin.Events.DisableRule(g.t.Context(), &eventbridge.DisableRuleInput{Name: &rule})
-	}
-	g.must(err)
-}
-
 // rule is the one that starts the runbook on a path.
 func (g guard) rule(path deployed.Path) string {
-	g.t.Helper()
-	for _, rule := range g.rules {
+	g.T.Helper()
+	for _, rule := range g.Rules {
 		if rule.Path == path {
 			return rule.Name
 		}
 	}
-	g.t.Fatalf("no rule starts the runbook on the path %s", path)
+	g.T.Fatalf("no rule starts the runbook on the path %s", path)
 	return ""
 }
 
-// unmet are the settings of the trail that are not as declared.
-func (g guard) unmet() []string {
-	g.t.Helper()
-	state, err := deployed.ReadState(g.t.Context(), g.admin.CloudTrail, g.TrailARN)
-	g.must(err)
-	return g.Declared.Unmet(state)
-}
-
-func (g guard) wantRepaired() {
-	g.t.Helper()
-	if unmet := g.unmet(); len(unmet) > 0 {
-		g.t.Errorf("the trail is not as declared: %s", strings.Join(unmet, "; "))
-	}
-}
-
 func (g guard) wantNotRepaired() {
-	g.t.Helper()
-	if len(g.unmet()) == 0 {
-		g.t.Errorf("the trail is as declared, want it tampered with")
+	g.T.Helper()
+	if len(g.Unmet()) == 0 {
+		g.T.Errorf("the trail is as declared, want it tampered with")
 	}
 }
 
@@ -209,7 +104,7 @@ type run struct {
 
 // since are the executions that started after the first n, with their reports.
 func (g guard) since(n int) []run {
-	g.t.Helper()
+	g.T.Helper()
 	var runs []run
 	for _, x := range g.Executions()[n:] {
 		r := run{Execution: x}
@@ -219,18 +114,18 @@ func (g guard) since(n int) []run {
 			}
 		}
 		if x.DocumentName == g.RunbookName && (x.Status == automation.Success || x.Status == automation.Failed) {
-			read, err := deployed.ReadSteps(g.t.Context(), g.admin.SSM, deployed.Execution{ID: x.ID})
-			g.must(err)
+			read, err := deployed.ReadSteps(g.T.Context(), g.Clients.SSM, deployed.Execution{ID: x.ID})
+			g.Must(err)
 			if read.Report != nil {
 				r.RunReport = *read.Report
 			}
 			if len(read.Steps) != 1 || x.Status == automation.Success && read.Report == nil {
-				g.t.Errorf("an execution has %d steps, and reports %+v", len(read.Steps), read.Report)
+				g.T.Errorf("an execution has %d steps, and reports %+v", len(read.Steps), read.Report)
 			}
 			// Of a failure's text Automation keeps 3,000 characters: then the report lacks its last parts.
 			isCut := x.Status == automation.Failed && len(x.FailureMessage) > 3000
 			if read.Report != nil && r.NotTold == "" && r.told != r.Message && !(isCut && r.Message == "") {
-				g.t.Errorf("an execution reports the message %q, and people are told %q", r.Message, r.told)
+				g.T.Errorf("an execution reports the message %q, and people are told %q", r.Message, r.told)
 			}
 		}
 		runs = append(runs, r)
@@ -243,19 +138,19 @@ func (g guard) started(n int) int { return len(g.Executions()) - n }
 
 // wantExecutions reports a number of executions after the first n, and what did not succeed.
 func (g guard) wantExecutions(n, want int) {
-	g.t.Helper()
+	g.T.Helper()
 	runs := g.since(n)
 	if len(runs) != want {
-		g.t.Errorf("%d executions were started, want %d: %v", len(runs), want, said(runs))
+		g.T.Errorf("%d executions were started, want %d: %v", len(runs), want, said(runs))
 	}
 	g.wantSuccess(runs)
 }
 
 func (g guard) wantSuccess(runs []run) {
-	g.t.Helper()
+	g.T.Helper()
 	for _, r := range runs {
 		if r.Status != automation.Success {
-			g.t.Errorf("an execution is %s: %s", r.Status, r.FailureMessage)
+			g.T.Errorf("an execution is %s: %s", r.Status, r.FailureMessage)
 		}
 	}
 }
@@ -271,11 +166,11 @@ func said(runs []run) []string {
 
 // exceptions are the resources that Config no longer remediates, by rule.
 func (g guard) exceptions() []string {
-	g.t.Helper()
+	g.T.Helper()
 	var found []string
 	for _, rule := range g.ConfigRuleNames {
-		got, err := g.admin.Config.DescribeRemediationExceptions(g.t.Context(), &configservice.DescribeRemediationExceptionsInput{ConfigRuleName: &rule})
-		g.must(err)
+		got, err := g.Clients.Config.DescribeRemediationExceptions(g.T.Context(), &configservice.DescribeRemediationExceptionsInput{ConfigRuleName: &rule})
+		g.Must(err)
 		for _, exception := range got.RemediationExceptions {
 			found = append(found, fmt.Sprintf("%s: %s %s", rule, *exception.ResourceType, *exception.ResourceId))
 		}
@@ -285,14 +180,14 @@ func (g guard) exceptions() []string {
 
 // wantArmed reports what keeps Config from remediating.
 func (g guard) wantArmed() {
-	g.t.Helper()
+	g.T.Helper()
 	if found := g.exceptions(); len(found) > 0 {
-		g.t.Errorf("Config no longer remediates %v", found)
+		g.T.Errorf("Config no longer remediates %v", found)
 	}
-	got, err := g.admin.Config.DescribeRemediationConfigurations(g.t.Context(), &configservice.DescribeRemediationConfigurationsInput{
+	got, err := g.Clients.Config.DescribeRemediationConfigurations(g.T.Context(), &configservice.DescribeRemediationConfigurationsInput{
 		ConfigRuleNames: g.ConfigRuleNames,
 	})
-	g.must(err)
+	g.Must(err)
 	automatic := 0
 	for _, configuration := range got.RemediationConfigurations {
 		if configuration.Automatic {
@@ -300,17 +195,17 @@ func (g guard) wantArmed() {
 		}
 	}
 	if automatic != len(g.ConfigRuleNames) {
-		g.t.Errorf("Config remediates %d of the rules %v by itself", automatic, g.ConfigRuleNames)
+		g.T.Errorf("Config remediates %d of the rules %v by itself", automatic, g.ConfigRuleNames)
 	}
 }
 
 // notCompliant are the rules that are not satisfied, as Config saw it last.
 func (g guard) notCompliant() []string {
-	g.t.Helper()
-	got, err := g.admin.Config.DescribeComplianceByConfigRule(g.t.Context(), &configservice.DescribeComplianceByConfigRuleInput{
+	g.T.Helper()
+	got, err := g.Clients.Config.DescribeComplianceByConfigRule(g.T.Context(), &configservice.DescribeComplianceByConfigRuleInput{
 		ConfigRuleNames: g.ConfigRuleNames,
 	})
-	g.must(err)
+	g.Must(err)
 	var found []string
 	for _, rule := range got.ComplianceByConfigRules {
 		if rule.Compliance.ComplianceType != configtypes.ComplianceTypeCompliant {

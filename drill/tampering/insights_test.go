@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/internal/updates"
-	"github.com/trailguard/trailguard/localaws/repository"
 )
 
 // TestInsightsOfAnEventDataStoreAreNotTheTrails: PutInsightSelectors also takes an event data store of CloudTrail Lake. The controls
@@ -19,23 +19,23 @@ import (
 func TestInsightsOfAnEventDataStoreAreNotTheTrails(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
 		const store = "arn:aws:cloudtrail:us-east-1:123456789012:eventdatastore/11111111-2222-3333-4444-555555555555"
-		anyRequest := func(tpl template) {
-			for _, rule := range tpl.resources(eventRule) {
+		anyRequest := func(_ testbed.TB, tpl testbed.Template) {
+			for _, rule := range tpl.Resources(eventRule) {
 				if isStart(rule) || isTamperingNotice(rule) {
 					delete(request(rule), "eventDataStore")
 				}
 			}
 		}
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		mentions := func(g guard, of, value string, want int) {
 			t.Helper()
 			before := len(g.Executions())
 			said := g.told(func() {
-				g.must(g.Bus().Publish(t.Context(), event(t, read[map[string]map[string]any](t, "identities")["assumed role"], map[string]any{
+				g.Must(g.Bus().Publish(t.Context(), event(t, read[map[string]map[string]any](t, "identities")["assumed role"], map[string]any{
 					"eventName":         "PutInsightSelectors",
 					"requestParameters": map[string]any{of: value, "insightSelectors": []any{}},
 				})))
-				g.settle()
+				g.Settle()
 			})
 			g.wantExecutions(before, want)
 			if len(said) != want {
@@ -44,15 +44,15 @@ func TestInsightsOfAnEventDataStoreAreNotTheTrails(t *testing.T) {
 		}
 		mentions(g, "eventDataStore", store, 0)
 		mentions(g, "trailName", g.TrailName, 1)
-		mentions(guarded(t, a, readTemplate(t, "default").with(t, anyRequest)), "eventDataStore", store, 1)
+		mentions(guarded(t, a, testbed.ReadTemplate(t, "default").With(t, anyRequest)), "eventDataStore", store, 1)
 	})
 }
 
 // withoutInsights is the default guard whose InsightTypes are an empty list.
-func withoutInsights(t *testing.T) template {
+func withoutInsights(t *testing.T) testbed.Template {
 	t.Helper()
-	all, def, err := updates.Read(repository.Path("constructs", "trailguard", "testdata", "updates.json"),
-		repository.Path("constructs", "trailguard", "testdata", "default.template.json"))
+	all, def, err := updates.Read(testbed.Golden("updates.json"),
+		testbed.Golden("default.template.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,12 +65,12 @@ func withoutInsights(t *testing.T) template {
 func TestAGuardWithoutInsightsTurnsThemOff(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
 		tpl := withoutInsights(t)
-		if strings.Contains(tpl.json(), "hasInsightSelectors") {
+		if strings.Contains(tpl.JSON(), "hasInsightSelectors") {
 			t.Error("a rule of Config asks for Insights")
 		}
 		g := guarded(t, a, tpl)
 		before := len(g.Executions())
-		g.pass(25 * time.Hour)
+		g.Pass(25 * time.Hour)
 		if found := g.notCompliant(); len(found) > 0 {
 			t.Errorf("%v are not compliant", found)
 		}
@@ -82,8 +82,8 @@ func TestAGuardWithoutInsightsTurnsThemOff(t *testing.T) {
 		g.wantSuccess(g.since(before))
 		g.putInsights(types.InsightSelector{InsightType: types.InsightTypeApiCallRateInsight})
 		g.wantNotRepaired()
-		g.settle()
-		g.wantRepaired()
+		g.Settle()
+		g.WantRepaired()
 	})
 }
 
@@ -91,25 +91,25 @@ func TestAGuardWithoutInsightsTurnsThemOff(t *testing.T) {
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_InsightSelector.html
 func TestInsightsOfOtherEventsArePutBack(t *testing.T) {
 	inTurn(t, 0, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "everything")) // it logs data events, without which there are no Insights of them
+		g := guarded(t, a, testbed.ReadTemplate(t, "everything")) // it logs data events, without which there are no Insights of them
 		g.putInsights(types.InsightSelector{
 			InsightType:     types.InsightTypeApiErrorRateInsight,
 			EventCategories: []types.SourceEventCategory{types.SourceEventCategoryData},
 		})
-		g.settle()
-		got, err := g.admin.CloudTrail.GetInsightSelectors(t.Context(), &cloudtrail.GetInsightSelectorsInput{TrailName: &g.TrailARN})
-		g.must(err)
+		g.Settle()
+		got, err := g.Clients.CloudTrail.GetInsightSelectors(t.Context(), &cloudtrail.GetInsightSelectorsInput{TrailName: &g.TrailARN})
+		g.Must(err)
 		if len(got.InsightSelectors) != 1 || slices.Contains(got.InsightSelectors[0].EventCategories, types.SourceEventCategoryData) {
 			t.Errorf("the Insights are %+v", got.InsightSelectors)
 		}
-		g.wantRepaired()
+		g.WantRepaired()
 	})
 }
 
 func (g guard) putInsights(selectors ...types.InsightSelector) {
-	g.t.Helper()
-	_, err := g.attacker(callers[0]).PutInsightSelectors(g.t.Context(), &cloudtrail.PutInsightSelectorsInput{TrailName: &g.TrailName, InsightSelectors: selectors})
-	g.must(err)
+	g.T.Helper()
+	_, err := g.attacker(callers[0]).PutInsightSelectors(g.T.Context(), &cloudtrail.PutInsightSelectorsInput{TrailName: &g.TrailName, InsightSelectors: selectors})
+	g.Must(err)
 }
 
 // TestANoticeIsReadableInItsQuotes: EventBridge makes of the template a JSON string. Whether the quotes arrive in an e-mail is told
@@ -118,11 +118,11 @@ func (g guard) putInsights(selectors ...types.InsightSelector) {
 // https://github.com/aws/aws-cdk/issues/38121
 func TestANoticeIsReadableInItsQuotes(t *testing.T) {
 	inTurn(t, 1, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		before := len(g.Gateway.Calls())
 		said := g.told(func() {
 			g.strike("T01")
-			g.settle()
+			g.Settle()
 		})
 		raw := 0
 		for _, call := range g.Gateway.Calls()[before:] {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/automation"
@@ -18,7 +19,7 @@ import (
 // during does something, and meanwhile makes attacks: each before one of the calls of the guard's runbooks, which are counted
 // from 1. Those whose turn does not come are left.
 func (g guard) during(attacks map[int]func() error, do func()) {
-	g.t.Helper()
+	g.T.Helper()
 	calls := 0
 	var failed error
 	g.Gateway.SetFaults(localaws.Faults{Before: func(call api.Call) error {
@@ -34,15 +35,15 @@ func (g guard) during(attacks map[int]func() error, do func()) {
 	}})
 	do()
 	g.Gateway.SetFaults(localaws.Faults{})
-	g.must(failed)
+	g.Must(failed)
 }
 
 // TestARunEndsOnlyOnAGoodLook has a run put back much, and one attack between any two of its calls, of which no event tells. What
 // was done before its last look began is put back by the one run; what was done during that look, by the next.
 func TestARunEndsOnlyOnAGoodLook(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
-		g.only(noPath)
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
+		g.Only()
 		repaired, left := 0, 0
 		for i, id := range []string{"T01", "T02", "T06", "T14", "T17", "T18"} {
 			if accounts[i%len(accounts)] != a {
@@ -73,8 +74,8 @@ func TestARunEndsOnlyOnAGoodLook(t *testing.T) {
 // TestARunThatLooksOnceLeavesWhatIsDoneMeanwhile is the negative control of the test before.
 func TestARunThatLooksOnceLeavesWhatIsDoneMeanwhile(t *testing.T) {
 	inTurn(t, 0, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default").with(t, scripted("if not wrong:", "if wrong.clear() is None:")))
-		g.only(noPath)
+		g := guarded(t, a, testbed.ReadTemplate(t, "default").With(t, scripted("if not wrong:", "if wrong.clear() is None:")))
+		g.Only()
 		const beforeTheEnd = 5 // calls: it looks at the status, starts the logging, looks at selectors and settings, and updates
 		if _, unmet := g.attackedRun("T01", beforeTheEnd); len(unmet) == 0 {
 			t.Error("what was done meanwhile is put back")
@@ -85,30 +86,30 @@ func TestARunThatLooksOnceLeavesWhatIsDoneMeanwhile(t *testing.T) {
 // attackedRun starts a run, on its own, on a trail of which much is to be put back, and makes an attack before one of its calls. It
 // returns at which call the run's last look began, 0 if the attack was not made, and what was left; and puts that back.
 func (g guard) attackedRun(id string, call int) (last int, unmet []string) {
-	g.t.Helper()
+	g.T.Helper()
 	g.strike("T01")
 	g.strike("T19")
-	g.settle()
+	g.Settle()
 	before, made := len(g.Executions()), false
-	g.must(g.begin(nil))
+	g.Must(g.begin(nil))
 	g.during(map[int]func() error{call: func() error {
 		made = true
 		err := g.tamper(attack{scenario(id), callers[call%len(callers)], call%2 == 0}, drill.Target{})
 		return ignore(err, "TrailNotFoundException")
-	}}, g.settle)
+	}}, g.Settle)
 	r := g.since(before)[0]
 	if r.Status != automation.Success || g.started(before) != 1 {
-		g.t.Fatalf("%s before call %d: %d executions, the first is %s: %s", id, call, g.started(before), r.Status, r.FailureMessage)
+		g.T.Fatalf("%s before call %d: %d executions, the first is %s: %s", id, call, g.started(before), r.Status, r.FailureMessage)
 	}
 	for i, c := range r.Calls {
 		if made && c.API == "GetTrailStatus" {
 			last = i + 1
 		}
 	}
-	unmet = g.unmet()
-	g.must(g.begin(nil))
-	g.settle()
-	g.wantRepaired()
+	unmet = g.Unmet()
+	g.Must(g.begin(nil))
+	g.Settle()
+	g.WantRepaired()
 	return last, unmet
 }
 
@@ -126,7 +127,7 @@ func ignore(err error, codes ...string) error {
 func TestEightAttackersAtOnceLose(t *testing.T) {
 	const attackers = 8
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		elsewhere := g.elsewhere()
 		executions, calls := 0, 0
 		for i, turns := range [][]string{
@@ -156,11 +157,11 @@ func TestEightAttackersAtOnceLose(t *testing.T) {
 					for i := range turns[1:] {
 						attacks[(i+1)*gap] = attackBy(i + 1)
 					}
-					g.must(attackBy(0)())
-					g.during(attacks, g.settle)
+					g.Must(attackBy(0)())
+					g.during(attacks, g.Settle)
 					for _, left := range slices.Sorted(maps.Keys(attacks)) { // the runs ended before
-						g.must(attacks[left]())
-						g.settle()
+						g.Must(attacks[left]())
+						g.Settle()
 					}
 					own := 0
 					for _, r := range g.since(before) {
@@ -170,13 +171,13 @@ func TestEightAttackersAtOnceLose(t *testing.T) {
 						t.Errorf("%d executions were started for %d attacks and %d calls of theirs", started, accepted, own)
 					}
 					executions, calls = executions+g.started(before), calls+accepted
-					g.pass(time.Hour)
-					g.wantRepaired()
-					g.pass(period(deployed.ConfigPath))
-					g.wantRepaired()
+					g.Pass(time.Hour)
+					g.WantRepaired()
+					g.Pass(period(deployed.ConfigPath))
+					g.WantRepaired()
 					g.wantArmed()
 					rested := len(g.Executions())
-					g.pass(time.Hour)
+					g.Pass(time.Hour)
 					g.wantExecutions(rested, 1)
 					if wrote := g.since(rested)[0].Writes; len(wrote) > 0 {
 						t.Errorf("a run wrote %v when all was well", wrote)

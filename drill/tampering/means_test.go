@@ -13,6 +13,7 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/automation"
@@ -20,30 +21,30 @@ import (
 
 // runbookOf is a runbook with one step, which runs a script or sleeps, as a role that is given when it starts.
 func (g guard) runbookOf(action string, inputs map[string]any) string {
-	g.t.Helper()
+	g.T.Helper()
 	content, err := json.Marshal(map[string]any{
 		"schemaVersion": "0.3",
 		"assumeRole":    "{{ AutomationAssumeRole }}",
 		"parameters":    map[string]any{"AutomationAssumeRole": map[string]any{"type": "String", "default": ""}},
 		"mainSteps":     []any{map[string]any{"name": "Step", "action": action, "inputs": inputs}},
 	})
-	g.must(err)
+	g.Must(err)
 	return string(content)
 }
 
 // operate has an operator, who may do everything, make a runbook and start it.
 func (g guard) operate(name, content, role string, times int) {
-	g.t.Helper()
+	g.T.Helper()
 	client := ssm.NewFromConfig(g.Config(callers[2].Principal))
-	_, err := client.CreateDocument(g.t.Context(), &ssm.CreateDocumentInput{Name: &name, Content: &content, DocumentType: ssmtypes.DocumentTypeAutomation})
-	g.must(err)
+	_, err := client.CreateDocument(g.T.Context(), &ssm.CreateDocumentInput{Name: &name, Content: &content, DocumentType: ssmtypes.DocumentTypeAutomation})
+	g.Must(err)
 	parameters := map[string][]string{}
 	if role != "" {
 		parameters["AutomationAssumeRole"] = []string{role}
 	}
 	for range times {
-		_, err := client.StartAutomationExecution(g.t.Context(), &ssm.StartAutomationExecutionInput{DocumentName: &name, Parameters: parameters})
-		g.must(err)
+		_, err := client.StartAutomationExecution(g.T.Context(), &ssm.StartAutomationExecutionInput{DocumentName: &name, Parameters: parameters})
+		g.Must(err)
 	}
 }
 
@@ -60,7 +61,7 @@ func TestTheGuardsRoleInAnotherRunbookIsNoticed(t *testing.T) {
 			" trail.put_insight_selectors(TrailName=name, InsightSelectors=[])", "IsMultiRegionTrail: found false"},
 	}
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		documents := 0
 		for i, alone := range []bool{true, false} {
 			if accounts[i] != a {
@@ -74,20 +75,20 @@ func TestTheGuardsRoleInAnotherRunbookIsNoticed(t *testing.T) {
 					documents++
 					t.Run(fmt.Sprintf("%s, %s, the only trail is %v", what, path, alone), func(t *testing.T) {
 						g := g.in(t)
-						g.only(path)
+						g.Only(path)
 						before := len(g.Executions())
 						script := "import boto3\ndef handler(events, context):\n name, trail = events['Name'], boto3.client('cloudtrail')\n " + one.script
 						said := g.told(func() {
 							g.operate(fmt.Sprintf("mallory-%d", documents), g.runbookOf("aws:executeScript", map[string]any{
 								"Runtime": "python3.11", "Handler": "handler", "InputPayload": map[string]any{"Name": g.TrailName}, "Script": script,
 							}), g.AutomationRoleARN, 1)
-							g.settle()
+							g.Settle()
 							if path == deployed.SchedulePath {
 								g.wantNotRepaired()
-								g.pass(time.Hour)
+								g.Pass(time.Hour)
 							}
 						})
-						g.wantRepaired()
+						g.WantRepaired()
 						g.wantSuccess(g.since(before))
 						if count(said, "TAMPERING") > 0 || !slices.ContainsFunc(said, func(message string) bool { return strings.Contains(message, "\n"+one.found) }) {
 							t.Errorf("people are told %q", said)
@@ -105,14 +106,14 @@ func TestAReplacedRunbookHasNoEffect(t *testing.T) {
 	starts := []deployed.Path{deployed.EventPath, deployed.SchedulePath, deployed.ConfigPath}
 	for i, test := range []struct {
 		name   string
-		change func(tpl template)
+		change func(_ testbed.TB, tpl testbed.Template)
 		blind  []deployed.Path // the paths that the replaced runbook blinds
 	}{
 		{"as deployed", nil, nil},
 		// The negative controls.
-		{"rules that start the version of the day", func(tpl template) {
-			text := strings.ReplaceAll(tpl.json(), `${RemediationRunbook702FD778}:1"`, `${RemediationRunbook702FD778}:$DEFAULT"`)
-			var changed template
+		{"rules that start the version of the day", func(_ testbed.TB, tpl testbed.Template) {
+			text := strings.ReplaceAll(tpl.JSON(), `${RemediationRunbook702FD778}:1"`, `${RemediationRunbook702FD778}:$DEFAULT"`)
+			var changed testbed.Template
 			if err := json.Unmarshal([]byte(text), &changed); err != nil {
 				t.Fatal(err)
 			}
@@ -122,38 +123,38 @@ func TestAReplacedRunbookHasNoEffect(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
-				tpl := readTemplate(t, "default")
+				tpl := testbed.ReadTemplate(t, "default")
 				if test.change != nil {
-					tpl.with(t, test.change)
+					tpl.With(t, test.change)
 				}
 				g := guarded(t, a, tpl)
-				g.pass(0)
+				g.Pass(0)
 				nothing := g.runbookOf("aws:sleep", map[string]any{"Duration": "PT1S"})
 				// It takes the guard's parameters, too.
 				var content map[string]any
-				g.must(json.Unmarshal([]byte(nothing), &content))
+				g.Must(json.Unmarshal([]byte(nothing), &content))
 				for name := range g.Runbook.Parameters {
 					content["parameters"].(map[string]any)[name] = map[string]any{"type": "String", "default": ""}
 				}
 				text, err := json.Marshal(content)
-				g.must(err)
+				g.Must(err)
 				client := ssm.NewFromConfig(g.Config(callers[2].Principal))
 				updated, err := client.UpdateDocument(t.Context(), &ssm.UpdateDocumentInput{
 					Name: &g.RunbookName, Content: aws.String(string(text)), DocumentVersion: aws.String("$LATEST"), DocumentFormat: ssmtypes.DocumentFormatJson,
 				})
-				g.must(err)
+				g.Must(err)
 				_, err = client.UpdateDocumentDefaultVersion(t.Context(), &ssm.UpdateDocumentDefaultVersionInput{
 					Name: &g.RunbookName, DocumentVersion: updated.DocumentDescription.DocumentVersion,
 				})
-				g.must(err)
+				g.Must(err)
 				for _, path := range starts {
-					g.only(path)
+					g.Only(path)
 					g.startLogging()
 					before := len(g.Executions())
 					g.strike("T01")
-					g.settle()
+					g.Settle()
 					if path != deployed.EventPath {
-						g.pass(period(path))
+						g.Pass(period(path))
 					}
 					started := g.Executions()[before:]
 					for _, x := range started {
@@ -161,7 +162,7 @@ func TestAReplacedRunbookHasNoEffect(t *testing.T) {
 							t.Errorf("on the path %s version %s runs, and is %s", path, x.DocumentVersion, x.Status)
 						}
 					}
-					if repaired := len(g.unmet()) == 0; len(started) == 0 || repaired == slices.Contains(test.blind, path) {
+					if repaired := len(g.Unmet()) == 0; len(started) == 0 || repaired == slices.Contains(test.blind, path) {
 						t.Errorf("on the path %s %d executions run, and that the trail is repaired is %v", path, len(started), repaired)
 					}
 				}
@@ -174,36 +175,36 @@ func TestAReplacedRunbookHasNoEffect(t *testing.T) {
 // what the stopped one left.
 func TestAStoppedRepairIsToldAndMadeLater(t *testing.T) {
 	inTurn(t, 0, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		client := ssm.NewFromConfig(g.Config(callers[0].Principal))
 		left := 0
 		for call := 1; ; call++ {
 			before, stopped := len(g.Executions()), ""
 			got := g.told(func() {
-				g.only(deployed.EventPath)
+				g.Only(deployed.EventPath)
 				g.strike("T01") // starts the repair
 				g.strike("T19") // is unseen
-				g.must(g.Bus().Deliver(t.Context()))
-				g.only(noPath) // the repair's own calls bring no help
+				g.Must(g.Bus().Deliver(t.Context()))
+				g.Only() // the repair's own calls bring no help
 				g.during(map[int]func() error{call: func() error {
 					stopped = g.Executions()[before].ID
 					_, err := client.StopAutomationExecution(t.Context(), &ssm.StopAutomationExecutionInput{AutomationExecutionId: &stopped})
 					return err
-				}}, g.settle)
+				}}, g.Settle)
 			})
 			if stopped == "" {
 				break // the repair has fewer calls
 			}
 			runs := g.since(before)
-			if len(g.unmet()) > 0 {
+			if len(g.Unmet()) > 0 {
 				left++
 			}
 			if first := runs[0]; first.Status != automation.Cancelled || !slices.Contains(got, g.failureMessage(first)) {
 				t.Errorf("before call %d: the execution is %s, and people are told %q", call, first.Status, got)
 			}
-			g.only(deployed.SchedulePath)
-			g.pass(time.Hour)
-			g.wantRepaired()
+			g.Only(deployed.SchedulePath)
+			g.Pass(time.Hour)
+			g.WantRepaired()
 		}
 		if left < 4 { // it stops the logging, and changes settings: two calls to look and to write each
 			t.Errorf("only %d stopped repairs left something", left)
@@ -219,12 +220,12 @@ const sleepers = 100
 // same, and the repair is made when there is room.
 func TestAFullQueueDelaysTheRepair(t *testing.T) {
 	inTurn(t, 0, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		g.operate("sleeper", g.runbookOf("aws:sleep", map[string]any{"Duration": "PT3H"}), "", sleepers)
 		before, at := len(g.Executions()), g.Clock.Now()
 		got := g.told(func() {
 			g.strike("T01")
-			g.must(g.Bus().Deliver(t.Context()))
+			g.Must(g.Bus().Deliver(t.Context()))
 			g.wantTold(g.told(func() {})) // nothing yet
 		})
 		g.wantTold(got, g.tamperingMessage("StopLogging", callers[0]))
@@ -232,8 +233,8 @@ func TestAFullQueueDelaysTheRepair(t *testing.T) {
 		if x := g.Executions()[before]; x.Status != automation.Pending {
 			t.Errorf("the execution is %s", x.Status)
 		}
-		g.settle()
-		g.wantRepaired()
+		g.Settle()
+		g.WantRepaired()
 		g.wantExecutions(before, 1)
 		if x := g.since(before)[0]; x.EndTime.Sub(at) < 3*time.Hour {
 			t.Errorf("the repair waited %s", x.EndTime.Sub(at))
@@ -256,7 +257,7 @@ func TestABusyCloudTrailIsWaitedFor(t *testing.T) {
 		i++
 		t.Run(what, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
-				g := guarded(t, a, readTemplate(t, "everything"))
+				g := guarded(t, a, testbed.ReadTemplate(t, "everything"))
 				g.strike("T14")
 				g.strike("T19")
 				g.strike("T01")
@@ -267,7 +268,7 @@ func TestABusyCloudTrailIsWaitedFor(t *testing.T) {
 					return nil
 				}})
 				before := len(g.Executions())
-				got := g.told(g.settle)
+				got := g.told(g.Settle)
 				g.Gateway.SetFaults(localaws.Faults{})
 				g.wantNotRepaired()
 				for _, r := range g.since(before) {
@@ -281,8 +282,8 @@ func TestABusyCloudTrailIsWaitedFor(t *testing.T) {
 					}
 					t.Logf("an execution gave up after %s and %d calls", lasted, len(r.Calls))
 				}
-				g.pass(time.Hour)
-				g.wantRepaired()
+				g.Pass(time.Hour)
+				g.WantRepaired()
 			})
 		})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 )
 
 // TestEachPathAloneRepairsEveryTampering is the catalogue: every way to tamper with the trail, by every form of caller, the trail
@@ -27,7 +28,7 @@ func TestEachPathAloneRepairsEveryTampering(t *testing.T) {
 		for j, alone := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, the only trail is %v", name, alone), func(t *testing.T) {
 				inTurn(t, i+j, func(t *testing.T, a *account) {
-					g := guarded(t, a, readTemplate(t, name))
+					g := guarded(t, a, testbed.ReadTemplate(t, name))
 					if !alone {
 						g.goodTrail()
 					}
@@ -35,8 +36,8 @@ func TestEachPathAloneRepairsEveryTampering(t *testing.T) {
 					for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath, deployed.ConfigPath} {
 						t.Run(string(path), func(t *testing.T) {
 							g := g.in(t)
-							g.only(path)
-							g.pass(0)
+							g.Only(path)
+							g.Pass(0)
 							for _, forms := range g.attacks(path != deployed.EventPath || name == "default" && alone) {
 								if path != deployed.EventPath {
 									g.wantRepairOn(t, path, forms, elsewhere, alone)
@@ -60,7 +61,7 @@ func TestEachPathAloneRepairsEveryTampering(t *testing.T) {
 func (g guard) unnoticed(path deployed.Path, a attack, alone bool) bool {
 	switch path {
 	case deployed.EventPath:
-		return a.ID == "T02" && alone && g.options.DropDeletionOfLastTrail
+		return a.ID == "T02" && alone && g.Options.DropDeletionOfLastTrail
 	case deployed.ConfigPath:
 		return a.UnseenByConfig != "" || !alone && slices.Contains([]string{"T13", "T14", "T16", "T17"}, a.ID)
 	}
@@ -90,40 +91,40 @@ func (g guard) wantRepairOn(t *testing.T, path deployed.Path, forms []attack, el
 			if i > 0 && i < len(forms)-1 {
 				continue // what the same call did
 			}
-			if damaged := len(g.unmet()) > 0; damaged != (accepted && !a.Harmless) {
+			if damaged := len(g.Unmet()) > 0; damaged != (accepted && !a.Harmless) {
 				t.Fatalf("%s: that the trail is not as declared is %v", form, damaged)
 			}
 		}
-		g.settle()
+		g.Settle()
 		if path != deployed.EventPath {
 			g.wantExecutions(before, 0)
-			g.pass(period(path))
+			g.Pass(period(path))
 		}
 		if accepted && !a.Harmless && g.unnoticed(path, a, alone) {
 			g.wantExecutions(before, 0)
 			g.wantNotRepaired()
-			g.must(g.begin(nil))
-			g.settle()
+			g.Must(g.begin(nil))
+			g.Settle()
 			return
 		}
 		runs := g.since(before)
-		g.wantRepaired()
+		g.WantRepaired()
 		g.wantSuccess(runs)
 		g.wantNoMoreThan(path, a, runs, accepted)
 		if path == deployed.ConfigPath {
-			g.pass(period(path)) // so that the next verdict is another one
+			g.Pass(period(path)) // so that the next verdict is another one
 		}
 	})
 	if !passed { // the next attack shall not fail for it
-		g.must(g.begin(nil))
-		g.settle()
+		g.Must(g.begin(nil))
+		g.Settle()
 	}
 }
 
 // wantNoMoreThan wants the runs that answered an attack to have made the calls that it takes and no others, and to have told
 // people what they changed.
 func (g guard) wantNoMoreThan(path deployed.Path, a attack, runs []run, accepted bool) {
-	g.t.Helper()
+	g.T.Helper()
 	var need []string
 	if accepted {
 		need = g.writes(a)
@@ -134,10 +135,10 @@ func (g guard) wantNoMoreThan(path deployed.Path, a attack, runs []run, accepted
 		wrote = append(wrote, r.Writes...)
 		events += r.events()
 		if r.StartedBy != map[deployed.Path]string{deployed.EventPath: "event", deployed.SchedulePath: "schedule", deployed.ConfigPath: "Config"}[path] {
-			g.t.Errorf("an execution was started by %s", r.StartedBy)
+			g.T.Errorf("an execution was started by %s", r.StartedBy)
 		}
 		if told := r.Message != ""; told != (len(r.Changed) > 0) {
-			g.t.Errorf("a run that found %v tells people %q", r.Changed, r.Message)
+			g.T.Errorf("a run that found %v tells people %q", r.Changed, r.Message)
 		}
 	}
 	ok := true
@@ -152,7 +153,7 @@ func (g guard) wantNoMoreThan(path deployed.Path, a attack, runs []run, accepted
 		ok = len(runs) <= len(g.ConfigRuleNames) && (len(runs) > 0) == (len(need) > 0)
 	}
 	if !ok || !slices.Equal(set(wrote), set(need)) {
-		g.t.Errorf("the executions were %v; it takes %v", said(runs), need)
+		g.T.Errorf("the executions were %v; it takes %v", said(runs), need)
 	}
 }
 
@@ -220,30 +221,30 @@ func (g guard) writes(a attack) []string {
 // TestTheComplianceChangeRepairsWhereConfigHasNoRemediation deploys the guard for GovCloud: its template names no Region.
 func TestTheComplianceChangeRepairsWhereConfigHasNoRemediation(t *testing.T) {
 	inTurn(t, 1, func(t *testing.T, a *account) {
-		tpl := readTemplate(t, "govcloud")
-		if n := len(tpl.resources(remediation)); n > 0 {
+		tpl := testbed.ReadTemplate(t, "govcloud")
+		if n := len(tpl.Resources(remediation)); n > 0 {
 			t.Fatalf("the template has %d remediation configurations", n)
 		}
 		g := guarded(t, a, tpl)
-		g.only(deployed.ConfigPath)
-		g.pass(0)
+		g.Only(deployed.ConfigPath)
+		g.Pass(0)
 		elsewhere := g.elsewhere()
 		for _, forms := range g.attacks(false) {
 			g.wantRepairOn(t, deployed.ConfigPath, forms[:1], elsewhere, true)
 		}
 		// A verdict that does not change starts nothing: the schedule does.
-		g.only(noPath)
+		g.Only()
 		g.HoldConfig(false)
 		g.strike("T01")
-		g.settle()
-		g.pass(period(deployed.ConfigPath))
-		g.only(deployed.ConfigPath)
+		g.Settle()
+		g.Pass(period(deployed.ConfigPath))
+		g.Only(deployed.ConfigPath)
 		before := len(g.Executions())
-		g.pass(period(deployed.ConfigPath))
+		g.Pass(period(deployed.ConfigPath))
 		g.wantExecutions(before, 0)
-		g.only(deployed.SchedulePath)
-		g.pass(period(deployed.SchedulePath))
-		g.wantRepaired()
+		g.Only(deployed.SchedulePath)
+		g.Pass(period(deployed.SchedulePath))
+		g.WantRepaired()
 	})
 }
 
@@ -251,27 +252,27 @@ func TestTheComplianceChangeRepairsWhereConfigHasNoRemediation(t *testing.T) {
 // one whose event may never arrive. Once the trail is as declared again, a run an hour looks, and does and says nothing.
 func TestAllPathsTogetherComeToRest(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "everything"))
-		g.only(deployed.AllPaths)
+		g := guarded(t, a, testbed.ReadTemplate(t, "everything"))
+		g.Only(deployed.AllPaths)
 		for _, id := range []string{"T19", "T01", "T02"} {
 			before := len(g.Executions())
 			g.strike(id)
-			g.settle()
+			g.Settle()
 			if !g.unnoticed(deployed.EventPath, attack{scenario(id), callers[0], false}, true) {
-				g.wantRepaired()
+				g.WantRepaired()
 			} else {
 				g.wantExecutions(before, 0)
 			}
-			g.pass(30 * time.Minute)
-			g.wantRepaired()
-			g.pass(period(deployed.ConfigPath))
+			g.Pass(30 * time.Minute)
+			g.WantRepaired()
+			g.Pass(period(deployed.ConfigPath))
 			if found := g.notCompliant(); len(found) > 0 {
 				t.Errorf("Config finds %v not satisfied", found)
 			}
 			rested := len(g.Executions())
 			g.wantTold(g.told(func() {
 				for range 4 {
-					g.pass(30 * time.Minute)
+					g.Pass(30 * time.Minute)
 				}
 			}))
 			g.wantExecutions(rested, 4)
@@ -289,22 +290,22 @@ func TestAllPathsTogetherComeToRest(t *testing.T) {
 // logging was stopped is put back.
 func TestAFindingOfGuardDutyRepairs(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		for _, ids := range [][]string{{"T01"}, {"T01", "T19", "T17"}, {"T14", "T02"}} {
-			g.only(noPath)
+			g.Only()
 			for _, id := range ids {
 				g.strike(id)
 			}
-			g.settle() // the events are lost
-			g.only(deployed.EventPath)
+			g.Settle() // the events are lost
+			g.Only(deployed.EventPath)
 			before := len(g.Executions())
-			g.settle()
+			g.Settle()
 			g.wantExecutions(before, 0)
 			got := g.told(func() {
 				g.find(t)
-				g.settle()
+				g.Settle()
 			})
-			g.wantRepaired()
+			g.WantRepaired()
 			g.wantTold(got, "REPAIRED: ")
 			if runs := g.since(before); len(runs) == 0 || runs[0].StartedBy != "event" {
 				t.Errorf("the executions were %v", said(runs))
@@ -316,7 +317,7 @@ func TestAFindingOfGuardDutyRepairs(t *testing.T) {
 // TestWhatIsNoTamperingStartsNothing is about calls that failed, and calls on another trail.
 func TestWhatIsNoTamperingStartsNothing(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
-		g := guarded(t, a, readTemplate(t, "default"))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		elsewhere := g.elsewhere()
 		other := g.goodTrail()
 		for _, c := range callers {
@@ -324,7 +325,7 @@ func TestWhatIsNoTamperingStartsNothing(t *testing.T) {
 				target := elsewhere
 				target.Trail, target.ARN = form, other.arn
 				for _, scenario := range drill.Scenarios() {
-					if scenario.NotApplicable(g.Guard) == "" && scenario.Needs == "" && scenario.ID != "T02" && !scenario.Harmless {
+					if scenario.NotApplicable(g.Guard.Guard) == "" && scenario.Needs == "" && scenario.ID != "T02" && !scenario.Harmless {
 						if err := scenario.Tamper(t.Context(), g.attacker(c), target); err != nil && !hasCode(err, scenario.Refusals...) {
 							t.Fatal(err)
 						}
@@ -339,17 +340,17 @@ func TestWhatIsNoTamperingStartsNothing(t *testing.T) {
 			}
 		}
 		// One whom an organization's policy keeps away.
-		g.must(g.Gateway.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*"}]}`))
+		g.Must(g.Gateway.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*"}]}`))
 		for _, scenario := range scenarios() {
 			attack := attack{scenario, callers[1], true}
-			if err := g.tamper(attack, elsewhere); scenario.NotApplicable(g.Guard) == "" && !hasCode(err, "AccessDeniedException") {
+			if err := g.tamper(attack, elsewhere); scenario.NotApplicable(g.Guard.Guard) == "" && !hasCode(err, "AccessDeniedException") {
 				t.Fatalf("%s ended with %v", attack, err)
 			}
 		}
-		g.must(g.Gateway.SetOrganizationPolicies())
+		g.Must(g.Gateway.SetOrganizationPolicies())
 		before := len(g.Executions())
-		g.wantTold(g.told(g.settle))
+		g.wantTold(g.told(g.Settle))
 		g.wantExecutions(before, 0)
-		g.wantRepaired()
+		g.WantRepaired()
 	})
 }

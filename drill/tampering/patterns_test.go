@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/events"
 )
@@ -44,7 +45,7 @@ func event(t *testing.T, identity map[string]any, call map[string]any) map[strin
 
 // patternOf is the deployed pattern of the one rule that something is for.
 func (g guard) patternOf(isOne func(rule map[string]any) bool) events.Pattern {
-	g.t.Helper()
+	g.T.Helper()
 	var found []string
 	for _, rule := range g.eventRules() {
 		if isOne(rule.inTemplate()) {
@@ -52,10 +53,10 @@ func (g guard) patternOf(isOne func(rule map[string]any) bool) events.Pattern {
 		}
 	}
 	if len(found) != 1 {
-		g.t.Fatalf("%d rules are for it, want one", len(found))
+		g.T.Fatalf("%d rules are for it, want one", len(found))
 	}
 	parsed, err := events.ParsePattern(found[0])
-	g.must(err)
+	g.Must(err)
 	return parsed
 }
 
@@ -76,7 +77,7 @@ func TestTheTamperingPatternsMatchEveryCallByEveryCaller(t *testing.T) {
 	for i, name := range []string{"default", "everything"} {
 		t.Run(name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
-				g := deploy(t, a, readTemplate(t, name))
+				g := deploy(t, a, testbed.ReadTemplate(t, name))
 				starts, tells := g.patternOf(isStart), g.patternOf(isTamperingNotice)
 				want := func(description string, document map[string]any, want bool) {
 					t.Helper()
@@ -150,7 +151,7 @@ func TestTheTamperingPatternsMatchEveryCallByEveryCaller(t *testing.T) {
 // TestTheOtherPatternsMatchWhatTheyAreFor matches documents of AWS's own examples, and neighbours of them.
 func TestTheOtherPatternsMatchWhatTheyAreFor(t *testing.T) {
 	inTurn(t, 1, func(t *testing.T, a *account) {
-		g := deploy(t, a, readTemplate(t, "govcloud"))
+		g := deploy(t, a, testbed.ReadTemplate(t, "govcloud"))
 		starts, deployments, failures := g.patternOf(isStart), g.patternOf(isSchedule), g.patternOf(isFailureNotice)
 		verdicts := g.patternOf(func(rule map[string]any) bool { return !isStart(rule) && detail(rule)["newEvaluationResult"] != nil })
 
@@ -181,8 +182,8 @@ func TestTheOtherPatternsMatchWhatTheyAreFor(t *testing.T) {
 			}
 			wantMatch(t, starts, "an exception for another rule", put("other"), false)
 		}
-		described, err := g.admin.CloudFormation.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &g.Stack})
-		g.must(err)
+		described, err := g.Clients.CloudFormation.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &g.Stack})
+		g.Must(err)
 		stack := *described.Stacks[0].StackId
 		for id, own := range map[string]bool{stack: true, strings.Replace(stack, g.Stack, "other", 1): false} {
 			for status, matches := range map[string]bool{

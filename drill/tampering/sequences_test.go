@@ -20,6 +20,7 @@ import (
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/automation"
@@ -258,7 +259,7 @@ func drawInput(t *rapid.T, elsewhere drill.Target) any {
 
 // call makes the call. That CloudTrail refuses it is no error: then nothing happened.
 func (g guard) call(client *cloudtrail.Client, m tampering) (accepted bool, err error) {
-	ctx, trail := g.t.Context(), &g.TrailName
+	ctx, trail := g.T.Context(), &g.TrailName
 	if m.byARN {
 		trail = &g.TrailARN
 	}
@@ -297,7 +298,7 @@ func TestRandomSequencesOfTamperingConverge(t *testing.T) {
 		for j, template := range []string{"default", "everything"} {
 			t.Run(string(path)+", "+template, func(t *testing.T) {
 				inTurn(t, i+j, func(t *testing.T, a *account) {
-					g := guarded(t, a, readTemplate(t, template))
+					g := guarded(t, a, testbed.ReadTemplate(t, template))
 					r := newRunner(g, path)
 					generator := drawSequence(g, r.path, g.elsewhere())
 					rapid.Check(t, func(t *rapid.T) {
@@ -340,9 +341,9 @@ func TestRandomSequencesFindABrokenGuard(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
-				tpl := readTemplate(t, "everything")
+				tpl := testbed.ReadTemplate(t, "everything")
 				for i := 0; i < len(test.script); i += 2 {
-					tpl.with(t, scripted(test.script[i], test.script[i+1]))
+					tpl.With(t, scripted(test.script[i], test.script[i+1]))
 				}
 				g := deploy(t, a, tpl)
 				g.makeTrail()
@@ -363,9 +364,9 @@ func TestRandomSequencesFindABrokenGuard(t *testing.T) {
 }
 
 // scripted replaces something in the runbook's script.
-func scripted(old, new string) mutation {
-	return func(tpl template) {
-		for _, document := range tpl.resources(runbook) {
+func scripted(old, new string) testbed.Mutation {
+	return func(_ testbed.TB, tpl testbed.Template) {
+		for _, document := range tpl.Resources(runbook) {
 			for _, step := range document["Content"].(map[string]any)["mainSteps"].([]any) {
 				inputs := step.(map[string]any)["inputs"].(map[string]any)
 				inputs["Script"] = strings.Replace(inputs["Script"].(string), old, new, 1)
@@ -395,27 +396,27 @@ func (c counts) String() string {
 // newRunner returns a runner for a guard that is at rest. Of tampering people are told nothing from then on: what they are told is
 // tested elsewhere, and takes its time.
 func newRunner(g guard, path deployed.Path) *runner {
-	g.t.Helper()
+	g.T.Helper()
 	notice(silent)(g)
-	g.only(path)
+	g.Only(path)
 	return &runner{guard: g, path: path}
 }
 
 // heal brings the guard back to rest, and the trail into its declared state, after a sequence that failed.
 func (r *runner) heal() {
-	r.t.Helper()
+	r.T.Helper()
 	if !r.broken {
 		return
 	}
 	r.Gateway.SetFaults(localaws.Faults{})
-	r.only(r.path)
+	r.Only(r.path)
 	for range 2 {
-		r.must(r.begin(nil))
-		r.settle()
-		r.pass(time.Hour)
+		r.Must(r.begin(nil))
+		r.Settle()
+		r.Pass(time.Hour)
 	}
-	if unmet := r.unmet(); len(unmet) > 0 {
-		r.t.Fatalf("the guard cannot be brought back to rest: %v", unmet)
+	if unmet := r.Unmet(); len(unmet) > 0 {
+		r.T.Fatalf("the guard cannot be brought back to rest: %v", unmet)
 	}
 	r.broken = false
 }
@@ -423,9 +424,9 @@ func (r *runner) heal() {
 // run makes the calls of a sequence, round by round, lets an hour pass in which nothing happens, and says what is not as it should
 // be.
 func (r *runner) run(s sequence) (problems []string) {
-	r.t.Helper()
+	r.T.Helper()
 	r.broken = true
-	r.order.Seed(s.order, 0)
+	r.Order.Seed(s.order, 0)
 	r.sequences++
 	for i, round := range s.rounds {
 		for _, problem := range r.runRound(round) {
@@ -436,7 +437,7 @@ func (r *runner) run(s sequence) (problems []string) {
 		}
 	}
 	before := len(r.Executions())
-	r.pass(time.Hour)
+	r.Pass(time.Hour)
 	r.executions += r.started(before)
 	for _, x := range r.since(before) {
 		if x.Status != automation.Success || len(x.Writes) > 0 {
@@ -452,7 +453,7 @@ func (r *runner) run(s sequence) (problems []string) {
 
 // runRound makes the calls of a round, lets an hour pass in which nobody attacks, and says what is not as it should be.
 func (r *runner) runRound(round round) (problems []string) {
-	r.t.Helper()
+	r.T.Helper()
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	var broken []extra
 	var mends []func()
@@ -463,21 +464,21 @@ func (r *runner) runRound(round round) (problems []string) {
 	r.rounds, r.extras = r.rounds+1, r.extras+len(broken)
 	if round.lost {
 		r.lost++
-		r.enable(r.rule(deployed.EventPath), false)
+		r.Enable(r.rule(deployed.EventPath), false)
 	}
 	before, undisturbed := len(r.Executions()), 0
 	var played play
 	said := r.told(func() {
 		played = r.play(round)
 		if round.lost {
-			r.enable(r.rule(deployed.EventPath), true)
+			r.Enable(r.rule(deployed.EventPath), true)
 		}
 		undisturbed = len(r.Executions())
 		if !played.endless {
-			r.pass(time.Hour)
+			r.Pass(time.Hour)
 		}
 	})
-	unmet, all, own := r.unmet(), r.since(before), 0
+	unmet, all, own := r.Unmet(), r.since(before), 0
 	for i, x := range all {
 		own += x.events()
 		if x.Status == automation.Success {
@@ -509,9 +510,9 @@ func (r *runner) runRound(round round) (problems []string) {
 		mend()
 	}
 	rested := len(r.Executions())
-	r.pass(time.Hour)
+	r.Pass(time.Hour)
 	r.executions += r.started(rested)
-	if unmet := r.unmet(); len(unmet) > 0 {
+	if unmet := r.Unmet(); len(unmet) > 0 {
 		problem("what was broken is mended, and the trail is not as declared: %s", strings.Join(unmet, "; "))
 	}
 	return problems
@@ -525,9 +526,9 @@ type play struct {
 
 // play makes the calls of a round, each when its time has come.
 func (r *runner) play(s round) play {
-	r.t.Helper()
+	r.T.Helper()
 	const most = 300 // executions: more than a round can start
-	ctx, cancel := context.WithCancel(r.t.Context())
+	ctx, cancel := context.WithCancel(r.T.Context())
 	defer cancel()
 	before := len(r.Executions())
 	var p play
@@ -536,7 +537,7 @@ func (r *runner) play(s round) play {
 	makeNext := func() (hour bool) {
 		m := s.tamperings[next]
 		next, sinceLast = next+1, 0
-		done, err := r.call(r.attackers[m.name], m)
+		done, err := r.call(r.account.attackers[m.name], m)
 		failed = errors.Join(failed, err)
 		r.made++
 		if done {
@@ -590,15 +591,15 @@ func (r *runner) play(s round) play {
 			err = r.RunToQuiescence(ctx)
 		}
 		if !p.endless {
-			r.must(err)
+			r.Must(err)
 		}
 	}
 	if !p.endless {
 		if err := r.RunToQuiescence(ctx); !p.endless {
-			r.must(err)
+			r.Must(err)
 		}
 	}
-	r.must(failed)
+	r.Must(failed)
 	return p
 }
 

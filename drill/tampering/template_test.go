@@ -1,18 +1,12 @@
 package tampering
 
 import (
-	"encoding/json"
 	"iter"
 	"maps"
-	"os"
 	"slices"
-	"testing"
 
-	"github.com/trailguard/trailguard/localaws/repository"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 )
-
-// template is a CloudFormation template, to be changed before it is deployed.
-type template map[string]any
 
 // The types of the resources that tests look for.
 const (
@@ -24,74 +18,14 @@ const (
 	ownedRecorder = "AWS::Config::ConfigurationRecorder"
 )
 
-// readTemplate reads a golden template of constructs/trailguard.
-func readTemplate(t *testing.T, name string) template {
-	t.Helper()
-	content, err := os.ReadFile(repository.Path("constructs", "trailguard", "testdata", name+".template.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tpl template
-	if err := json.Unmarshal(content, &tpl); err != nil {
-		t.Fatal(err)
-	}
-	return tpl
-}
-
-func (tpl template) json() string {
-	content, err := json.Marshal(tpl)
-	if err != nil {
-		panic(err) // it was read from JSON
-	}
-	return string(content)
-}
-
-// resources are the properties of the resources of a type.
-func (tpl template) resources(kind string) []map[string]any {
-	var found []map[string]any
-	for _, resource := range tpl["Resources"].(map[string]any) {
-		if resource := resource.(map[string]any); resource["Type"] == kind {
-			properties, _ := resource["Properties"].(map[string]any)
-			found = append(found, properties)
-		}
-	}
-	return found
-}
-
 // suppliedBuckets are the buckets that must be there before: those of server access logs that the template only names.
-func (tpl template) suppliedBuckets() []string {
+func suppliedBuckets(tpl testbed.Template) []string {
 	var found []string
-	for _, bucket := range tpl.resources("AWS::S3::Bucket") {
+	for _, bucket := range tpl.Resources("AWS::S3::Bucket") {
 		logging, _ := bucket["LoggingConfiguration"].(map[string]any)
 		found = append(found, texts(logging["DestinationBucketName"])...)
 	}
 	return found
-}
-
-// mutation breaks a template.
-type mutation func(template)
-
-// with changes the template. It fails the test if there is nothing to change.
-func (tpl template) with(t *testing.T, mutations ...mutation) template {
-	t.Helper()
-	for _, mutate := range mutations {
-		before := tpl.json()
-		if mutate(tpl); tpl.json() == before {
-			t.Fatal("the mutation changed nothing")
-		}
-	}
-	return tpl
-}
-
-func without(kind string) mutation {
-	return func(tpl template) {
-		resources := tpl["Resources"].(map[string]any)
-		for name, resource := range resources {
-			if resource.(map[string]any)["Type"] == kind {
-				delete(resources, name)
-			}
-		}
-	}
 }
 
 // pattern is the event pattern of a rule.

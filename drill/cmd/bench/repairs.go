@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
@@ -250,13 +249,11 @@ func newGuarded(ctx context.Context) (_ *guarded, err error) {
 	if err := localaws.PutRecorder(ctx, config); err != nil {
 		return nil, err
 	}
-	stack := aws.String("TrailGuard")
-	if _, err := g.admin.CloudFormation.CreateStack(ctx, &cloudformation.CreateStackInput{
-		StackName: stack, TemplateBody: aws.String(string(text)), Capabilities: []cloudformationtypes.Capability{"CAPABILITY_IAM"},
-	}); err != nil {
-		return nil, fmt.Errorf("creating the stack: %w", err)
+	const stack = "TrailGuard"
+	if err := localaws.CreateStack(ctx, config, stack, string(text), cloudformationtypes.CapabilityCapabilityIam); err != nil {
+		return nil, err
 	}
-	if g.guard, err = deployed.ReadGuard(ctx, g.admin.Reads(), *stack); err != nil {
+	if g.guard, err = deployed.ReadGuard(ctx, g.admin.Reads(), stack); err != nil {
 		return nil, err
 	}
 	resources, err := deployed.ReadResources(ctx, g.admin.Reads(), g.guard)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
@@ -112,7 +111,7 @@ func (d *localDrill) deploy(ctx context.Context, p *program, o drillOptions, fou
 			return err
 		}
 		d.say("deploying %s by CloudFormation", o.template)
-		if err := d.createStack(ctx, stack, template); err != nil {
+		if err := localaws.CreateStack(ctx, d.local.Config(localaws.Administrator), stack, string(template), cloudformationtypes.CapabilityCapabilityNamedIam); err != nil {
 			return err
 		}
 	} else {
@@ -163,22 +162,6 @@ func (d *localDrill) putRecorder(ctx context.Context, template []byte) error {
 	}
 	d.say("the account has a configuration recorder of its own")
 	return localaws.PutRecorder(ctx, d.local.Config(localaws.Administrator))
-}
-
-func (d *localDrill) createStack(ctx context.Context, stack string, template []byte) error {
-	if _, err := d.clients.CloudFormation.CreateStack(ctx, &cloudformation.CreateStackInput{
-		StackName: &stack, TemplateBody: aws.String(string(template)), Capabilities: []cloudformationtypes.Capability{"CAPABILITY_NAMED_IAM"},
-	}); err != nil {
-		return fmt.Errorf("deploying the template: %w", err)
-	}
-	described, err := d.clients.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
-	if err != nil {
-		return fmt.Errorf("deploying the template: %w", err)
-	}
-	if one := described.Stacks[0]; one.StackStatus != cloudformationtypes.StackStatusCreateComplete {
-		return fmt.Errorf("deploying the template: stack %s is %s: %s", stack, one.StackStatus, aws.ToString(one.StackStatusReason))
-	}
-	return nil
 }
 
 // starting counts the rules of EventBridge that start the runbook.
