@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"os"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -34,8 +37,12 @@ func TestWrongFlagsAreAllNamedAtOnce(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{}, "trailguard: say what to do\n\n" + usage + "\n"},
-		{[]string{"dril"}, "trailguard: \"dril\" is not a command: use drill or status\n\n" + usage + "\n"},
+		{[]string{}, "trailguard: say what to do\n\n" + call(t, nil, "help").stdout},
+		{[]string{"dril"}, "trailguard: \"dril\" is not a command: did you mean drill?\n"},
+		{[]string{"repair", "--now"}, "trailguard: unknown flag: --now: see trailguard --help\n"},
+		{[]string{"repair"}, "trailguard: \"repair\" is not a command: use drill or status\n"},
+		{[]string{"help", "repair"}, "trailguard: \"repair\" is not a command: use drill or status\n"},
+		{[]string{"completion", "bash", "now"}, "trailguard: unknown command \"now\" for \"trailguard completion bash\"\n"},
 		{[]string{"drill"}, "trailguard: drill:\n  say where: give --local for this machine, or --stack NAME for your AWS account\n"},
 		{[]string{"drill", "--local", "--stack", "x"}, "trailguard: drill:\n  --local and --stack exclude one another: drill on this machine, or in your AWS account\n"},
 		{[]string{"drill", "--stack="}, "trailguard: drill:\n  --stack is empty: give the name of the guard's stack\n"},
@@ -45,10 +52,10 @@ func TestWrongFlagsAreAllNamedAtOnce(t *testing.T) {
 			"trailguard: drill:\n" +
 				"  flag --colour is not known: see trailguard drill --help\n" +
 				"  argument \"now\" is not expected: leave it out\n" +
-				"  --scenario \"T99\" is not known: trailguard drill --list names them; put commas between\n" +
-				"  --scenario \"T1\" is not known: trailguard drill --list names them; put commas between\n" +
+				"  --scenario \"T99\" is not known: trailguard drill list names them; put commas between\n" +
+				"  --scenario \"T1\" is not known: trailguard drill list names them; put commas between\n" +
 				"  --path \"evnt\" is not known: use event, config, schedule or all\n" +
-				"  --template \"no/such.json\" cannot be read: stat no/such.json: no such file or directory\n"},
+				"  --template \"no/such.json\" cannot be read: open no/such.json: no such file or directory\n"},
 		{[]string{"drill", "--local", "--yes", "--region", "eu-west-1", "--timeout=5m", "--organization"}, "trailguard: drill:\n" +
 			"  --region is only for --stack: leave it out\n" +
 			"  --yes is only for --stack: leave it out\n" +
@@ -58,7 +65,15 @@ func TestWrongFlagsAreAllNamedAtOnce(t *testing.T) {
 			"  --timeout -1s is not a time to wait: use a positive one, such as 20m\n" +
 			"  --path is only for --local: leave it out\n"},
 		{[]string{"drill", "--stack", "x", "--timeout", "soon"}, "trailguard: drill:\n" +
-			"  --timeout: invalid value \"soon\" for flag -timeout: parse error\n"},
+			"  --timeout \"soon\" cannot be read: time: invalid duration \"soon\"\n"},
+		{[]string{"drill", "--local", "--template", "--json", "-yes"}, "trailguard: drill:\n" +
+			"  --template needs a value\n" +
+			"  flag -yes is not known: write --yes\n" +
+			"  --yes is only for --stack: leave it out\n"},
+		{[]string{"drill", "list", "--local", "--scenario", "T0", "now"}, "trailguard: drill list:\n" +
+			"  flag --local is not known: see trailguard drill list --help\n" +
+			"  argument \"now\" is not expected: leave it out\n" +
+			"  --scenario \"T0\" is not known: trailguard drill list names them; put commas between\n"},
 		{[]string{"drill", "--stack", "x"}, "trailguard: nobody can confirm the drill, because standard input is not a terminal: give --yes to go on without\n"},
 		{[]string{"status"}, "trailguard: status:\n  --stack is missing: give the name of the guard's stack\n"},
 		{[]string{"status", "--local"}, "trailguard: status:\n  flag --local is not known: see trailguard status --help\n" +
@@ -72,15 +87,126 @@ func TestWrongFlagsAreAllNamedAtOnce(t *testing.T) {
 }
 
 func TestHelpIsNoError(t *testing.T) {
-	for _, args := range [][]string{{"help"}, {"--help"}, {"drill", "--help"}, {"drill", "--local", "-h"}, {"status", "--help"}} {
-		if got := call(t, nil, args...); got.code != exitRepaired || got.stdout != usage || got.stderr != "" {
-			t.Errorf("%q: exit code %d, stdout %q, stderr %q", args, got.code, got.stdout, got.stderr)
+	for _, test := range []struct {
+		args []string
+		want string // the beginning
+	}{
+		{[]string{"help"}, rootHelp}, {[]string{"--help"}, rootHelp}, {[]string{"-h"}, rootHelp},
+		{[]string{"drill", "--help"}, drillHelp}, {[]string{"drill", "--local", "-h"}, drillHelp}, {[]string{"drill", "-help"}, drillHelp},
+		{[]string{"help", "drill"}, drillHelp}, {[]string{"drill", "--colour", "--help"}, drillHelp},
+		{[]string{"help", "drill", "list"}, "List the ways"}, {[]string{"status", "--help"}, statusHelp}, {[]string{"help", "status"}, statusHelp},
+		{[]string{"completion", "--help"}, "Generate the autocompletion script"},
+	} {
+		if got := call(t, nil, test.args...); got.code != exitRepaired || !strings.HasPrefix(got.stdout, test.want) || got.stderr != "" {
+			t.Errorf("%q: exit code %d, stdout %q, stderr %q", test.args, got.code, got.stdout, got.stderr)
 		}
 	}
 }
 
+// TestTheHelpNamesEachFlagAndExitCode: a flag is in the help of its command, below the place that it is only for.
+func TestTheHelpNamesEachFlagAndExitCode(t *testing.T) {
+	got := call(t, nil, "help", "drill").stdout
+	forAll, rest, _ := strings.Cut(got, "\nFlags with --local:\n")
+	local, stack, _ := strings.Cut(rest, "\nFlags with --stack:\n")
+	for flags, text := range map[string]string{
+		"local stack scenario json": forAll, "template path": local, "region yes organization timeout": stack,
+	} {
+		for flag := range strings.FieldsSeq(flags) {
+			if line := "\n      --" + flag + " "; !strings.Contains("\n"+text, line) {
+				t.Errorf("%q is not in\n%s", line, text)
+			}
+		}
+	}
+	for _, command := range [][]string{{"help"}, {"help", "drill"}, {"help", "status"}} {
+		for code := exitRepaired; code <= exitEnvironment; code++ {
+			if text := call(t, nil, command...).stdout; !strings.Contains(text, fmt.Sprintf("\n  %d  ", code)) {
+				t.Errorf("exit code %d is not in\n%s", code, text)
+			}
+		}
+	}
+}
+
+func TestTheVersionIsOneLine(t *testing.T) {
+	got := call(t, nil, "--version")
+	if want := "trailguard " + version() + "\n"; got.code != exitRepaired || got.stdout != want || !strings.Contains(want, "("+runtime.Version()) {
+		t.Errorf("exit code %d, stdout %q, want %q", got.code, got.stdout, want)
+	}
+}
+
+func TestTheShellCompletes(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want string // the first lines
+	}{
+		{[]string{"dr"}, "drill\tTamper with a trail and measure the repair\n:4\n"},
+		{[]string{"help", "drill", ""}, "list\tList the scenarios\n:4\n"},
+		{[]string{"drill", "--pat"}, "--path\t"},
+		{[]string{"drill", "--path", ""}, "event\nconfig\nschedule\nall\n:4\n"},
+		{[]string{"drill", "--scenario", "T01,T0"}, "T01,T01\nT01,T02\n"},
+		{[]string{"drill", "list", "--scenario", ""}, "T01\nT02\n"},
+		{[]string{"drill", "--template", ""}, "json\ntemplate\n:8\n"},
+		{[]string{"status", "--stack", ""}, ":4\n"},
+	} {
+		got := call(t, nil, append([]string{"__complete"}, test.args...)...)
+		if got.code != exitRepaired || !strings.HasPrefix(got.stdout, test.want) {
+			t.Errorf("%q: exit code %d, and\n%s%swant\n%s", test.args, got.code, got.stdout, got.stderr, test.want)
+		}
+	}
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if got := call(t, nil, "completion", shell); got.code != exitRepaired || !strings.Contains(got.stdout, "__complete") || got.stderr != "" {
+			t.Errorf("%s: exit code %d, and\n%s%s", shell, got.code, got.stdout, got.stderr)
+		}
+	}
+}
+
+func TestATemplateIsReadBeforeAnythingStarts(t *testing.T) {
+	for content, want := range map[string]string{
+		"Resources:\n  Topic: {}\n": "is no template in JSON: invalid character 'R' looking for beginning of value",
+		"":                          "is no template in JSON: unexpected end of JSON input",
+		`{"Resources": [1]}`:        "is no template in JSON: json: cannot unmarshal array into Go struct field .Resources of type map[string]json.RawMessage",
+		`{"Resources": {}}`:         "is no template: it has no Resources",
+	} {
+		file := t.TempDir() + "/template"
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := call(t, nil, "drill", "--local", "--template", file)
+		if want := fmt.Sprintf("trailguard: drill:\n  --template %q %s\n", file, want); got.code != exitInput || got.stderr != want || got.stdout != "" {
+			t.Errorf("%q: exit code %d, stdout %q, stderr %q, want %q", content, got.code, got.stdout, got.stderr, want)
+		}
+	}
+}
+
+// TestNothingButATerminalIsATerminal: /dev/null is none by whatever name it was opened, as standard input is.
+func TestNothingButATerminalIsATerminal(t *testing.T) {
+	for _, path := range []string{os.DevNull, "/dev/zero", t.TempDir()} {
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		if standardInput := os.NewFile(file.Fd(), "/dev/stdin"); isTerminal(standardInput) || isTerminal(file) {
+			t.Errorf("%s is a terminal", path)
+		}
+	}
+	if isTerminal[io.Writer](&bytes.Buffer{}) {
+		t.Error("a buffer is a terminal")
+	}
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	if !isTerminal(terminal) {
+		t.Error("a terminal is none")
+	}
+}
+
 func TestTheScenariosAreListedForPeopleAndPrograms(t *testing.T) {
-	got := call(t, nil, "drill", "--list")
+	got := call(t, nil, "drill", "list")
+	if alias := call(t, nil, "drill", "--list"); alias != got {
+		t.Errorf("drill --list is not the same:\n%s", alias.stdout)
+	}
 	for _, want := range []string{
 		"T01  cloudtrail StopLogging\n",
 		"T11  cloudtrail UpdateTrail SnsTopicName=\"\"", "not applicable where the trail has no SNS topic\n",
@@ -93,7 +219,7 @@ func TestTheScenariosAreListedForPeopleAndPrograms(t *testing.T) {
 	if got.code != exitRepaired || strings.Count(got.stdout, "\n") != 24 {
 		t.Errorf("exit code %d, and\n%s", got.code, got.stdout)
 	}
-	got = call(t, nil, "drill", "--list", "--json", "--scenario", "t02,T14")
+	got = call(t, nil, "drill", "list", "--json", "--scenario", "t02,T14")
 	var list struct {
 		Scenarios []struct{ ID, Call, Where string }
 	}

@@ -9,48 +9,21 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
+	"golang.org/x/term"
+
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/deployed"
 )
 
-// The exit codes, as the usage documents them.
+// The exit codes, as the help documents them.
 const (
 	exitRepaired    = 0
 	exitInput       = 1
 	exitUnrepaired  = 2
 	exitEnvironment = 3
 )
-
-const usage = `usage:
-  trailguard drill --local [flags]        tamper with a trail in an AWS that is simulated on this machine
-  trailguard drill --stack NAME [flags]   tamper with the trail that a stack guards in your AWS account
-  trailguard drill --list                 list the scenarios
-  trailguard status --stack NAME          tell whether the guard is whole
-
-drill:
-  --scenario IDS    scenarios to run, such as T01,T05. Default: all that apply; in an AWS account without T07 and T08, which
-                    make a key and a bucket, and T12, which reaches the organization's other accounts
-  --json            print the report as JSON on standard output, and the rest on standard error
-drill --local:
-  --template FILE   a template to deploy instead of the one that the repository's CDK app makes
-  --path PATH       the part of the guard that is armed: event, config, schedule or all. Default: each alone, in this order
-drill --stack and status:
-  --region REGION   the trail's home Region. Default: that of the environment
-drill --stack:
-  --yes             do not ask for confirmation
-  --organization    drill an organization trail: the log of every member account is at stake
-  --timeout TIME    how long the guard has for each repair, such as 20m. Default: 15m
-
-drill --stack looks first, by reads alone, whether AWS does what the guard leans on, and after the scenarios whether they
-showed the rest: each assumption held, did not hold, or was not seen (listed in localaws/fidelity.md). It goes
-on whatever it finds.
-
-exit codes: 0 all repaired, or the guard is whole; 1 bad input; 2 a scenario was not repaired, an assumption about AWS did not
-hold, or the guard is not whole; 3 the environment failed, or the drill was interrupted. Whatever happens, the drill puts the
-trail back.
-`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -72,6 +45,8 @@ type program struct {
 	interactive    bool // somebody can answer on stdin
 	terminal       func(io.Writer) bool
 	clock          drill.Clock // of a drill in an AWS account
+
+	began bool // a command runs: its arguments were read without an error
 }
 
 // inputError is what the person who called can mend.
@@ -86,7 +61,12 @@ var (
 
 // run does what the arguments say and returns the exit code.
 func (p *program) run(ctx context.Context) int {
-	err := p.dispatch(ctx)
+	root := p.newRoot()
+	root.SetArgs(append([]string{}, p.args...))
+	root.SetIn(p.stdin)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitRepaired
 	}
@@ -94,51 +74,15 @@ func (p *program) run(ctx context.Context) int {
 		fmt.Fprintf(p.stderr, "trailguard: interrupted: %v\n", err)
 		return exitEnvironment
 	}
-	fmt.Fprintf(p.stderr, "trailguard: %v\n", err)
+	fmt.Fprintf(p.stderr, "trailguard: %s\n", strings.TrimRight(err.Error(), "\n"))
 	var input inputError
 	switch {
-	case errors.As(err, &input), errors.Is(err, deployed.ErrNoGuard):
+	case !p.began, errors.As(err, &input), errors.Is(err, drill.ErrNoGuard):
 		return exitInput
 	case errors.Is(err, errUnrepaired), errors.Is(err, errNotAsAssumed):
 		return exitUnrepaired
 	}
 	return exitEnvironment
-}
-
-func (p *program) dispatch(ctx context.Context) error {
-	command := ""
-	if len(p.args) > 0 {
-		command = p.args[0]
-	}
-	switch command {
-	case "drill":
-		o, err := parseDrill(p.args[1:])
-		switch {
-		case err != nil:
-			return err
-		case o.help:
-			return p.print(usage)
-		case o.list:
-			return p.list(o)
-		case o.local:
-			return p.drillLocal(ctx, o)
-		}
-		return p.drillAccount(ctx, o)
-	case "status":
-		o, err := parseStatus(p.args[1:])
-		switch {
-		case err != nil:
-			return err
-		case o.help:
-			return p.print(usage)
-		}
-		return p.status(ctx, o)
-	case "help", "--help", "-help", "-h":
-		return p.print(usage)
-	case "":
-		return inputError{fmt.Errorf("say what to do\n\n%s", usage)}
-	}
-	return inputError{fmt.Errorf("%q is not a command: use drill or status\n\n%s", command, usage)}
 }
 
 func (p *program) print(text string) error {
@@ -157,12 +101,8 @@ func (p *program) getenv(name string) string {
 	return value
 }
 
-// isTerminal tells whether a reader or writer is a character device, other than the one that swallows everything.
+// isTerminal tells whether a reader or writer is a terminal. /dev/null is a character device and no terminal.
 func isTerminal[T any](stream T) bool {
 	file, ok := any(stream).(*os.File)
-	if !ok || file.Name() == os.DevNull {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && term.IsTerminal(int(file.Fd()))
 }

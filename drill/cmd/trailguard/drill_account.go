@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // connect reads the usual credential chain.
@@ -43,16 +42,16 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 		return err
 	}
 	clients := drill.NewClients(session)
-	guard, err := deployed.ReadGuard(ctx, clients.Reads(), o.stack)
+	guard, err := drill.ReadGuard(ctx, clients, o.stack)
 	if err != nil {
 		return err
 	}
-	state, err := deployed.ReadState(ctx, clients.CloudTrail, guard.TrailARN)
+	state, err := drill.ReadState(ctx, clients.CloudTrail, guard.TrailARN)
 	if err != nil {
 		return err
 	}
 	isOrganization := state.Trail != nil && state.Trail.IsOrganizationTrail != nil && *state.Trail.IsOrganizationTrail
-	if (isOrganization || guard.Declared[deployed.IsOrganizationTrail] == "true") && !o.organization {
+	if (isOrganization || guard.Declared[drill.IsOrganizationTrail] == "true") && !o.organization {
 		return inputError{fmt.Errorf("trail %s is an organization trail, so the log of every member account is at stake: give --organization to drill it",
 			guard.TrailName)}
 	}
@@ -61,7 +60,7 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 		return fmt.Errorf("asking who calls: %w", err)
 	}
 	caller := drill.Caller{Name: *who.Arn, API: clients.CloudTrail}
-	attempts, left := drill.Plan{IDs: o.scenarios, Real: true, Callers: []drill.Caller{caller}, Path: deployed.AllPaths}.Attempts(guard)
+	attempts, left := drill.Plan{IDs: o.scenarios, Real: true, Callers: []drill.Caller{caller}, Path: drill.AllPaths}.Attempts(guard)
 
 	s := p.newScreen(o.json)
 	s.write("Trail %s in account %s (%s), %s, as %s.\n", guard.TrailName, *who.Account, alias(ctx, session), guard.Region(), *who.Arn)
@@ -115,39 +114,4 @@ func alias(ctx context.Context, config aws.Config) string {
 		return "no alias"
 	}
 	return listed.AccountAliases[0]
-}
-
-// status prints whether the guard of a stack is whole.
-func (p *program) status(ctx context.Context, o statusOptions) error {
-	session, err := connect(ctx, o.region)
-	if err != nil {
-		return err
-	}
-	clients := drill.NewClients(session)
-	guard, err := deployed.ReadGuard(ctx, clients.Reads(), o.stack)
-	if err != nil {
-		return err
-	}
-	findings, err := deployed.Inspect(ctx, clients.Reads(), guard, p.clock.Now())
-	if err != nil {
-		return err
-	}
-	whole := true
-	for _, finding := range findings {
-		verdict := "ok "
-		if len(finding.Problems) > 0 {
-			verdict, whole = "NO ", false
-		}
-		fmt.Fprintf(p.stdout, "%s %s\n", verdict, finding.What)
-		for _, problem := range finding.Problems {
-			fmt.Fprintf(p.stdout, "      %s\n", problem)
-		}
-		if finding.Warning != "" {
-			fmt.Fprintf(p.stdout, "      warning: %s\n", finding.Warning)
-		}
-	}
-	if !whole {
-		return fmt.Errorf("%w: the guard is not whole", errUnrepaired)
-	}
-	return nil
 }

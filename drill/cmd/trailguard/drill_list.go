@@ -1,18 +1,41 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
 )
 
-// list prints the scenarios, without looking at any guard.
-func (p *program) list(o drillOptions) error {
+// newDrillList is the command drill list.
+func (p *program) newDrillList() *cobra.Command {
+	var scenario string
+	var scenarios []string
+	var asJSON bool
+	command := &cobra.Command{
+		Use: "list [flags]", Short: "List the scenarios",
+		Long: "List the ways in which drill tampers with a trail, and the guards to which each applies.", DisableFlagsInUseLine: true,
+	}
+	addScenario(command.Flags(), &scenario, "Default: all")
+	command.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
+	complete(command, map[string]cobra.CompletionFunc{"scenario": scenarioIDs})
+	p.does(command, func(flags *pflag.FlagSet) (problems []string) {
+		scenarios, problems = readScenarios(flags, scenario)
+		return problems
+	}, func(context.Context) error { return p.list(scenarios, asJSON) })
+	return command
+}
+
+// list prints scenarios, without looking at any guard. None stand for all.
+func (p *program) list(scenarios []string, asJSON bool) error {
 	type entry struct {
 		ID    string `json:"id"`
 		Call  string `json:"call"`
@@ -20,7 +43,7 @@ func (p *program) list(o drillOptions) error {
 	}
 	entries := []entry{}
 	for _, s := range drill.Scenarios() {
-		if len(o.scenarios) > 0 && !slices.Contains(o.scenarios, s.ID) {
+		if len(scenarios) > 0 && !slices.Contains(scenarios, s.ID) {
 			continue
 		}
 		// A guard that declares nothing shows what a scenario asks for.
@@ -41,7 +64,7 @@ func (p *program) list(o drillOptions) error {
 		}
 		entries = append(entries, entry{s.ID, s.Call, where})
 	}
-	if o.json {
+	if asJSON {
 		return json.NewEncoder(p.stdout).Encode(map[string]any{"scenarios": entries})
 	}
 	var aligned strings.Builder
