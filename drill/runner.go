@@ -70,8 +70,26 @@ type Result struct {
 	Began          time.Time            // the tampering
 	Elapsed        time.Duration        // from the tampering until the drill saw the declared state
 	Unmet          []string             // what was not met at the deadline
+	Looks          []Look               // at the trail after the tampering: the first, and each that differs from the one before
 	PutBack        bool                 // the drill itself put the trail back
+	PutBackAt      time.Time            // then it was back; zero if the drill did not put it back
 	Executions     []deployed.Execution // of the runbook, that the tampering started
+}
+
+// Look is what the drill saw of a trail at one moment.
+type Look struct {
+	At      time.Time
+	Logging bool
+	Unmet   []string // what was not as declared; empty if all was
+}
+
+// look adds what is seen of a trail, unless it is what was seen before.
+func (r *Result) look(at time.Time, state deployed.State, unmet []string) {
+	look := Look{At: at, Logging: state.Trail != nil && state.IsLogging, Unmet: slices.Clone(unmet)}
+	if n := len(r.Looks); n > 0 && r.Looks[n-1].Logging == look.Logging && slices.Equal(r.Looks[n-1].Unmet, look.Unmet) {
+		return
+	}
+	r.Looks = append(r.Looks, look)
 }
 
 // Message is what the runbook told people of its repair; empty if it told nothing.
@@ -173,7 +191,9 @@ func (r *Runner) attempt(ctx context.Context, a Attempt) (result Result, err err
 	}
 	defer func() {
 		failed := atLast(ctx, func(ctx context.Context) (failed error) {
-			result.PutBack, failed = r.putBack(ctx, before)
+			if result.PutBack, failed = r.putBack(ctx, before); result.PutBack && failed == nil {
+				result.PutBackAt = r.Clock.Now()
+			}
 			return failed
 		})
 		if err != nil && failed == nil {
@@ -195,6 +215,7 @@ func (r *Runner) attempt(ctx context.Context, a Attempt) (result Result, err err
 	if result.Refused != "" {
 		after, err := r.Account.State(ctx)
 		result.Unmet = r.Guard.Declared.Unmet(after)
+		result.look(r.Clock.Now(), after, result.Unmet)
 		result.Repaired = len(result.Unmet) == 0
 		return result, err
 	}
@@ -237,6 +258,7 @@ func (r *Runner) watch(ctx context.Context, a Attempt, result Result, began time
 			return result, err
 		}
 		result.Unmet, result.Elapsed = r.Guard.Declared.Unmet(state), r.Clock.Now().Sub(began)
+		result.look(began.Add(result.Elapsed), state, result.Unmet)
 		met := len(result.Unmet) == 0
 		seen = seen || !met
 		stopped = stopped || state.Trail == nil || !state.IsLogging

@@ -124,6 +124,34 @@ func TestARepairIsMeasuredAndItsCallsAreCounted(t *testing.T) {
 	}
 }
 
+// TestWhatTheDrillSawIsKeptWithItsTime: when the trail was not logging, when it was again, and who put it back.
+func TestWhatTheDrillSawIsKeptWithItsTime(t *testing.T) {
+	f := newFake()
+	began := f.now
+	narrowed := State{IsLogging: true, Trail: &types.Trail{S3BucketName: aws.String("x")}}
+	f.onWait = func() { // logging is back before the rest
+		if f.now.Sub(began) == 10*time.Second {
+			f.state = narrowed
+		}
+	}
+	f.repairAfter = 20 * time.Second
+	results, err := f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(State{})}})
+	want := []Look{
+		{At: began, Unmet: []string{"there is no trail"}},
+		{At: began.Add(15 * time.Second), Logging: true, Unmet: []string{`S3BucketName is "x", want "logs"`}},
+		{At: began.Add(20 * time.Second), Logging: true, Unmet: []string{}},
+	}
+	if err != nil || !reflect.DeepEqual(results[0].Looks, want) || !results[0].PutBackAt.IsZero() {
+		t.Errorf("got %+v, %v, want %+v", results, err, want)
+	}
+	f = newFake()
+	results, err = f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(stopped)}})
+	want = []Look{{At: began, Unmet: []string{"IsLogging is false, want true"}}}
+	if err != nil || !reflect.DeepEqual(results[0].Looks, want) || results[0].PutBackAt != began.Add(61*time.Second) {
+		t.Errorf("got %+v, %v, want %+v", results, err, want)
+	}
+}
+
 func TestCallsToLoggingAreNoneWhereLoggingNeverStopped(t *testing.T) {
 	f := newFake()
 	f.repairAfter = time.Second
