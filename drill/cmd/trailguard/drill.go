@@ -29,7 +29,9 @@ var paths = []string{drill.EventPath, drill.ConfigPath, drill.SchedulePath, dril
 
 // drillOptions are the flags of drill.
 type drillOptions struct {
-	list, local, json bool
+	list, local       bool
+	json, verbose     bool
+	html              string
 	scenario          string
 	stack, region     string
 	template, path    string
@@ -51,6 +53,8 @@ func (p *program) newDrill() *cobra.Command {
 	addScenario(flags, &o.scenario, "Default: all that apply; in an AWS account without T07 and T08, which make a key and a bucket, "+
 		"and T12, which reaches the organization's other accounts")
 	flags.BoolVar(&o.json, "json", false, "print the report as JSON on standard output, and the rest on standard error")
+	flags.BoolVar(&o.verbose, "verbose", false, "tell each step, and add a line for the attempts of a scenario that came to the same end")
+	flags.StringVar(&o.html, "html", "", "write the report as one page to `FILE`, too, with a timeline for each scenario")
 	flags.BoolVar(&o.list, "list", false, "the same as drill list")
 	flags.Lookup("list").Hidden = true
 
@@ -67,6 +71,7 @@ func (p *program) newDrill() *cobra.Command {
 	complete(command, map[string]cobra.CompletionFunc{
 		"stack": noFiles, "region": noFiles, "timeout": noFiles, "scenario": scenarioIDs,
 		"path":     cobra.FixedCompletions(paths, cobra.ShellCompDirectiveNoFileComp),
+		"html":     cobra.FixedCompletions([]string{"html"}, cobra.ShellCompDirectiveFilterFileExt),
 		"template": cobra.FixedCompletions([]string{"json", "template"}, cobra.ShellCompDirectiveFilterFileExt),
 	})
 	p.does(command, o.check, func(ctx context.Context) error {
@@ -94,6 +99,11 @@ func (o *drillOptions) check(flags *pflag.FlagSet) (problems []string) {
 	if flags.Changed("template") {
 		if err := checkTemplate(o.template); err != nil {
 			problems = append(problems, fmt.Sprintf("--template %q %v", o.template, err))
+		}
+	}
+	if flags.Changed("html") {
+		if err := checkPage(o.html); err != nil {
+			problems = append(problems, fmt.Sprintf("--html %q cannot be written: %v", o.html, err))
 		}
 	}
 	atStack := flags.Changed("stack")
@@ -127,6 +137,20 @@ func checkTemplate(file string) error {
 	}
 	if len(template.Resources) == 0 {
 		return fmt.Errorf("is no template: it has no Resources")
+	}
+	return nil
+}
+
+// checkPage looks whether a file can be written, as far as that can be told before the drill.
+func checkPage(file string) error {
+	folder := filepath.Dir(file)
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return fmt.Errorf("it is a folder")
+	}
+	if info, err := os.Stat(folder); err != nil {
+		return err
+	} else if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", folder)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/evidence"
 )
 
 // connect reads the usual credential chain.
@@ -62,7 +63,7 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 	caller := drill.Caller{Name: *who.Arn, API: clients.CloudTrail}
 	attempts, left := drill.Plan{IDs: o.scenarios, Real: true, Callers: []drill.Caller{caller}, Path: drill.AllPaths}.Attempts(guard)
 
-	s := p.newScreen(o.json)
+	s := p.newScreen(o)
 	s.write("Trail %s in account %s (%s), %s, as %s.\n", guard.TrailName, *who.Account, alias(ctx, session), guard.Region(), *who.Arn)
 	s.write("The drill tampers with it %d times and waits for the guard each time, %s at most. Meanwhile events may not be logged.\n", len(attempts), o.timeout)
 	s.write("Before it does, it looks whether AWS does what the guard leans on:\n")
@@ -74,6 +75,7 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 			return inputError{errors.New("not confirmed: nothing was done")}
 		}
 	}
+	began := time.Now()
 	runner := drill.Runner{
 		Guard: guard, Account: drill.NewAccount(clients, guard), Clock: p.clock, Provisioner: drill.NewProvisioner(clients, guard),
 		Observer: accountObserver{s}, Timeout: o.timeout, Poll: 5 * time.Second,
@@ -85,7 +87,9 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 		s.judgements(shown)
 		judged = append(judged, shown...)
 	}
-	return p.report(o, drill.Report{Results: results, Left: left, Judged: judged}, err)
+	return p.report(o, evidence.Drill{
+		Guard: guard, Report: drill.Report{Results: results, Left: left, Judged: judged}, Version: version(), Began: began, Ended: time.Now(),
+	}, err)
 }
 
 // answer is the line that somebody types; empty when ctx ends first.

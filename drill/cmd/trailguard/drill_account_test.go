@@ -209,8 +209,8 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 	})
 
 	t.Run("makes a key and a bucket where they are asked for, and clears them away", func(t *testing.T) {
-		got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--scenario", "T07,T08")
-		if got.code != exitRepaired || !strings.Contains(got.stdout, "4 of 4 repaired") {
+		got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--verbose", "--scenario", "T07,T08")
+		if got.code != exitRepaired || !strings.Contains(got.stdout, "4 of 4 repaired") || !strings.Contains(got.stdout, "  TO LOGGING  ") {
 			t.Fatalf("exit code %d:\n%s\n%s", got.code, got.stderr, got.stdout)
 		}
 		var made, gone int
@@ -232,7 +232,10 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 	t.Run("asks for the account's id", func(t *testing.T) {
 		before := len(g.local.Gateway.Calls())
 		answer := func(text string) func(*program) {
-			return func(p *program) { p.interactive, p.stdin = true, strings.NewReader(text) }
+			return func(p *program) {
+				p.interactive, p.stdin, p.terminal = true, strings.NewReader(text), func(io.Writer) bool { return true }
+				p.environ = append(p.environ, "TERM=xterm", "NO_COLOR=")
+			}
 		}
 		got := g.call(answer("yes\n"), "drill", "--stack", "TrailGuard", "--scenario", "T01")
 		if got.code != exitInput || got.stderr != "trailguard: not confirmed: nothing was done\n" {
@@ -243,7 +246,7 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 				t.Errorf("it called %s", record.Action())
 			}
 		}
-		if got = g.call(answer("123456789012\n"), "drill", "--stack", "TrailGuard", "--scenario", "T01"); got.code != exitRepaired {
+		if got = g.call(answer("123456789012\n"), "drill", "--stack", "TrailGuard", "--scenario", "T01"); got.code != exitRepaired || !strings.Contains(got.stdout, "\x1b[1mWhat was attacked\x1b[0m\n") {
 			t.Errorf("exit code %d:\n%s", got.code, got.stderr)
 		}
 	})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,11 +13,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
 	"github.com/trailguard/trailguard/drill"
-	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/evidence"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	localtrail "github.com/trailguard/trailguard/localaws/cloudtrail"
@@ -26,8 +28,8 @@ import (
 const localTimeout = 25 * time.Hour
 
 // localPoll is the time between two looks at a trail that is not repaired.
-func localPoll(path deployed.Path) time.Duration {
-	if path == deployed.ConfigPath {
+func localPoll(path string) time.Duration {
+	if path == drill.ConfigPath {
 		return time.Hour
 	}
 	return 5 * time.Minute
@@ -38,14 +40,16 @@ type localDrill struct {
 	*screen
 	local   *localaws.AWS
 	clients drill.Clients // of the administrator
-	guard   deployed.Guard
-	rules   []deployed.EventRule
+	guard   drill.Guard
+	rules   []drill.EventRule
 	known   int // executions that were told of
 }
 
 // drillLocal is the main job: a guard is deployed on this machine, makes its trail, and repairs it.
 func (p *program) drillLocal(ctx context.Context, o drillOptions) (err error) {
-	d := &localDrill{screen: p.newScreen(o.json)}
+	d := &localDrill{screen: p.newScreen(o)}
+	d.brief = !o.json && !o.verbose
+	defer d.clear()
 	found, err := p.findTools()
 	if err != nil {
 		return err
@@ -75,18 +79,29 @@ func (p *program) drillLocal(ctx context.Context, o drillOptions) (err error) {
 	if err := d.stopAndRepair(ctx, paths); err != nil {
 		return err
 	}
-	report := drill.Report{Simulated: simulated}
+	drilled := evidence.Drill{Guard: d.guard, Report: drill.Report{Simulated: simulated}, Version: version(), Began: d.began}
+	report := func(failed error) error {
+		d.clear()
+		drilled.Ended = time.Now()
+		return p.report(o, drilled, failed)
+	}
 	callers := localCallers(d.local)
-	for _, path := range paths {
-		attempts, left := drill.Plan{IDs: o.scenarios, Callers: callers, Path: path}.Attempts(d.guard)
-		report.Left = union(report.Left, left)
-		results, err := d.scenarios(ctx, path, attempts)
-		report.Results = append(report.Results, results...)
+	attempts := make([][]drill.Attempt, len(paths))
+	observer := &localObserver{screen: d.screen}
+	for i, path := range paths {
+		var left []string
+		attempts[i], left = drill.Plan{IDs: o.scenarios, Callers: callers, Path: path}.Attempts(d.guard)
+		drilled.Report.Left = union(drilled.Report.Left, left)
+		observer.all += len(attempts[i])
+	}
+	for i, path := range paths {
+		results, err := d.scenarios(ctx, path, attempts[i], observer)
+		drilled.Report.Results = append(drilled.Report.Results, results...)
 		if err != nil {
-			return p.report(o, report, err)
+			return report(err)
 		}
 	}
-	return p.report(o, report, d.finish(ctx))
+	return report(d.finish(ctx))
 }
 
 // union are the lines of both lists, each once.
@@ -111,7 +126,7 @@ func (d *localDrill) deploy(ctx context.Context, p *program, o drillOptions, fou
 			return err
 		}
 		d.say("deploying %s by CloudFormation", o.template)
-		if err := localaws.CreateStack(ctx, d.local.Config(localaws.Administrator), stack, string(template), cloudformationtypes.CapabilityCapabilityNamedIam); err != nil {
+		if err := d.createStack(ctx, stack, template); err != nil {
 			return err
 		}
 	} else {
@@ -136,14 +151,14 @@ func (d *localDrill) deploy(ctx context.Context, p *program, o drillOptions, fou
 		}
 	}
 	var err error
-	if d.guard, err = deployed.ReadGuard(ctx, d.clients.Reads(), stack); err != nil {
+	if d.guard, err = drill.ReadGuard(ctx, d.clients, stack); err != nil {
 		return err
 	}
-	resources, err := deployed.ReadResources(ctx, d.clients.Reads(), d.guard)
+	resources, err := drill.ReadResources(ctx, d.clients, d.guard)
 	if err != nil {
 		return err
 	}
-	if d.rules, err = deployed.ReadEventRules(ctx, d.clients.Reads(), d.guard, resources); err != nil {
+	if d.rules, err = drill.ReadEventRules(ctx, d.clients, d.guard, resources); err != nil {
 		return err
 	}
 	n := 0
@@ -164,6 +179,22 @@ func (d *localDrill) putRecorder(ctx context.Context, template []byte) error {
 	return localaws.PutRecorder(ctx, d.local.Config(localaws.Administrator))
 }
 
+func (d *localDrill) createStack(ctx context.Context, stack string, template []byte) error {
+	if _, err := d.clients.CloudFormation.CreateStack(ctx, &cloudformation.CreateStackInput{
+		StackName: &stack, TemplateBody: aws.String(string(template)), Capabilities: []cloudformationtypes.Capability{"CAPABILITY_NAMED_IAM"},
+	}); err != nil {
+		return fmt.Errorf("deploying the template: %w", err)
+	}
+	described, err := d.clients.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+	if err != nil {
+		return fmt.Errorf("deploying the template: %w", err)
+	}
+	if one := described.Stacks[0]; one.StackStatus != cloudformationtypes.StackStatusCreateComplete {
+		return fmt.Errorf("deploying the template: stack %s is %s: %s", stack, one.StackStatus, aws.ToString(one.StackStatusReason))
+	}
+	return nil
+}
+
 // starting counts the rules of EventBridge that start the runbook.
 func (d *localDrill) starting() int {
 	n := 0
@@ -176,21 +207,21 @@ func (d *localDrill) starting() int {
 }
 
 // paths are the ones to drill: by default each that the guard has, alone.
-func (d *localDrill) paths(o drillOptions) ([]deployed.Path, error) {
-	var has []deployed.Path
-	for _, path := range []deployed.Path{deployed.EventPath, deployed.ConfigPath, deployed.SchedulePath} {
-		starts := slices.ContainsFunc(d.rules, func(rule deployed.EventRule) bool { return rule.Starts && rule.Path == path })
-		if starts || path == deployed.ConfigPath && len(d.guard.ConfigRuleNames) > 0 {
+func (d *localDrill) paths(o drillOptions) ([]string, error) {
+	var has []string
+	for _, path := range []string{drill.EventPath, drill.ConfigPath, drill.SchedulePath} {
+		starts := slices.ContainsFunc(d.rules, func(rule drill.EventRule) bool { return rule.Starts && rule.Path == path })
+		if starts || path == drill.ConfigPath && len(d.guard.ConfigRuleNames) > 0 {
 			has = append(has, path)
 		}
 	}
 	switch {
 	case o.path == "" && len(has) > 0:
 		return has, nil
-	case o.path == "" || o.path != deployed.AllPaths && !slices.Contains(has, o.path):
+	case o.path == "" || o.path != drill.AllPaths && !slices.Contains(has, o.path):
 		return nil, inputError{fmt.Errorf("--path %q: stack %s has no such path: use one of %q", o.path, d.guard.Stack, has)}
 	}
-	return []deployed.Path{o.path}, nil
+	return []string{o.path}, nil
 }
 
 // firstLook lets the end of the deployment start the runbook, which makes the trail.
@@ -206,7 +237,7 @@ func (d *localDrill) firstLook(ctx context.Context) error {
 }
 
 // stopAndRepair stops the trail through the network, as any client does, and lets each path repair it.
-func (d *localDrill) stopAndRepair(ctx context.Context, paths []deployed.Path) error {
+func (d *localDrill) stopAndRepair(ctx context.Context, paths []string) error {
 	keys := d.local.Credentials(rootUser)
 	attacker := cloudtrail.New(cloudtrail.Options{
 		Region: api.Region, BaseEndpoint: aws.String(d.local.URL()),
@@ -225,7 +256,7 @@ func (d *localDrill) stopAndRepair(ctx context.Context, paths []deployed.Path) e
 			return fmt.Errorf("stopping the trail: %w", err)
 		}
 		for stopped := clock.Now(); ; {
-			state, err := deployed.ReadState(ctx, d.clients.CloudTrail, d.guard.TrailARN)
+			state, err := drill.ReadState(ctx, d.clients.CloudTrail, d.guard.TrailARN)
 			if err != nil {
 				return err
 			}
@@ -249,27 +280,27 @@ func (d *localDrill) stopAndRepair(ctx context.Context, paths []deployed.Path) e
 
 // tell writes what the runbook did since it was last told: what it called, and what people got.
 func (d *localDrill) tell(ctx context.Context) error {
-	executions, err := deployed.ListExecutions(ctx, d.clients.SSM, d.guard.RunbookName)
+	executions, err := drill.ListExecutions(ctx, d.clients.SSM, d.guard.RunbookName)
 	if err != nil {
 		return err
 	}
 	for _, x := range executions[d.known:] {
-		if x, err = deployed.ReadSteps(ctx, d.clients.SSM, x); err != nil {
+		if x, err = drill.ReadSteps(ctx, d.clients.SSM, x); err != nil {
 			return err
 		}
 		did := "changed nothing"
 		if x.Report != nil && len(x.Report.Writes) > 0 {
 			did = "called " + strings.Join(x.Report.Writes, ", ")
 		}
-		d.say("runbook started by %s: %s, %s", x.ExecutedBy, x.Status, did)
+		d.say("runbook started by %s: %s, %s", cmp.Or(x.StartedBy, x.ExecutedBy), x.Status, did)
 		if x.Report == nil {
-			d.write("%22s%s\n", "", x.Failure)
+			d.detail("%22s%s\n", "", x.Failure)
 			continue
 		}
 		if x.Report.Message != "" {
-			d.write("%18speople are told:\n", "")
+			d.detail("%18speople are told:\n", "")
 			for line := range strings.Lines(x.Report.Message) {
-				d.write("%22s%s\n", "", strings.TrimSpace(line))
+				d.detail("%22s%s\n", "", strings.TrimSpace(line))
 			}
 		}
 	}
@@ -279,7 +310,7 @@ func (d *localDrill) tell(ctx context.Context) error {
 
 // verify fails unless the trail is logging with every declared setting, and the simulation had an answer to everything.
 func (d *localDrill) verify(ctx context.Context, when string) error {
-	state, err := deployed.ReadState(ctx, d.clients.CloudTrail, d.guard.TrailARN)
+	state, err := drill.ReadState(ctx, d.clients.CloudTrail, d.guard.TrailARN)
 	if err != nil {
 		return err
 	}
@@ -294,7 +325,7 @@ func (d *localDrill) verify(ctx context.Context, when string) error {
 }
 
 // scenarios runs attempts with one path armed.
-func (d *localDrill) scenarios(ctx context.Context, path deployed.Path, attempts []drill.Attempt) ([]drill.Result, error) {
+func (d *localDrill) scenarios(ctx context.Context, path string, attempts []drill.Attempt, observer drill.Observer) ([]drill.Result, error) {
 	if err := arm(ctx, d.local, d.clients, d.rules, path); err != nil {
 		return nil, err
 	}
@@ -305,14 +336,14 @@ func (d *localDrill) scenarios(ctx context.Context, path deployed.Path, attempts
 	d.say("%d attempts with %s", len(attempts), armed(path))
 	runner := drill.Runner{
 		Guard: d.guard, Account: drill.NewAccount(d.clients, d.guard), Clock: clock, Provisioner: drill.NewProvisioner(d.clients, d.guard),
-		Observer: localObserver{d.screen}, Poll: localPoll(path), Timeout: localTimeout, Settle: clock.settle,
+		Observer: observer, Poll: localPoll(path), Timeout: localTimeout, Settle: clock.settle,
 	}
 	return runner.Run(ctx, attempts)
 }
 
 // finish puts the guard's rules back, and looks at the trail for the last time.
 func (d *localDrill) finish(ctx context.Context) error {
-	if err := arm(ctx, d.local, d.clients, d.rules, deployed.AllPaths); err != nil {
+	if err := arm(ctx, d.local, d.clients, d.rules, drill.AllPaths); err != nil {
 		return err
 	}
 	return d.verify(ctx, "at the end")

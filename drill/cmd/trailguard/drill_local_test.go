@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"html"
 	"os"
 	"slices"
 	"strings"
@@ -79,7 +80,8 @@ func TestTheMainJobRunsTheRealCDK(t *testing.T) {
 }
 
 func TestTheLocalDrillRepairsATemplateOnEachPathAlone(t *testing.T) {
-	got := call(t, nil, "drill", "--local", "--template", golden, "--scenario", "T02,T08,T11,T14,T15")
+	page := t.TempDir() + "/drill.html"
+	got := call(t, nil, "drill", "--local", "--template", golden, "--scenario", "T02,T08,T11,T14,T15", "--html", page)
 	if got.code != exitRepaired || got.stderr != "" {
 		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.stderr, got.stdout)
 	}
@@ -91,14 +93,34 @@ func TestTheLocalDrillRepairsATemplateOnEachPathAlone(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, got.stdout)
 		}
 	}
-	var refused []string
-	for line := range strings.Lines(got.stdout) {
-		if strings.HasPrefix(line, "T15") {
-			refused = append(refused, strings.Fields(line)[len(strings.Fields(line))-5])
+	_, report, _ := strings.Cut(got.stdout, "\n\n")
+	if !strings.HasPrefix(report, "Drill of trail trailguard\nOne of 90 attempts, in 5 scenarios; all are below.\n\nWhat was attacked\n  Trail trailguard: root called cloudtrail DeleteTrail, by name.") ||
+		!strings.Contains(report, "\n  REPAIRED: CloudTrail trail trailguard\n") {
+		t.Errorf("the report does not begin with what happened:\n%s", report)
+	}
+	rows := 0
+	for line := range strings.Lines(report) {
+		if cells := strings.Fields(line); strings.HasPrefix(line, "T15") {
+			rows++
+			if !slices.Equal(cells[len(cells)-3:], []string{"refused", "refused", "refused"}) {
+				t.Errorf("T15 is %q", line)
+			}
 		}
 	}
-	if !slices.Equal(refused, []string{"refused", "refused", "refused"}) {
-		t.Errorf("T15 is %q in\n%s", refused, got.stdout)
+	if rows != 1 || strings.Contains(report, "TO LOGGING") || strings.Contains(got.stdout, "people are told:") {
+		t.Errorf("there are %d rows of T15, or details that nobody asked for, in\n%s", rows, got.stdout)
+	}
+	written, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"Drill of trail trailguard", "<strong>Simulated:</strong> CloudTrail, ", "90 of 90 repaired", "logging stopped +0 s, ", "REPAIRED: CloudTrail trail trailguard",
+		"123456789012, us-east-1 (simulated)", "Not run", "calls cloudtrail DeleteTrail, by ", "the drill sees: all is as declared",
+	} {
+		if !strings.Contains(html.UnescapeString(string(written)), want) {
+			t.Errorf("%q is not in the page", want)
+		}
 	}
 }
 

@@ -109,7 +109,7 @@ func TestTheHelpNamesEachFlagAndExitCode(t *testing.T) {
 	forAll, rest, _ := strings.Cut(got, "\nFlags with --local:\n")
 	local, stack, _ := strings.Cut(rest, "\nFlags with --stack:\n")
 	for flags, text := range map[string]string{
-		"local stack scenario json": forAll, "template path": local, "region yes organization timeout": stack,
+		"local stack scenario json verbose html": forAll, "template path": local, "region yes organization timeout": stack,
 	} {
 		for flag := range strings.FieldsSeq(flags) {
 			if line := "\n      --" + flag + " "; !strings.Contains("\n"+text, line) {
@@ -144,6 +144,7 @@ func TestTheShellCompletes(t *testing.T) {
 		{[]string{"drill", "--path", ""}, "event\nconfig\nschedule\nall\n:4\n"},
 		{[]string{"drill", "--scenario", "T01,T0"}, "T01,T01\nT01,T02\n"},
 		{[]string{"drill", "list", "--scenario", ""}, "T01\nT02\n"},
+		{[]string{"drill", "--html", ""}, "html\n:8\n"},
 		{[]string{"drill", "--template", ""}, "json\ntemplate\n:8\n"},
 		{[]string{"status", "--stack", ""}, ":4\n"},
 	} {
@@ -173,6 +174,20 @@ func TestATemplateIsReadBeforeAnythingStarts(t *testing.T) {
 		got := call(t, nil, "drill", "--local", "--template", file)
 		if want := fmt.Sprintf("trailguard: drill:\n  --template %q %s\n", file, want); got.code != exitInput || got.stderr != want || got.stdout != "" {
 			t.Errorf("%q: exit code %d, stdout %q, stderr %q, want %q", content, got.code, got.stdout, got.stderr, want)
+		}
+	}
+}
+
+func TestThePageIsOfAFileThatCanBe(t *testing.T) {
+	folder := t.TempDir()
+	for file, want := range map[string]string{
+		folder:                    "it is a folder",
+		folder + "/no/drill.html": "stat " + folder + "/no: no such file or directory",
+		"flags.go/drill.html":     "flags.go is not a folder",
+	} {
+		got := call(t, nil, "drill", "--local", "--html", file)
+		if want := fmt.Sprintf("trailguard: drill:\n  --html %q cannot be written: %s\n", file, want); got.code != exitInput || got.stderr != want {
+			t.Errorf("exit code %d, stderr %q, want %q", got.code, got.stderr, want)
 		}
 	}
 }

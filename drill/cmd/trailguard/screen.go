@@ -13,7 +13,10 @@ import (
 type screen struct {
 	w        io.Writer
 	terminal bool
+	verbose  bool
 	began    time.Time
+	// brief leaves out what the report tells again; on a terminal each line gives way to the next, so that the report alone stays.
+	brief bool
 	// clock shows the time on the owned clock. Default: - the drill has none.
 	clock func() time.Time
 	start time.Time // of the owned clock
@@ -24,12 +27,17 @@ type screen struct {
 }
 
 // newScreen writes to standard output, or to standard error where the report on standard output is for programs.
-func (p *program) newScreen(json bool) *screen {
+func (p *program) newScreen(o drillOptions) *screen {
 	w := p.stdout
-	if json {
+	if o.json {
 		w = p.stderr
 	}
-	return &screen{w: w, terminal: p.terminal(w) && p.getenv("TERM") != "dumb", began: time.Now()}
+	return &screen{w: w, terminal: p.terminal(w) && p.getenv("TERM") != "dumb", verbose: o.verbose, began: time.Now()}
+}
+
+// colored tells whether a writer shows colours, and nobody asked for none (https://no-color.org).
+func (p *program) colored(w io.Writer) bool {
+	return p.terminal(w) && p.getenv("TERM") != "dumb" && p.getenv("NO_COLOR") == ""
 }
 
 // owned makes a screen show an owned clock, too.
@@ -37,6 +45,10 @@ func (s *screen) owned(clock func() time.Time) { s.clock, s.start = clock, clock
 
 // say writes a line with the time that has passed, real and on the owned clock.
 func (s *screen) say(format string, args ...any) {
+	if s.brief && s.terminal {
+		s.show(format, args...)
+		return
+	}
 	s.clear()
 	owned := ""
 	if s.clock != nil {
@@ -44,6 +56,13 @@ func (s *screen) say(format string, args ...any) {
 		owned = fmt.Sprintf("+%d:%02d:%02d", int(passed.Hours()), int(passed.Minutes())%60, int(passed.Seconds())%60)
 	}
 	fmt.Fprintf(s.w, "%6.1f s %9s  %s\n", time.Since(s.began).Seconds(), owned, fmt.Sprintf(format, args...))
+}
+
+// detail writes lines as they are, unless the report tells the same.
+func (s *screen) detail(format string, args ...any) {
+	if !s.brief {
+		s.write(format, args...)
+	}
 }
 
 // write writes lines as they are.
@@ -87,20 +106,28 @@ func (s *screen) clear() {
 	}
 }
 
-// localObserver tells of attempts on the local AWS, of which there are many: without a terminal a line for each scenario.
-type localObserver struct{ *screen }
+// localObserver tells of attempts on the local AWS, of which there are many: on a terminal how many are done, else a line for
+// each scenario, if every step is to be told.
+type localObserver struct {
+	*screen
+	done, all int // attempts, with every path
+}
 
-func (o localObserver) Begun(i, n int, a drill.Attempt) {
-	o.show("[%d/%d] %s: %s %s, %s", i+1, n, a.Path, a.Scenario.ID, a.Call(), a.Caller.Name)
-	if name := string(a.Path) + ": " + a.Scenario.ID + " " + a.Scenario.Call; name != o.last && !o.terminal {
+func (o *localObserver) Begun(_, _ int, a drill.Attempt) {
+	const width = 24
+	full := width * o.done / max(o.all, 1)
+	o.show("%s%s %3d %%  %s: %s %s", strings.Repeat("█", full), strings.Repeat("░", width-full), 100*o.done/max(o.all, 1), a.Path, a.Scenario.ID,
+		strings.TrimPrefix(a.Scenario.Call, "cloudtrail "))
+	if name := a.Path + ": " + a.Scenario.ID + " " + a.Scenario.Call; o.verbose && name != o.last {
 		o.say("%s", name)
 		o.last = name
 	}
 }
 
-func (o localObserver) Waiting(drill.Attempt, time.Duration, []string) {}
+func (o *localObserver) Waiting(drill.Attempt, time.Duration, []string) {}
 
-func (o localObserver) Done(_, _ int, r drill.Result) {
+func (o *localObserver) Done(_, _ int, r drill.Result) {
+	o.done++
 	if !r.Repaired {
 		o.say("%s %s, %s: NOT repaired on the %s path: %s", r.Attempt.Scenario.ID, r.Attempt.Call(), r.Attempt.Caller.Name,
 			r.Attempt.Path, strings.Join(r.Unmet, "; "))

@@ -1,0 +1,373 @@
+package evidence
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trailguard/trailguard/drill"
+)
+
+// Drill is a drill that has ended.
+type Drill struct {
+	Guard  drill.Guard
+	Report drill.Report
+	// Version is that of the program that drilled.
+	Version string
+	// Began and Ended are real time, also if the AWS is simulated and has a clock of its own.
+	Began, Ended time.Time
+	// Failure is why the drill ended before all attempts were made; empty if all were.
+	Failure string
+}
+
+// outcome is what became of an attempt, or of some.
+type outcome string
+
+const (
+	repaired    outcome = "repaired"
+	refused     outcome = "refused"
+	leftAlone   outcome = "left alone"
+	notRepaired outcome = "NOT REPAIRED"
+	unseen      outcome = "unseen"
+	notRun      outcome = "not run"
+)
+
+// outcomes are all, in the order of a legend.
+var outcomes = []outcome{repaired, refused, leftAlone, notRepaired, unseen, notRun}
+
+// means says what an outcome is, in the words of a legend.
+var means = map[outcome]string{
+	repaired:    "a time: all was as declared after it",
+	refused:     "refused: CloudTrail refused the call, and nothing had to be repaired",
+	leftAlone:   "left alone: the call takes nothing away, and the guard changed nothing",
+	notRepaired: "NOT REPAIRED: not all was as declared at the deadline",
+	unseen:      "unseen: AWS Config does not see what the call does",
+	notRun:      "not run: see below",
+}
+
+func outcomeOf(r drill.Result) outcome {
+	switch {
+	case !r.Repaired:
+		return notRepaired
+	case r.Refused != "":
+		return refused
+	case r.Attempt.Scenario.Harmless:
+		return leftAlone
+	}
+	return repaired
+}
+
+// row is a scenario, with a cell for each trigger.
+type row struct {
+	Scenario drill.Scenario
+	Cells    []cell
+}
+
+// cell are the attempts of a scenario with one trigger armed.
+type cell struct {
+	Trigger string
+	Results []drill.Result
+	Outcome outcome
+}
+
+// triggers are those that were armed, in the order of the guard's paths.
+func (d Drill) triggers() (armed []string) {
+	for _, path := range []string{drill.EventPath, drill.ConfigPath, drill.SchedulePath, drill.AllPaths} {
+		if slices.ContainsFunc(d.Report.Results, func(r drill.Result) bool { return r.Attempt.Path == path }) {
+			armed = append(armed, path)
+		}
+	}
+	return armed
+}
+
+// rows are the scenarios that were run, by their ids.
+func (d Drill) rows() []row {
+	var rows []row
+	triggers := d.triggers()
+	for _, r := range d.Report.Results {
+		s := r.Attempt.Scenario
+		i := slices.IndexFunc(rows, func(one row) bool { return one.Scenario.ID == s.ID && one.Scenario.Call == s.Call })
+		if i < 0 {
+			i = len(rows)
+			rows = append(rows, row{Scenario: s})
+			for _, trigger := range triggers {
+				rows[i].Cells = append(rows[i].Cells, cell{Trigger: trigger})
+			}
+		}
+		of := &rows[i].Cells[slices.Index(triggers, r.Attempt.Path)]
+		of.Results = append(of.Results, r)
+	}
+	for _, one := range rows {
+		for i := range one.Cells {
+			one.Cells[i].Outcome = one.Cells[i].outcome(one.Scenario)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.Scenario.ID, b.Scenario.ID), cmp.Compare(a.Scenario.Call, b.Scenario.Call))
+	})
+	return rows
+}
+
+// outcome is that of the attempts together: the worst.
+func (c cell) outcome(s drill.Scenario) outcome {
+	if len(c.Results) == 0 {
+		if c.Trigger == drill.ConfigPath && s.UnseenByConfig != "" {
+			return unseen
+		}
+		return notRun
+	}
+	found := map[outcome]bool{}
+	for _, r := range c.Results {
+		found[outcomeOf(r)] = true
+	}
+	for _, one := range []outcome{notRepaired, repaired, leftAlone} {
+		if found[one] {
+			return one
+		}
+	}
+	return refused
+}
+
+// Text is what stands in the cell.
+func (c cell) Text() string {
+	switch c.Outcome {
+	case repaired:
+		return between(c.elapsed())
+	case notRepaired:
+		n := 0
+		for _, r := range c.Results {
+			if !r.Repaired {
+				n++
+			}
+		}
+		if n < len(c.Results) {
+			return fmt.Sprintf("NOT: %d of %d", n, len(c.Results))
+		}
+	}
+	return string(c.Outcome)
+}
+
+// elapsed are the shortest and the longest time of the repairs.
+func (c cell) elapsed() (least, most time.Duration) {
+	first := true
+	for _, r := range c.Results {
+		if outcomeOf(r) != repaired {
+			continue
+		}
+		if first {
+			least, most, first = r.Elapsed, r.Elapsed, false
+		}
+		least, most = min(least, r.Elapsed), max(most, r.Elapsed)
+	}
+	return least, most
+}
+
+// worst is the attempt that says most: one that was not repaired, or the slowest.
+func (c cell) worst() (drill.Result, bool) {
+	if len(c.Results) == 0 {
+		return drill.Result{}, false
+	}
+	return slices.MaxFunc(c.Results, func(a, b drill.Result) int {
+		if a.Repaired != b.Repaired {
+			if a.Repaired {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Elapsed, b.Elapsed)
+	}), true
+}
+
+// story is one attempt in a few sentences.
+type story struct {
+	Attack, Guard []string
+	Message       string // that people got; empty if they got none
+}
+
+// told is the attempt of the story: one that was not repaired, else one that people were told of.
+func (d Drill) told() (drill.Result, bool) {
+	for _, tells := range []func(drill.Result) bool{
+		func(r drill.Result) bool { return !r.Repaired },
+		func(r drill.Result) bool { return r.Message() != "" },
+		func(drill.Result) bool { return true },
+	} {
+		if i := slices.IndexFunc(d.Report.Results, tells); i >= 0 {
+			return d.Report.Results[i], true
+		}
+	}
+	return drill.Result{}, false
+}
+
+func (d Drill) story() (s story, ok bool) {
+	r, ok := d.told()
+	if !ok {
+		return s, false
+	}
+	s.Attack = []string{fmt.Sprintf("Trail %s: %s called %s.", d.Guard.TrailName, r.Attempt.Caller.Name, r.Attempt.Call())}
+	switch {
+	case r.Refused != "":
+		s.Attack = append(s.Attack, fmt.Sprintf("The call was refused: %s.", r.Refused))
+	case len(r.Looks) > 0 && len(r.Looks[0].Unmet) > 0:
+		if !r.Looks[0].Logging {
+			s.Attack = append(s.Attack, "Nothing was logged any more.")
+		}
+		s.Attack = append(s.Attack, "Seen then: "+strings.Join(r.Looks[0].Unmet, "; ")+".")
+	}
+	quiet := 0
+	for _, x := range byStart(r.Executions) {
+		if x.Report != nil && len(x.Report.Writes) == 0 && x.Failure == "" {
+			quiet++
+			continue
+		}
+		when := "At once"
+		if after := short(x.Start.Sub(r.Began)); after != short(0) {
+			when = "After " + after
+		}
+		s.Guard = append(s.Guard, fmt.Sprintf("%s %s started the runbook.", when, starter(x)))
+		if x.Report != nil && len(x.Report.Writes) > 0 {
+			s.Guard = append(s.Guard, "It called "+strings.Join(x.Report.Writes, ", ")+".")
+		}
+		if x.Failure != "" {
+			s.Guard = append(s.Guard, "It failed: "+x.Failure+".")
+		}
+	}
+	if quiet > 0 {
+		s.Guard = append(s.Guard, fmt.Sprintf("%s found nothing left to do.", plural(quiet, "further run")))
+	}
+	switch outcomeOf(r) {
+	case refused:
+		s.Guard = append(s.Guard, "Nothing had to be repaired.")
+	case leftAlone:
+		s.Guard = append(s.Guard, "It changed nothing, as nothing was taken away.")
+	case repaired:
+		s.Guard = append(s.Guard, fmt.Sprintf("After %s all was as declared.", short(r.Elapsed)))
+	case notRepaired:
+		s.Guard = append(s.Guard, fmt.Sprintf("After %s not all was as declared: %s.", short(r.Elapsed), strings.Join(r.Unmet, "; ")))
+		if r.PutBack {
+			s.Guard = append(s.Guard, "The drill put the trail back.")
+		}
+	}
+	s.Message = strings.TrimSpace(r.Message())
+	return s, true
+}
+
+// oneOf says that the story is not all; empty if it is.
+func (d Drill) oneOf() string {
+	if n := len(d.Report.Results); n > 1 {
+		return fmt.Sprintf("One of %d attempts, in %s; all are below.\n", n, plural(len(d.rows()), "scenario"))
+	}
+	return ""
+}
+
+func byStart(executions []drill.Execution) []drill.Execution {
+	return slices.SortedStableFunc(slices.Values(executions), func(a, b drill.Execution) int { return a.Start.Compare(b.Start) })
+}
+
+// starter is what started an execution.
+func starter(x drill.Execution) string {
+	switch x.StartedBy {
+	case "event":
+		return "an event of CloudTrail"
+	case "schedule":
+		return "the schedule"
+	case "Config":
+		return "AWS Config"
+	case "hand":
+		return "somebody by hand"
+	}
+	if x.ExecutedBy != "" {
+		return x.ExecutedBy
+	}
+	return "somebody"
+}
+
+// Summary counts the attempts.
+func (d Drill) Summary() string {
+	repaired, refused := 0, 0
+	for _, r := range d.Report.Results {
+		if r.Repaired {
+			repaired++
+		}
+		if r.Refused != "" {
+			refused++
+		}
+	}
+	text := fmt.Sprintf("%d of %d repaired", repaired, len(d.Report.Results))
+	if refused > 0 {
+		text += fmt.Sprintf(", or refused from the start (%d)", refused)
+	}
+	return text + "."
+}
+
+// counted counts the assumptions about AWS that were looked at; empty if none was.
+func (d Drill) counted() string {
+	if len(d.Report.Judged) == 0 {
+		return ""
+	}
+	count := map[drill.Verdict]int{}
+	for _, one := range d.Report.Judged {
+		count[one.Verdict]++
+	}
+	return fmt.Sprintf("Of %d assumptions about AWS %d held, %d did not hold, %d were not seen.",
+		len(d.Report.Judged), count[drill.Held], count[drill.DidNotHold], count[drill.NotSeen])
+}
+
+// Times says what the times of the report are worth.
+func (d Drill) Times() string {
+	if len(d.Report.Simulated) > 0 {
+		return "Times are those of a simulated clock: they claim nothing about AWS's latency."
+	}
+	return "Times are until the drill saw the repair, in this account, this time."
+}
+
+// Declared are the settings that were compared, by name.
+func (d Drill) Declared() (settings [][2]string) {
+	for _, name := range slices.Sorted(maps.Keys(d.Guard.Declared)) {
+		settings = append(settings, [2]string{string(name), d.Guard.Declared[name]})
+	}
+	return settings
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// unit is the one that a time is told in: a number of it, and its name.
+func unit(d time.Duration) (number, name string) {
+	switch s := d.Seconds(); {
+	case s < 10:
+		return fmt.Sprintf("%g", float64(int(s*10+0.5))/10), "s"
+	case s < 120:
+		return fmt.Sprintf("%.0f", s), "s"
+	case s < 2*3600:
+		return fmt.Sprintf("%.0f", s/60), "min"
+	case s < 48*3600:
+		return fmt.Sprintf("%.0f", s/3600), "h"
+	default:
+		return fmt.Sprintf("%.0f", s/86400), "days"
+	}
+}
+
+// short tells a time in one number.
+func short(d time.Duration) string {
+	number, name := unit(max(d, 0))
+	return number + " " + name
+}
+
+// between tells two times, as one if they are told alike.
+func between(least, most time.Duration) string {
+	from, to := short(least), short(most)
+	if from == to {
+		return from
+	}
+	if _, name := unit(most); strings.HasSuffix(from, " "+name) {
+		from = strings.TrimSuffix(from, " "+name)
+	}
+	return from + "-" + to
+}
