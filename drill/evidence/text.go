@@ -18,8 +18,8 @@ type Text struct {
 	Color bool
 }
 
-// width is that of the text, in characters.
-const width = 80
+// width is that of the text, in characters: a terminal of 80 shows it without a break.
+const width = 79
 
 // WriteText writes what a drill found.
 func (d Drill) WriteText(w io.Writer, how Text) error {
