@@ -152,6 +152,19 @@ func TestWhatTheDrillSawIsKeptWithItsTime(t *testing.T) {
 	}
 }
 
+func TestALookIsKeptIfAnythingInItDiffers(t *testing.T) {
+	var r Result
+	for _, one := range []struct {
+		state State
+		unmet []string
+	}{{healthy, nil}, {healthy, nil}, {stopped, nil}, {State{}, nil}, {stopped, []string{"x"}}} {
+		r.look(time.Unix(0, 0), one.state, one.unmet)
+	}
+	if len(r.Looks) != 3 || !r.Looks[0].Logging || r.Looks[1].Logging || len(r.Looks[2].Unmet) != 1 {
+		t.Errorf("got %+v", r.Looks)
+	}
+}
+
 func TestCallsToLoggingAreNoneWhereLoggingNeverStopped(t *testing.T) {
 	f := newFake()
 	f.repairAfter = time.Second
