@@ -128,14 +128,14 @@ func TestARepairIsMeasuredAndItsCallsAreCounted(t *testing.T) {
 func TestWhatTheDrillSawIsKeptWithItsTime(t *testing.T) {
 	f := newFake()
 	began := f.now
-	narrowed := State{IsLogging: true, Trail: &types.Trail{S3BucketName: aws.String("x")}}
+	narrowed := deployed.State{IsLogging: true, Trail: &types.Trail{S3BucketName: aws.String("x")}}
 	f.onWait = func() { // logging is back before the rest
 		if f.now.Sub(began) == 10*time.Second {
 			f.state = narrowed
 		}
 	}
 	f.repairAfter = 20 * time.Second
-	results, err := f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(State{})}})
+	results, err := f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(deployed.State{})}})
 	want := []Look{
 		{At: began, Unmet: []string{"there is no trail"}},
 		{At: began.Add(15 * time.Second), Logging: true, Unmet: []string{`S3BucketName is "x", want "logs"`}},
@@ -155,9 +155,9 @@ func TestWhatTheDrillSawIsKeptWithItsTime(t *testing.T) {
 func TestALookIsKeptIfAnythingInItDiffers(t *testing.T) {
 	var r Result
 	for _, one := range []struct {
-		state State
+		state deployed.State
 		unmet []string
-	}{{healthy, nil}, {healthy, nil}, {stopped, nil}, {State{}, nil}, {stopped, []string{"x"}}} {
+	}{{healthy, nil}, {healthy, nil}, {stopped, nil}, {deployed.State{}, nil}, {stopped, []string{"x"}}} {
 		r.look(time.Unix(0, 0), one.state, one.unmet)
 	}
 	if len(r.Looks) != 3 || !r.Looks[0].Logging || r.Looks[1].Logging || len(r.Looks[2].Unmet) != 1 {

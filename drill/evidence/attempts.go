@@ -87,7 +87,7 @@ func (d Drill) writeAttempts(out io.Writer) error {
 		first := one.first
 		cells := []string{
 			first.Attempt.Scenario.ID, strings.TrimPrefix(first.Attempt.Scenario.Call, "cloudtrail "), strings.Join(one.forms, ", "),
-			strings.Join(one.callers, ", "), first.Attempt.Path, verdict(first), one.toLogging.String(), one.calls.String(), elapsed(one.least, one.most),
+			strings.Join(one.callers, ", "), string(first.Attempt.Path), verdict(first), one.toLogging.String(), one.calls.String(), elapsed(one.least, one.most),
 		}
 		for i := range cells {
 			cells[i] = plain(cells[i])

@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // Drill is a drill that has ended.
 type Drill struct {
-	Guard  drill.Guard
+	Guard  deployed.Guard
 	Report drill.Report
 	// Version is that of the program that drilled.
 	Version string
@@ -68,14 +69,14 @@ type row struct {
 
 // cell are the attempts of a scenario with one trigger armed.
 type cell struct {
-	Trigger string
+	Trigger deployed.Path
 	Results []drill.Result
 	Outcome outcome
 }
 
 // triggers are those that were armed, in the order of the guard's paths.
-func (d Drill) triggers() (armed []string) {
-	for _, path := range []string{drill.EventPath, drill.ConfigPath, drill.SchedulePath, drill.AllPaths} {
+func (d Drill) triggers() (armed []deployed.Path) {
+	for _, path := range []deployed.Path{deployed.EventPath, deployed.ConfigPath, deployed.SchedulePath, deployed.AllPaths} {
 		if slices.ContainsFunc(d.Report.Results, func(r drill.Result) bool { return r.Attempt.Path == path }) {
 			armed = append(armed, path)
 		}
@@ -114,7 +115,7 @@ func (d Drill) rows() []row {
 // outcome is that of the attempts together: the worst.
 func (c cell) outcome(s drill.Scenario) outcome {
 	if len(c.Results) == 0 {
-		if c.Trigger == drill.ConfigPath && s.UnseenByConfig != "" {
+		if c.Trigger == deployed.ConfigPath && s.UnseenByConfig != "" {
 			return unseen
 		}
 		return notRun
@@ -262,12 +263,12 @@ func (d Drill) oneOf() string {
 	return ""
 }
 
-func byStart(executions []drill.Execution) []drill.Execution {
-	return slices.SortedStableFunc(slices.Values(executions), func(a, b drill.Execution) int { return a.Start.Compare(b.Start) })
+func byStart(executions []deployed.Execution) []deployed.Execution {
+	return slices.SortedStableFunc(slices.Values(executions), func(a, b deployed.Execution) int { return a.Start.Compare(b.Start) })
 }
 
 // starter is what started an execution.
-func starter(x drill.Execution) string {
+func starter(x deployed.Execution) string {
 	switch x.StartedBy {
 	case "event":
 		return "an event of CloudTrail"

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 var rewrite = flag.Bool("update", false, "rewrite the golden files")
@@ -31,8 +32,8 @@ func fixed() Drill {
 	same := drill.Scenario{ID: "T51", Call: "cloudtrail UpdateTrail IncludeGlobalServiceEvents=true IsMultiRegionTrail=true, which they are", Harmless: true}
 	root, user := drill.Caller{Name: "root"}, drill.Caller{Name: "IAM user"}
 	healthy := func(at time.Time) drill.Look { return drill.Look{At: at, Logging: true, Unmet: []string{}} }
-	run := func(id, by string, start time.Time, writes ...string) drill.Execution {
-		x := drill.Execution{ID: id, Status: "Success", StartedBy: by, Start: start, End: start.Add(1300 * time.Millisecond), Report: &drill.RunReport{Writes: writes}}
+	run := func(id, by string, start time.Time, writes ...string) deployed.Execution {
+		x := deployed.Execution{ID: id, Status: "Success", StartedBy: by, Start: start, End: start.Add(1300 * time.Millisecond), Report: &deployed.RunReport{Writes: writes}}
 		if len(writes) > 0 {
 			x.Report.Message = message
 		}
@@ -40,9 +41,9 @@ func fixed() Drill {
 	}
 	stopped := []string{"IsLogging is false, want true"}
 	return Drill{
-		Guard: drill.Guard{
+		Guard: deployed.Guard{
 			Stack: "TrailGuard", TrailName: "org-trail", TrailARN: "arn:aws:cloudtrail:eu-west-1:123456789012:trail/org-trail", RunbookName: "TrailGuard-Runbook",
-			Declared: drill.Declared{drill.IsLogging: "true", drill.S3BucketName: `"logs"`},
+			Declared: deployed.Declared{deployed.IsLogging: "true", deployed.S3BucketName: `"logs"`},
 		},
 		Version: "v1.2.3", Began: time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC), Ended: time.Date(2026, 11, 25, 9, 31, 12, 0, time.UTC),
 		Report: drill.Report{
@@ -51,24 +52,24 @@ func fixed() Drill {
 			Results: []drill.Result{
 				{Attempt: drill.Attempt{Scenario: stop, Caller: root, Path: "event"}, Repaired: true, CallsToLogging: 1, Calls: 2, Began: noon, Elapsed: 6*time.Second + 140*time.Millisecond,
 					Looks:      []drill.Look{{At: noon, Unmet: stopped}, healthy(noon.Add(6*time.Second + 140*time.Millisecond))},
-					Executions: []drill.Execution{run("x1", "event", noon.Add(5*time.Second), "start_logging", "put_insight_selectors"), run("x2", "event", noon.Add(8*time.Second))}},
+					Executions: []deployed.Execution{run("x1", "event", noon.Add(5*time.Second), "start_logging", "put_insight_selectors"), run("x2", "event", noon.Add(8*time.Second))}},
 				{Attempt: drill.Attempt{Scenario: stop, Caller: user, Path: "event", ByARN: true}, Repaired: true, CallsToLogging: 1, Calls: 1, Began: noon.Add(time.Hour), Elapsed: 26 * time.Second,
 					Looks: []drill.Look{
 						{At: noon.Add(time.Hour), Unmet: []string{"there is no trail"}},
 						{At: noon.Add(time.Hour + 20*time.Second), Logging: true, Unmet: []string{"InsightSelectors is [], want [ApiCallRateInsight]"}},
 						healthy(noon.Add(time.Hour + 26*time.Second)),
 					},
-					Executions: []drill.Execution{run("x3", "event", noon.Add(time.Hour+19*time.Second), "create_trail", "start_logging")}},
+					Executions: []deployed.Execution{run("x3", "event", noon.Add(time.Hour+19*time.Second), "create_trail", "start_logging")}},
 				{Attempt: drill.Attempt{Scenario: empty, Caller: root, Path: "event"}, Repaired: true, Refused: "InvalidEventSelectorsException", Began: noon,
 					Looks: []drill.Look{healthy(noon)}},
 				{Attempt: drill.Attempt{Scenario: others, Caller: root, Path: "event"}, Repaired: true, Calls: 1, Began: noon, Elapsed: 7 * time.Second,
 					Looks:      []drill.Look{{At: noon, Logging: true, Unmet: []string{`EventSelectors is ["other"], want ["all"]`}}, healthy(noon.Add(7 * time.Second))},
-					Executions: []drill.Execution{run("x4", "event", noon.Add(5*time.Second), "put_event_selectors")}},
+					Executions: []deployed.Execution{run("x4", "event", noon.Add(5*time.Second), "put_event_selectors")}},
 				{Attempt: drill.Attempt{Scenario: same, Caller: root, Path: "event"}, Repaired: true, Began: noon, Elapsed: 5 * time.Minute, Looks: []drill.Look{healthy(noon)},
-					Executions: []drill.Execution{run("x5", "schedule", noon.Add(time.Minute))}},
+					Executions: []deployed.Execution{run("x5", "schedule", noon.Add(time.Minute))}},
 				{Attempt: drill.Attempt{Scenario: stop, Caller: root, Path: "config"}, Repaired: true, CallsToLogging: 1, Calls: 1, Began: noon, Elapsed: 21 * time.Hour,
 					Looks:      []drill.Look{{At: noon, Unmet: stopped}, healthy(noon.Add(21 * time.Hour))},
-					Executions: []drill.Execution{run("x6", "Config", noon.Add(21*time.Hour-2*time.Second), "start_logging")}},
+					Executions: []deployed.Execution{run("x6", "Config", noon.Add(21*time.Hour-2*time.Second), "start_logging")}},
 				{Attempt: drill.Attempt{Scenario: empty, Caller: root, Path: "config"}, Repaired: true, Refused: "InvalidEventSelectorsException", Began: noon,
 					Looks: []drill.Look{healthy(noon)}},
 			},
@@ -84,7 +85,7 @@ func broken() Drill {
 		Attempt: drill.Attempt{Scenario: stop, Caller: drill.Caller{Name: "IAM user"}, Path: "config"}, Calls: 1, Began: noon, Elapsed: 25 * time.Hour, PutBack: true,
 		PutBackAt: noon.Add(25*time.Hour + time.Second), Unmet: []string{"IsLogging is false, want true"},
 		Looks:      []drill.Look{{At: noon, Unmet: []string{"IsLogging is false, want true"}}},
-		Executions: []drill.Execution{{ID: "x7", Status: "Failed", StartedBy: "Config", Start: noon.Add(24 * time.Hour), End: noon.Add(24*time.Hour + 3*time.Second), Failure: "step Reconcile: AccessDeniedException"}},
+		Executions: []deployed.Execution{{ID: "x7", Status: "Failed", StartedBy: "Config", Start: noon.Add(24 * time.Hour), End: noon.Add(24*time.Hour + 3*time.Second), Failure: "step Reconcile: AccessDeniedException"}},
 	})
 	return d
 }
@@ -94,7 +95,7 @@ func inAnAccount() Drill {
 	d := fixed()
 	d.Report.Simulated, d.Report.Left, d.Report.Results = nil, nil, d.Report.Results[:3]
 	for i := range d.Report.Results {
-		d.Report.Results[i].Attempt.Path = drill.AllPaths
+		d.Report.Results[i].Attempt.Path = deployed.AllPaths
 	}
 	d.Report.Judged = []drill.Judgement{
 		{Assumption: drill.Assumption{ID: "A01", Statement: "It is so.", IfWrong: "Nothing is repaired."}, Verdict: drill.Held, Why: "it was seen so"},
@@ -239,7 +240,7 @@ func hostile() Drill {
 	d := broken()
 	d.Failure, d.Version = evil, evil
 	d.Guard.Stack, d.Guard.TrailName, d.Guard.TrailARN, d.Guard.RunbookName = evil, evil, "arn:aws:cloudtrail:"+evil+":"+evil+":trail/x", evil
-	d.Guard.Declared = drill.Declared{drill.Setting(evil): evil}
+	d.Guard.Declared = deployed.Declared{deployed.Setting(evil): evil}
 	d.Report.Simulated, d.Report.Left = []string{evil}, []string{evil}
 	d.Report.Judged = []drill.Judgement{{Assumption: drill.Assumption{ID: evil, Statement: evil, IfWrong: evil}, Verdict: drill.DidNotHold, Why: evil}}
 	for i := range d.Report.Results {
@@ -250,8 +251,8 @@ func hostile() Drill {
 		if r.Refused != "" {
 			r.Refused = evil
 		}
-		r.Executions = append(slices.Clone(r.Executions), drill.Execution{
-			ID: evil, Status: "Failed", ExecutedBy: evil, Start: r.Began, End: r.Began, Failure: evil, Report: &drill.RunReport{Writes: []string{evil}, Message: evil},
+		r.Executions = append(slices.Clone(r.Executions), deployed.Execution{
+			ID: evil, Status: "Failed", ExecutedBy: evil, Start: r.Began, End: r.Began, Failure: evil, Report: &deployed.RunReport{Writes: []string{evil}, Message: evil},
 		})
 	}
 	return d

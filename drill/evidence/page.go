@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 //go:embed page.html
@@ -30,7 +31,7 @@ type page struct {
 	Story    story
 	HasStory bool
 	OneOf    string
-	Triggers []string
+	Triggers []deployed.Path
 	Sections []section
 	Legend   []string
 	Counted  string
@@ -47,7 +48,7 @@ type section struct {
 // shown is one attempt that is shown of those with the same trigger, and what became of all.
 type shown struct {
 	timeline
-	Trigger string
+	Trigger deployed.Path
 	All     []timeline
 }
 

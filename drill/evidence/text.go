@@ -100,7 +100,7 @@ func (d Drill) writeRows(out *text) {
 	call = max(call, 24)
 	header := strings.Repeat(" ", id+call)
 	for i, trigger := range triggers {
-		header += "  " + strings.ToUpper(trigger) + strings.Repeat(" ", columns[i]-len(trigger))
+		header += "  " + strings.ToUpper(string(trigger)) + strings.Repeat(" ", columns[i]-len(trigger))
 	}
 	out.bold(strings.TrimRight(header, " "))
 	for _, one := range rows {

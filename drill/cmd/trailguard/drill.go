@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 const drillHelp = `Tamper with the trail that a guard looks after, in each way that applies, wait for the guard, compare every setting, and put
@@ -25,7 +26,7 @@ after the scenarios whether they have shown the rest: each assumption held, did 
 localaws/fidelity.md). It goes on whatever it finds.`
 
 // paths are the values of --path.
-var paths = []string{drill.EventPath, drill.ConfigPath, drill.SchedulePath, drill.AllPaths}
+var paths = []deployed.Path{deployed.EventPath, deployed.ConfigPath, deployed.SchedulePath, deployed.AllPaths}
 
 // drillOptions are the flags of drill.
 type drillOptions struct {
@@ -34,7 +35,8 @@ type drillOptions struct {
 	html              string
 	scenario          string
 	stack, region     string
-	template, path    string
+	template          string
+	path              deployed.Path
 	yes, organization bool
 	timeout           time.Duration
 	scenarios         []string // of scenario
@@ -59,7 +61,7 @@ func (p *program) newDrill() *cobra.Command {
 	flags.Lookup("list").Hidden = true
 
 	flags.StringVar(&o.template, "template", "", "deploy the template in `FILE`. Default: the one that the repository's CDK app makes")
-	flags.StringVar(&o.path, "path", "", "`TRIGGER` that is armed: event, config, schedule or all. Default: each alone, in this order")
+	flags.StringVar((*string)(&o.path), "path", "", "`TRIGGER` that is armed: event, config, schedule or all. Default: each alone, in this order")
 	only(flags, "--local", "template", "path")
 
 	flags.StringVar(&o.region, "region", "", "the trail's home `REGION`. Default: that of the environment")
@@ -70,7 +72,7 @@ func (p *program) newDrill() *cobra.Command {
 
 	complete(command, map[string]cobra.CompletionFunc{
 		"stack": noFiles, "region": noFiles, "timeout": noFiles, "scenario": scenarioIDs,
-		"path":     cobra.FixedCompletions(paths, cobra.ShellCompDirectiveNoFileComp),
+		"path":     cobra.FixedCompletions([]string{string(deployed.EventPath), string(deployed.ConfigPath), string(deployed.SchedulePath), string(deployed.AllPaths)}, cobra.ShellCompDirectiveNoFileComp),
 		"html":     cobra.FixedCompletions([]string{"html"}, cobra.ShellCompDirectiveFilterFileExt),
 		"template": cobra.FixedCompletions([]string{"json", "template"}, cobra.ShellCompDirectiveFilterFileExt),
 	})

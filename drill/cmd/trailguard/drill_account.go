@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/drill/evidence"
 )
 
@@ -43,16 +44,16 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 		return err
 	}
 	clients := drill.NewClients(session)
-	guard, err := drill.ReadGuard(ctx, clients, o.stack)
+	guard, err := deployed.ReadGuard(ctx, clients.Reads(), o.stack)
 	if err != nil {
 		return err
 	}
-	state, err := drill.ReadState(ctx, clients.CloudTrail, guard.TrailARN)
+	state, err := deployed.ReadState(ctx, clients.CloudTrail, guard.TrailARN)
 	if err != nil {
 		return err
 	}
 	isOrganization := state.Trail != nil && state.Trail.IsOrganizationTrail != nil && *state.Trail.IsOrganizationTrail
-	if (isOrganization || guard.Declared[drill.IsOrganizationTrail] == "true") && !o.organization {
+	if (isOrganization || guard.Declared[deployed.IsOrganizationTrail] == "true") && !o.organization {
 		return inputError{fmt.Errorf("trail %s is an organization trail, so the log of every member account is at stake: give --organization to drill it",
 			guard.TrailName)}
 	}
@@ -61,7 +62,7 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 		return fmt.Errorf("asking who calls: %w", err)
 	}
 	caller := drill.Caller{Name: *who.Arn, API: clients.CloudTrail}
-	attempts, left := drill.Plan{IDs: o.scenarios, Real: true, Callers: []drill.Caller{caller}, Path: drill.AllPaths}.Attempts(guard)
+	attempts, left := drill.Plan{IDs: o.scenarios, Real: true, Callers: []drill.Caller{caller}, Path: deployed.AllPaths}.Attempts(guard)
 
 	s := p.newScreen(o)
 	s.write("Trail %s in account %s (%s), %s, as %s.\n", guard.TrailName, *who.Account, alias(ctx, session), guard.Region(), *who.Arn)

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/drill/evidence"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
@@ -28,8 +29,8 @@ import (
 const localTimeout = 25 * time.Hour
 
 // localPoll is the time between two looks at a trail that is not repaired.
-func localPoll(path string) time.Duration {
-	if path == drill.ConfigPath {
+func localPoll(path deployed.Path) time.Duration {
+	if path == deployed.ConfigPath {
 		return time.Hour
 	}
 	return 5 * time.Minute
@@ -40,8 +41,8 @@ type localDrill struct {
 	*screen
 	local   *localaws.AWS
 	clients drill.Clients // of the administrator
-	guard   drill.Guard
-	rules   []drill.EventRule
+	guard   deployed.Guard
+	rules   []deployed.EventRule
 	known   int // executions that were told of
 }
 
@@ -151,14 +152,14 @@ func (d *localDrill) deploy(ctx context.Context, p *program, o drillOptions, fou
 		}
 	}
 	var err error
-	if d.guard, err = drill.ReadGuard(ctx, d.clients, stack); err != nil {
+	if d.guard, err = deployed.ReadGuard(ctx, d.clients.Reads(), stack); err != nil {
 		return err
 	}
-	resources, err := drill.ReadResources(ctx, d.clients, d.guard)
+	resources, err := deployed.ReadResources(ctx, d.clients.Reads(), d.guard)
 	if err != nil {
 		return err
 	}
-	if d.rules, err = drill.ReadEventRules(ctx, d.clients, d.guard, resources); err != nil {
+	if d.rules, err = deployed.ReadEventRules(ctx, d.clients.Reads(), d.guard, resources); err != nil {
 		return err
 	}
 	n := 0
@@ -207,21 +208,21 @@ func (d *localDrill) starting() int {
 }
 
 // paths are the ones to drill: by default each that the guard has, alone.
-func (d *localDrill) paths(o drillOptions) ([]string, error) {
-	var has []string
-	for _, path := range []string{drill.EventPath, drill.ConfigPath, drill.SchedulePath} {
-		starts := slices.ContainsFunc(d.rules, func(rule drill.EventRule) bool { return rule.Starts && rule.Path == path })
-		if starts || path == drill.ConfigPath && len(d.guard.ConfigRuleNames) > 0 {
+func (d *localDrill) paths(o drillOptions) ([]deployed.Path, error) {
+	var has []deployed.Path
+	for _, path := range []deployed.Path{deployed.EventPath, deployed.ConfigPath, deployed.SchedulePath} {
+		starts := slices.ContainsFunc(d.rules, func(rule deployed.EventRule) bool { return rule.Starts && rule.Path == path })
+		if starts || path == deployed.ConfigPath && len(d.guard.ConfigRuleNames) > 0 {
 			has = append(has, path)
 		}
 	}
 	switch {
 	case o.path == "" && len(has) > 0:
 		return has, nil
-	case o.path == "" || o.path != drill.AllPaths && !slices.Contains(has, o.path):
+	case o.path == "" || o.path != deployed.AllPaths && !slices.Contains(has, o.path):
 		return nil, inputError{fmt.Errorf("--path %q: stack %s has no such path: use one of %q", o.path, d.guard.Stack, has)}
 	}
-	return []string{o.path}, nil
+	return []deployed.Path{o.path}, nil
 }
 
 // firstLook lets the end of the deployment start the runbook, which makes the trail.
@@ -237,7 +238,7 @@ func (d *localDrill) firstLook(ctx context.Context) error {
 }
 
 // stopAndRepair stops the trail through the network, as any client does, and lets each path repair it.
-func (d *localDrill) stopAndRepair(ctx context.Context, paths []string) error {
+func (d *localDrill) stopAndRepair(ctx context.Context, paths []deployed.Path) error {
 	keys := d.local.Credentials(rootUser)
 	attacker := cloudtrail.New(cloudtrail.Options{
 		Region: api.Region, BaseEndpoint: aws.String(d.local.URL()),
@@ -256,7 +257,7 @@ func (d *localDrill) stopAndRepair(ctx context.Context, paths []string) error {
 			return fmt.Errorf("stopping the trail: %w", err)
 		}
 		for stopped := clock.Now(); ; {
-			state, err := drill.ReadState(ctx, d.clients.CloudTrail, d.guard.TrailARN)
+			state, err := deployed.ReadState(ctx, d.clients.CloudTrail, d.guard.TrailARN)
 			if err != nil {
 				return err
 			}
@@ -280,12 +281,12 @@ func (d *localDrill) stopAndRepair(ctx context.Context, paths []string) error {
 
 // tell writes what the runbook did since it was last told: what it called, and what people got.
 func (d *localDrill) tell(ctx context.Context) error {
-	executions, err := drill.ListExecutions(ctx, d.clients.SSM, d.guard.RunbookName)
+	executions, err := deployed.ListExecutions(ctx, d.clients.SSM, d.guard.RunbookName)
 	if err != nil {
 		return err
 	}
 	for _, x := range executions[d.known:] {
-		if x, err = drill.ReadSteps(ctx, d.clients.SSM, x); err != nil {
+		if x, err = deployed.ReadSteps(ctx, d.clients.SSM, x); err != nil {
 			return err
 		}
 		did := "changed nothing"
@@ -310,7 +311,7 @@ func (d *localDrill) tell(ctx context.Context) error {
 
 // verify fails unless the trail is logging with every declared setting, and the simulation had an answer to everything.
 func (d *localDrill) verify(ctx context.Context, when string) error {
-	state, err := drill.ReadState(ctx, d.clients.CloudTrail, d.guard.TrailARN)
+	state, err := deployed.ReadState(ctx, d.clients.CloudTrail, d.guard.TrailARN)
 	if err != nil {
 		return err
 	}
@@ -325,7 +326,7 @@ func (d *localDrill) verify(ctx context.Context, when string) error {
 }
 
 // scenarios runs attempts with one path armed.
-func (d *localDrill) scenarios(ctx context.Context, path string, attempts []drill.Attempt, observer drill.Observer) ([]drill.Result, error) {
+func (d *localDrill) scenarios(ctx context.Context, path deployed.Path, attempts []drill.Attempt, observer drill.Observer) ([]drill.Result, error) {
 	if err := arm(ctx, d.local, d.clients, d.rules, path); err != nil {
 		return nil, err
 	}
@@ -343,7 +344,7 @@ func (d *localDrill) scenarios(ctx context.Context, path string, attempts []dril
 
 // finish puts the guard's rules back, and looks at the trail for the last time.
 func (d *localDrill) finish(ctx context.Context) error {
-	if err := arm(ctx, d.local, d.clients, d.rules, drill.AllPaths); err != nil {
+	if err := arm(ctx, d.local, d.clients, d.rules, deployed.AllPaths); err != nil {
 		return err
 	}
 	return d.verify(ctx, "at the end")

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // The exit codes, as the help documents them.
@@ -77,7 +78,7 @@ func (p *program) run(ctx context.Context) int {
 	fmt.Fprintf(p.stderr, "trailguard: %s\n", strings.TrimRight(err.Error(), "\n"))
 	var input inputError
 	switch {
-	case !p.began, errors.As(err, &input), errors.Is(err, drill.ErrNoGuard):
+	case !p.began, errors.As(err, &input), errors.Is(err, deployed.ErrNoGuard):
 		return exitInput
 	case errors.Is(err, errUnrepaired), errors.Is(err, errNotAsAssumed):
 		return exitUnrepaired

@@ -118,7 +118,7 @@ func (o *localObserver) Begun(_, _ int, a drill.Attempt) {
 	full := width * o.done / max(o.all, 1)
 	o.show("%s%s %3d %%  %s: %s %s", strings.Repeat("█", full), strings.Repeat("░", width-full), 100*o.done/max(o.all, 1), a.Path, a.Scenario.ID,
 		strings.TrimPrefix(a.Scenario.Call, "cloudtrail "))
-	if name := a.Path + ": " + a.Scenario.ID + " " + a.Scenario.Call; o.verbose && name != o.last {
+	if name := string(a.Path) + ": " + a.Scenario.ID + " " + a.Scenario.Call; o.verbose && name != o.last {
 		o.say("%s", name)
 		o.last = name
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 const statusHelp = `Tell whether the guard of a stack is whole: the trail as declared, the rules of AWS Config and EventBridge armed, the
@@ -38,11 +39,11 @@ func (p *program) status(ctx context.Context, stack, region string) error {
 		return err
 	}
 	clients := drill.NewClients(session)
-	guard, err := drill.ReadGuard(ctx, clients, stack)
+	guard, err := deployed.ReadGuard(ctx, clients.Reads(), stack)
 	if err != nil {
 		return err
 	}
-	findings, err := drill.Inspect(ctx, clients, guard, p.clock.Now())
+	findings, err := deployed.Inspect(ctx, clients.Reads(), guard, p.clock.Now())
 	if err != nil {
 		return err
 	}
