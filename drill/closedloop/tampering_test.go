@@ -150,24 +150,24 @@ func (g guard) elsewhere() *foreign {
 		logGroup: fmt.Sprintf("arn:aws:logs:%s:%s:log-group:elsewhere:*", api.Region, api.Account),
 		logRole:  fmt.Sprintf("arn:aws:iam::%s:role/elsewhere", api.Account),
 	}
-	letIn := func(action string) *string {
+	letIn := func(action, resources string) *string {
 		return aws.String(`{"Version":"2012-10-17","Statement":[
-			{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + api.Account + `:root"},"Action":"` + action + `","Resource":"*"},
-			{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"` + action + `","Resource":"*"}]}`)
+			{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + api.Account + `:root"},"Action":"` + action + `","Resource":` + resources + `},
+			{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"` + action + `","Resource":` + resources + `}]}`)
 	}
 	buckets := s3.NewFromConfig(admin)
 	_, err := buckets.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &e.bucket})
 	g.Must(err)
-	_, err = buckets.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &e.bucket, Policy: letIn("s3:*")})
+	_, err = buckets.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &e.bucket, Policy: letIn("s3:*", `["arn:aws:s3:::elsewhere","arn:aws:s3:::elsewhere/*"]`)})
 	g.Must(err)
-	key, err := kms.NewFromConfig(admin).CreateKey(ctx, &kms.CreateKeyInput{Policy: letIn("kms:*")})
+	key, err := kms.NewFromConfig(admin).CreateKey(ctx, &kms.CreateKeyInput{Policy: letIn("kms:*", `"*"`)})
 	g.Must(err)
 	e.key = *key.KeyMetadata.Arn
 	topic, err := sns.NewFromConfig(admin).CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("elsewhere")})
 	g.Must(err)
 	e.topic = *topic.TopicArn
 	_, err = sns.NewFromConfig(admin).SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{
-		TopicArn: &e.topic, AttributeName: aws.String("Policy"), AttributeValue: letIn("sns:Publish"),
+		TopicArn: &e.topic, AttributeName: aws.String("Policy"), AttributeValue: letIn("sns:Publish", `"*"`),
 	})
 	g.Must(err)
 	groups := cloudwatchlogs.NewFromConfig(admin)

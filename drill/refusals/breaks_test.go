@@ -108,6 +108,8 @@ var breaks = []breakage{
 		"https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html", "Policy has invalid resource"},
 	{"a bucket policy that names another bucket's objects", "default", "LogStoreBucketPolicy", "Properties/PolicyDocument/Statement/2/Resource", "arn:aws:s3:::another/AWSLogs/*",
 		"https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html", "Policy has invalid resource"},
+	{"a bucket policy that names everything", "default", "LogStoreBucketPolicy", "Properties/PolicyDocument/Statement/1/Resource", "*",
+		"https://github.com/noobaa/noobaa-core/issues/10058", "Policy has invalid resource"},
 	{"a bucket policy for another service", "default", "LogStoreBucketPolicy", "Properties/PolicyDocument/Statement/1/Action", "sqs:SendMessage",
 		"https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html", "Policy has invalid action"},
 	{"a bucket policy for an action that S3 does not have", "default", "LogStoreBucketPolicy", "Properties/PolicyDocument/Statement/1/Action", "s3:GetBucketAcls",

@@ -145,8 +145,11 @@ def _matches(pattern, text):
 
 
 def _is_of_bucket(resource, bucket):
-    """Tells whether an ARN is that of a bucket, or of objects in it; * alone is none of them. That an ARN may have wildcards in the
-    bucket's name is an assumption."""
+    """Tells whether an ARN is that of a bucket, or of objects in it. * alone is none of them; that an ARN may have wildcards in the
+    bucket's name is an assumption.
+
+    https://github.com/noobaa/noobaa-core/issues/10058
+    """
     match = re.fullmatch(r"arn:[\w*-]+:s3:::([^/]*)(/.*)?", resource)
     return match is not None and (_matches(match[1], bucket) or match[2] is None and _matches(match[1], bucket + "/"))
 
