@@ -57,7 +57,7 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 	}
 	notice := func(id string, pattern detection.Pattern, paths map[string]any, template string) awsevents.IRule {
 		a.findings.AtSynthesis(a, detection.CheckPattern(id, pattern.Object(), props.Settings, *props.AutomationRole.RoleArn(), nil))
-		rule := detection.NewEventRule(a, jsii.String(id), &awsevents.CfnRuleProps{
+		rule := detection.DefineEventRule(a, jsii.String(id), &awsevents.CfnRuleProps{
 			EventPattern: pattern.Object(),
 			Targets: []any{&awsevents.CfnRule_TargetProperty{
 				Id: jsii.String("AlertTopic"), Arn: a.topic.TopicArn(), RoleArn: role.RoleArn(),

@@ -178,7 +178,7 @@ func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps)
 	if pattern, ok := props.EventPattern.(map[string]any); ok {
 		r.findings.AtSynthesis(r, CheckPattern(id, pattern, r.props.Settings, *r.props.AutomationRole.RoleArn(), r.props.ConfigRules))
 	}
-	rule := NewEventRule(r, jsii.String(id), props)
+	rule := DefineEventRule(r, jsii.String(id), props)
 	rule.Node().AddDependency(r.targetRole.Node().FindChild(jsii.String("DefaultPolicy")))
 	r.rules = append(r.rules, rule)
 	return rule

@@ -34,17 +34,17 @@ type LogStoreProps struct {
 	// Default: - the store takes the log files of its own account only.
 	OrganizationId *string
 
-	// Bucket is an existing bucket for the log files. It must be in the Region of the key. An imported bucket must
+	// LogBucket is an existing bucket for the log files. It must be in the Region of the key. An imported bucket must
 	// already have the statements that the README shows, for CDK cannot add them.
 	//
 	// Default: - a new bucket is created: versioned, encrypted with the key, closed to the public and to plain HTTP.
-	Bucket awss3.IBucket
+	LogBucket awss3.IBucket
 
-	// Key is an existing KMS key for the log files. An imported key must already have the statements that the README
+	// LogKey is an existing KMS key for the log files. An imported key must already have the statements that the README
 	// shows, for CDK cannot add them.
 	//
 	// Default: - a new key is created and rotated every year.
-	Key awskms.IKey
+	LogKey awskms.IKey
 
 	// TransitionAfter is the age, in whole days, at which log files move to the storage class S3 Glacier Instant Retrieval.
 	//
@@ -174,7 +174,7 @@ func (s *logStore) grantDecrypt(grantee awsiam.IGrantable) awsiam.Grant {
 
 // newKey adds to the key, new or given, what CloudTrail needs.
 func (s *logStore) newKey(props *LogStoreProps) awskms.IKey {
-	key := props.Key
+	key := props.LogKey
 	if key == nil {
 		key = awskms.NewKey(s, jsii.String("Key"), &awskms.KeyProps{
 			Description:       jsii.String("Encrypts the log files of the trail " + s.writer.trailName),
@@ -196,7 +196,7 @@ func (s *logStore) newKey(props *LogStoreProps) awskms.IKey {
 
 // newBucket adds to the bucket, new or given, what CloudTrail needs.
 func (s *logStore) newBucket(props *LogStoreProps) awss3.IBucket {
-	bucket := props.Bucket
+	bucket := props.LogBucket
 	if bucket == nil {
 		created := awss3.NewBucket(s, jsii.String("Bucket"), &awss3.BucketProps{
 			Versioned:                  jsii.Bool(true),
@@ -230,7 +230,7 @@ func (s *logStore) newBucket(props *LogStoreProps) awss3.IBucket {
 
 // newServerAccessLogsBucket returns nil for a log bucket that was supplied: its owner decides on its access log.
 func (s *logStore) newServerAccessLogsBucket(props *LogStoreProps) awss3.IBucket {
-	if props.Bucket != nil {
+	if props.LogBucket != nil {
 		return nil
 	}
 	if props.ServerAccessLogsBucket != nil {

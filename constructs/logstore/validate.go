@@ -37,7 +37,7 @@ func (p *LogStoreProps) Validate() error {
 	if p.OrganizationId != nil {
 		problems = append(problems, trail.CheckOrganizationID("OrganizationId", *p.OrganizationId))
 	}
-	if p.Bucket != nil {
+	if p.LogBucket != nil {
 		problems = append(problems, p.checkSuppliedBucket()...)
 	}
 	problems = append(problems, p.checkBuckets(), p.checkKey())
@@ -59,16 +59,16 @@ func (p *LogStoreProps) ValidateIn(scope constructs.Construct) error {
 	const ofTheBucket = "S3 delivers the access log to buckets of the log bucket's account and Region: give one of those"
 	var problems []error
 	switch {
-	case p.Bucket != nil && p.Key != nil:
-		if _, isDefined := p.Bucket.(awss3.Bucket); isDefined || *p.Bucket.Env().Region != *awscdk.Stack_Of(scope).Region() {
-			problems = append(problems, supplied.Same("LogKey", "is in the Region", p.Key.Env().Region, "the bucket is in", p.Bucket.Env().Region,
+	case p.LogBucket != nil && p.LogKey != nil:
+		if _, isDefined := p.LogBucket.(awss3.Bucket); isDefined || *p.LogBucket.Env().Region != *awscdk.Stack_Of(scope).Region() {
+			problems = append(problems, supplied.Same("LogKey", "is in the Region", p.LogKey.Env().Region, "the bucket is in", p.LogBucket.Env().Region,
 				"CloudTrail needs both in one Region: give a key of the bucket's"))
 		}
-	case p.Key != nil:
-		problems = append(problems, supplied.InRegion(scope, "LogKey", p.Key.Env(),
+	case p.LogKey != nil:
+		problems = append(problems, supplied.InRegion(scope, "LogKey", p.LogKey.Env(),
 			"CloudTrail needs key and bucket in one Region: give a key of the stack's, or %s, too", validation.Prop("LogBucket")))
-	case p.Bucket != nil:
-		problems = append(problems, supplied.InRegion(scope, "LogBucket", p.Bucket.Env(),
+	case p.LogBucket != nil:
+		problems = append(problems, supplied.InRegion(scope, "LogBucket", p.LogBucket.Env(),
 			"CloudTrail needs key and bucket in one Region: give %s, too, a key of the bucket's", validation.Prop("LogKey")))
 	}
 	if p.ServerAccessLogsBucket != nil {
@@ -82,7 +82,7 @@ func (p *LogStoreProps) ValidateIn(scope constructs.Construct) error {
 // checkKey refuses an alias: CloudTrail and Config report the key's own ARN, which would never be the declared one.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_Trail.html
 func (p *LogStoreProps) checkKey() error {
-	if alias, ok := p.Key.(awskms.IAlias); ok {
+	if alias, ok := p.LogKey.(awskms.IAlias); ok {
 		return validation.Problem("LogKey", "%q is an alias, and CloudTrail reports the key's own ARN, which would never be the declared one: give the key", *alias.AliasName())
 	}
 	return nil
@@ -91,8 +91,8 @@ func (p *LogStoreProps) checkKey() error {
 // checkBuckets refuses names that the CDK lets pass and CloudTrail would refuse.
 func (p *LogStoreProps) checkBuckets() error {
 	var problems []error
-	if p.Bucket != nil {
-		problems = append(problems, trail.CheckBucketName("LogBucket", *p.Bucket.BucketName()))
+	if p.LogBucket != nil {
+		problems = append(problems, trail.CheckBucketName("LogBucket", *p.LogBucket.BucketName()))
 	}
 	if p.ServerAccessLogsBucket != nil {
 		problems = append(problems, trail.CheckBucketName("ServerAccessLogsBucket", *p.ServerAccessLogsBucket.BucketName()))

@@ -30,8 +30,8 @@ type RemediationProps struct {
 	// Settings is the declared state of the trail.
 	Settings trail.Settings
 
-	// Role is the role that Automation assumes, as NewRole defines it.
-	Role awsiam.IRole
+	// AutomationRole is the role that Automation assumes, as NewRole defines it.
+	AutomationRole awsiam.IRole
 
 	// Rules are the Config rules that start the runbook. It deletes their remediation exceptions in each run.
 	//
@@ -107,12 +107,12 @@ func NewRemediation(scope constructs.Construct, id *string, props *RemediationPr
 func (r *remediation) Runbook() awsssm.CfnDocument { return r.runbook }
 func (r *remediation) Validate() error             { return r.findings.Validate() }
 func (r *remediation) Parameters() []Parameter {
-	return Parameters(r.props.Settings, *r.props.Role.RoleArn())
+	return Parameters(r.props.Settings, *r.props.AutomationRole.RoleArn())
 }
 
 // Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
 func (p *RemediationProps) Validate() error {
-	return errors.Join(p.Settings.Validate(), validation.Required("Role", p.Role != nil), p.ValidateOptional())
+	return errors.Join(p.Settings.Validate(), validation.Required("AutomationRole", p.AutomationRole != nil), p.ValidateOptional())
 }
 
 // ValidateOptional returns an error that names every optional property that cannot be used, nil where there is none.
@@ -173,7 +173,7 @@ func (r *remediation) newRunbook() awsssm.CfnDocument {
 // surroundings have no rules where Config has no remediation: there are no exceptions then.
 func (r *remediation) surroundings() surroundings {
 	around := surroundings{
-		automationRoleARN: *r.props.Role.RoleArn(),
+		automationRoleARN: *r.props.AutomationRole.RoleArn(),
 		consoleDomain:     partition.ConsoleDomain(*awscdk.Stack_Of(r).Region()),
 	}
 	if r.props.AlertTopic != nil {

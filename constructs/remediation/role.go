@@ -22,10 +22,10 @@ type RoleProps struct {
 	// Settings is the declared state of the trail.
 	Settings trail.Settings
 
-	// Role is an existing role. It gets the permissions; an imported role that cannot be changed must already have them.
+	// AutomationRole is an existing role. It gets the permissions; an imported role that cannot be changed must already have them.
 	//
 	// Default: - a new role is created.
-	Role awsiam.IRole
+	AutomationRole awsiam.IRole
 
 	// AlertTopic is a topic to which the runbook publishes.
 	//
@@ -48,7 +48,7 @@ func NewRole(scope constructs.Construct, id *string, props *RoleProps) awsiam.IR
 	}
 	validation.Panic("Role", id, validation.Required("id", id != nil), props.Validate())
 	validation.Panic("Role", id, props.ValidateIn(scope))
-	settings, role := props.Settings, props.Role
+	settings, role := props.Settings, props.AutomationRole
 	if role == nil {
 		role = awsiam.NewRole(scope, id, &awsiam.RoleProps{
 			Description: jsii.String("Lets the runbook restore the trail " + settings.Name),
@@ -67,10 +67,10 @@ func (p *RoleProps) Validate() error { return errors.Join(p.Settings.Validate(),
 // https://docs.aws.amazon.com/config/latest/APIReference/API_StaticValue.html
 func (p *RoleProps) ValidateOptional() error {
 	const longest = 256
-	if p.Role == nil {
+	if p.AutomationRole == nil {
 		return nil
 	}
-	arn := *p.Role.RoleArn()
+	arn := *p.AutomationRole.RoleArn()
 	if *awscdk.Token_IsUnresolved(arn) || len(arn) <= longest {
 		return nil
 	}
@@ -80,10 +80,10 @@ func (p *RoleProps) ValidateOptional() error {
 
 // ValidateIn returns an error if the role is of another account than the scope's stack.
 func (p *RoleProps) ValidateIn(scope constructs.Construct) error {
-	if p.Role == nil {
+	if p.AutomationRole == nil {
 		return nil
 	}
-	return supplied.OfAccount(scope, "AutomationRole", p.Role.Env(), "Automation assumes roles of its own account only: give one of those")
+	return supplied.OfAccount(scope, "AutomationRole", p.AutomationRole.Env(), "Automation assumes roles of its own account only: give one of those")
 }
 
 // statements are what the runbook's script needs, and no more.

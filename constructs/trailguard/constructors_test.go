@@ -40,10 +40,10 @@ func TestConstructorsNameThePropsThatAreMissing(t *testing.T) {
 		{"EventRules, settings alone", func(scope constructs.Construct) {
 			detection.NewEventRules(scope, id, &detection.EventRulesProps{Settings: declared, CheckEvery: awscdk.Duration_Minutes(jsii.Number(1))})
 		}, "EventRules \"This\": AutomationRole: is required\nRunbook: is required\nCheckEvery: 1 minute " + checkRange},
-		{"Remediation, nil", func(scope constructs.Construct) { remediation.NewRemediation(scope, id, nil) }, `Remediation "This": ` + settings + "\nRole: is required"},
+		{"Remediation, nil", func(scope constructs.Construct) { remediation.NewRemediation(scope, id, nil) }, `Remediation "This": ` + settings + "\nAutomationRole: is required"},
 		{"Remediation, settings alone", func(scope constructs.Construct) {
 			remediation.NewRemediation(scope, id, &remediation.RemediationProps{Settings: declared})
-		}, `Remediation "This": Role: is required`},
+		}, `Remediation "This": AutomationRole: is required`},
 		{"Role, nil", func(scope constructs.Construct) { remediation.NewRole(scope, id, nil) }, `Role "This": ` + settings},
 		{"Role, no id", func(scope constructs.Construct) {
 			remediation.NewRole(scope, nil, &remediation.RoleProps{Settings: declared})

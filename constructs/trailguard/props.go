@@ -308,8 +308,8 @@ func (p *TrailGuardProps) logStore() *logstore.LogStoreProps {
 		PreviousTrailNames:     p.PreviousTrailNames,
 		S3KeyPrefix:            p.S3KeyPrefix,
 		OrganizationId:         p.OrganizationId,
-		Bucket:                 p.LogBucket,
-		Key:                    p.LogKey,
+		LogBucket:              p.LogBucket,
+		LogKey:                 p.LogKey,
 		TransitionAfter:        p.TransitionAfter,
 		ExpireAfter:            p.ExpireAfter,
 		ObjectLockRetention:    p.ObjectLockRetention,
@@ -335,7 +335,7 @@ func (p *TrailGuardProps) remediation() *remediation.RemediationProps {
 }
 
 func (p *TrailGuardProps) role() *remediation.RoleProps {
-	return &remediation.RoleProps{Role: p.AutomationRole}
+	return &remediation.RoleProps{AutomationRole: p.AutomationRole}
 }
 
 func (p *TrailGuardProps) eventRules() *detection.EventRulesProps {

@@ -152,10 +152,10 @@ const automationRole = "AutomationRole"
 
 func (g *trailGuard) newAutomationRole() awsiam.IRole {
 	return remediation.NewRole(g, jsii.String(automationRole), &remediation.RoleProps{
-		Settings:    g.settings,
-		Role:        g.props.AutomationRole,
-		AlertTopic:  g.AlertTopic(),
-		ConfigRules: g.props.hasConfigRules(),
+		Settings:       g.settings,
+		AutomationRole: g.props.AutomationRole,
+		AlertTopic:     g.AlertTopic(),
+		ConfigRules:    g.props.hasConfigRules(),
 	})
 }
 
@@ -176,7 +176,7 @@ func (g *trailGuard) newConfigRules() detection.ConfigRules {
 func (g *trailGuard) newRemediation() remediation.Remediation {
 	props := g.props.remediation()
 	props.Settings = g.settings
-	props.Role = g.automationRole
+	props.AutomationRole = g.automationRole
 	props.Rules = g.configRules
 	props.AlertTopic = g.AlertTopic()
 	return remediation.NewRemediation(g, jsii.String("Remediation"), props)
