@@ -236,9 +236,24 @@ func TestEachKeyReachesItsPropAlone(t *testing.T) {
 			}
 		})
 	}
-	for _, k := range keys {
-		if !tested[k.key] {
-			t.Errorf("%s is not tried", k.key)
+	for i, k := range keys {
+		if tested[k.key] {
+			continue
+		}
+		field := reflect.TypeFor[configuration]().Field(i)
+		prop, isProp := reflect.TypeFor[trailguard.TrailGuardProps]().FieldByName(k.prop)
+		if !isProp || prop.Type != field.Type {
+			t.Errorf("%s is not tried: give it a value above", k.key)
+			continue
+		}
+		// What has the type of its prop is handed on.
+		c, err := readConfiguration(decoded(t, `{"trailguard": {"`+k.key+`": `+text(t, sample(k.key, field.Type))+`}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, given := reflect.ValueOf(*c.props(awscdk.NewStack(nil, nil, nil))).FieldByIndex(prop.Index), reflect.ValueOf(c).Field(i)
+		if given.IsZero() || !reflect.DeepEqual(got.Interface(), given.Interface()) {
+			t.Errorf("%s is %v in the configuration, and %v in the props", k.key, given, got)
 		}
 	}
 }

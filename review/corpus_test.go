@@ -136,7 +136,7 @@ func numbers(most float64, set func(p *trailguard.TrailGuardProps, value *float6
 }
 
 // good are values of each prop that a guard takes: the shortest and longest, tokens, and supplied resources of each kind.
-var good = map[string][]variant{
+var good = withSwitches(map[string][]variant{
 	"TrailName": {
 		{"shortest", func(_ site, p *trailguard.TrailGuardProps) { p.TrailName = jsii.String("a.b") }},
 		{"default", func(site, *trailguard.TrailGuardProps) {}},
@@ -361,10 +361,22 @@ var good = map[string][]variant{
 		p.ConcurrentExecutionRatePercentage = n
 	}),
 	"ErrorPercentage": numbers(100, func(p *trailguard.TrailGuardProps, n *float64) { p.ErrorPercentage = n }),
-	"CreateConfigurationRecorder": {
-		{"on", func(_ site, p *trailguard.TrailGuardProps) { p.CreateConfigurationRecorder = jsii.Bool(true) }},
-		{"off", func(_ site, p *trailguard.TrailGuardProps) { p.CreateConfigurationRecorder = jsii.Bool(false) }},
-	},
+})
+
+// withSwitches adds the switches: each prop that is a boolean is on and off.
+func withSwitches(values map[string][]variant) map[string][]variant {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[trailguard.TrailGuardProps]()) {
+		if field.Type != reflect.TypeFor[*bool]() || values[field.Name] != nil {
+			continue
+		}
+		for name, value := range map[string]bool{"on": true, "off": false} {
+			values[field.Name] = append(values[field.Name], variant{name, func(_ site, p *trailguard.TrailGuardProps) {
+				reflect.ValueOf(p).Elem().FieldByIndex(field.Index).Set(reflect.ValueOf(&value))
+			}})
+		}
+		slices.SortFunc(values[field.Name], func(one, other variant) int { return -strings.Compare(one.name, other.name) })
+	}
+	return values
 }
 
 // without are props that go together with no others of a guard, in turn: those of a new bucket with a supplied one, data resources
@@ -543,7 +555,8 @@ func TestTheCorpusHasEachProp(t *testing.T) {
 		if len(good[name]) == 0 {
 			t.Errorf("no configuration has %s: give it values in good", name)
 		}
-		if len(bad[name]) == 0 && !slices.Contains(neverBad, name) {
+		isSwitch := props.Field(i).Type == reflect.TypeFor[*bool]()
+		if len(bad[name]) == 0 && !isSwitch && !slices.Contains(neverBad, name) {
 			t.Errorf("no configuration that is refused has %s: give it values in bad, or name it in neverBad", name)
 		}
 	}
@@ -622,8 +635,8 @@ func structures(t *testing.T) []oddity {
 	return all
 }
 
-// neverBad are the props of which every value can be used.
-var neverBad = []string{"ObjectLockRetention", "RepairOnEvents", "CreateConfigurationRecorder"}
+// neverBad are the props of which every value can be used, besides the switches.
+var neverBad = []string{"ObjectLockRetention"}
 
 func durations(set func(p *trailguard.TrailGuardProps, value awscdk.Duration), values ...awscdk.Duration) []variant {
 	var variants []variant

@@ -274,3 +274,43 @@ func TestReadersMayReadLogFilesAndNothingElse(t *testing.T) {
 		t.Errorf("the account may\n%s\nnot\n%s", strings.Join(other, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// TestServicesAreLetInToWhatIsTheirs: what each statement for a service is about. In the policy of a key, * is the key itself.
+func TestServicesAreLetInToWhatIsTheirs(t *testing.T) {
+	const bucket = "map[Fn::GetAtt:[LogStoreBucket0AD36629 Arn]]"
+	logs := func(prefix, folder string) string {
+		return "map[Fn::Join:[ [" + bucket + " /" + prefix + "AWSLogs/" + folder + "]]]"
+	}
+	ofAccount := " " + account + " /*"
+	for name, want := range map[string]map[string]string{
+		"default": {
+			"cloudtrail.amazonaws.com s3:GetBucketAcl": bucket,
+			"cloudtrail.amazonaws.com s3:PutObject":    logs("", ofAccount),
+			"logging.s3.amazonaws.com s3:PutObject":    "map[Fn::Join:[ [map[Fn::GetAtt:[LogStoreServerAccessLogsBucketC4D7B219 Arn]] /*]]]",
+			"cloudwatch.amazonaws.com sns:Publish":     "map[Ref:AlertingTopic08189029]",
+			"events.amazonaws.com sqs:SendMessage":     "map[Fn::GetAtt:[EventRulesDeadLetterQueue2EC35C94 Arn]]",
+		},
+		"organization": {"cloudtrail.amazonaws.com s3:PutObject": "[" + logs("", ofAccount) + " " + logs("", "o-a1b2c3d4e5/*") + "]"},
+		"everything": {
+			"cloudtrail.amazonaws.com s3:PutObject": "[" + logs("audit/trails/", ofAccount) + " " + logs("audit/trails/", "o-a1b2c3d4e5/*") + "]",
+			"cloudtrail.amazonaws.com sns:Publish":  "map[Ref:DeliveriesBF2F7293]",
+		},
+	} {
+		seen := map[string]bool{}
+		for id, statements := range resourcePolicies(named(t, name)) {
+			for _, statement := range statements {
+				caller := fmt.Sprint(at(statement["Principal"], "Service"), " ", statement["Action"])
+				resource := fmt.Sprint(statement["Resource"])
+				if wanted, ok := want[caller]; ok && resource != wanted {
+					t.Errorf("%s: %s lets in %s to\n%s, not to\n%s", name, id, caller, resource, wanted)
+				}
+				seen[caller] = true
+			}
+		}
+		for caller := range want {
+			if !seen[caller] {
+				t.Errorf("%s: nothing lets in %s", name, caller)
+			}
+		}
+	}
+}
