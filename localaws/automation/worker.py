@@ -228,8 +228,12 @@ replace_random()
 
 import boto3
 import botocore.awsrequest
+import botocore.client
+import botocore.hooks
 import botocore.httpsession
+import botocore.regions
 import botocore.session
+import botocore.useragent
 
 
 class Body(io.BytesIO):
@@ -288,6 +292,54 @@ def replace_botocore():
 
 
 replace_botocore()
+
+
+def remember():
+    """Has botocore derive once what it derives anew for each client and each call, from a service's model and from names, and what is
+    the same each time: every run makes its clients anew."""
+
+    def once(function, key):
+        made = {}
+
+        def get(*arguments, **options):
+            of = key(*arguments, **options)
+            if of not in made:
+                made[of] = function(*arguments, **options), arguments, options
+            return made[of][0]
+
+        return get
+
+    creator, hooks = botocore.client.ClientCreator, botocore.hooks
+    creator._load_service_model = once(creator._load_service_model, lambda self, service, version=None: (service, version))
+    creator._create_client_class = once(creator._create_client_class, lambda self, service, model: id(model))
+    # The loader keeps the rules that it has read.
+    botocore.regions.EndpointProvider = once(
+        botocore.regions.EndpointProvider, lambda ruleset_data, partition_data, excluded_params=None: id(ruleset_data)
+    )
+    botocore.useragent.sanitize_user_agent_string_component = functools.lru_cache(maxsize=1024)(
+        botocore.useragent.sanitize_user_agent_string_component
+    )
+
+    # The handlers of a client are a copy of the session's. What an event is called depends on its name alone.
+    def copy_node(self, node):
+        return {
+            key: hooks.NodeList(*map(list, value)) if isinstance(value, hooks.NodeList)
+            else copy_node(self, value) if isinstance(value, dict) else value
+            for key, value in node.items()
+        }
+
+    copy_aliaser = hooks.EventAliaser.__copy__
+
+    def copy_with_names(self):
+        copied = copy_aliaser(self)
+        copied._alias_name_cache = self._alias_name_cache
+        return copied
+
+    hooks._PrefixTrie._recursive_copy = copy_node
+    hooks.EventAliaser.__copy__ = copy_with_names
+
+
+remember()
 
 # What a script could escape by.
 ESCAPES = {

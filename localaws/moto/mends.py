@@ -1,14 +1,17 @@
 """What moto's services do differently from AWS, and what a guarded trail leans on."""
 
+import copy
 import functools
 import io
 import json
 import re
 
+import yaml
 from botocore import serialize
 from botocore.parsers import RpcV2CBORParser
 from botocore.session import get_session
 from moto import backends
+from moto.core import responses
 from moto.iam import models as iam
 from moto.kms import models as kms
 from moto.iam.access_control import PermissionResult
@@ -28,22 +31,26 @@ def install():
     sns.requests = Nowhere
     modules = frozenset(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: modules  # it looks into each folder of moto at each call
+    # It looks at each member of a service's class at each call.
+    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
+    yaml.safe_load = functools.partial(yaml.load, Loader=yaml.CSafeLoader)  # a tenth of a second for a runbook without C
 
 
 @functools.cache
-def _managed_policies():
-    return json.loads(iam.aws_managed_policies_data)
+def _managed_policies(account, partition):
+    data = json.loads(iam.aws_managed_policies_data)
+    return [iam.AWSManagedPolicy.from_data(name, account, partition, one) for name, one in data.items()]
 
 
 def aws_managed_policies(backend):
     """Stands in for IAMBackend._init_aws_policies, which has AWS's managed policies only where it is told to, and then
-    parses them anew for each partition: a second for each reset."""
+    parses them anew for each partition: a second for each reset. Each account has its own: they count what they are attached to."""
     if backend.region_name != "aws":
         return []
-    return [
-        iam.AWSManagedPolicy.from_data(name, backend.account_id, backend.region_name, data)
-        for name, data in _managed_policies().items()
-    ]
+    policies = [copy.copy(policy) for policy in _managed_policies(backend.account_id, backend.region_name)]
+    for policy in policies:
+        policy.tags, policy.versions = dict(policy.tags), list(policy.versions)
+    return policies
 
 
 def generate_private_key(key_spec, original=kms.generate_private_key):
