@@ -12,8 +12,8 @@ import (
 	"github.com/trailguard/trailguard/localaws/automation"
 )
 
-// checkRemediations refuses a remediation whose parameters are not those of its runbook, and one with a version of the runbook that does
-// not exist. What values the runbook allows is not looked at: it refuses them itself.
+// checkRemediations refuses a remediation whose parameters are not those of its runbook. What values the runbook allows is not looked
+// at, and neither is whether it has the version: an execution is refused then.
 //
 // That Config looks at the names is taken from its message, and from what is said of documents that change.
 // https://docs.aws.amazon.com/config/latest/APIReference/API_PutRemediationConfigurations.html
@@ -34,15 +34,10 @@ func (a *AWS) checkRemediations(ctx context.Context, call api.Call) error {
 				rule, fmt.Sprintf(format, args...))
 		}
 		found, err := a.backend.definition(ctx, name, version)
-		switch {
-		case isRefusal(err) && version != "$DEFAULT":
-			if _, err := a.backend.definition(ctx, name, "$DEFAULT"); err == nil {
-				return refuse("the document %s has no version %s", name, version)
-			}
-			continue
-		case isRefusal(err):
-			continue // there is no such document: Config says so itself
-		case err != nil:
+		if isRefusal(err) {
+			continue // there is no such document, which Config says itself, or no such version
+		}
+		if err != nil {
 			return fmt.Errorf("reading document %s: %w", name, err)
 		}
 		document, err := automation.Parse([]byte(found.content))

@@ -40,8 +40,6 @@ var breaks = []breakage{
 		"https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html", "AWS-Repair"},
 	{"a parameter that the runbook does not have", "default", "RemediationTrailEnabled", "Properties/Parameters/CloudTrailNames", map[string]any{"StaticValue": map[string]any{"Values": []any{"x"}}},
 		"https://docs.aws.amazon.com/config/latest/APIReference/API_PutRemediationConfigurations.html", "CloudTrailNames"},
-	{"a version that the runbook does not have", "default", "RemediationTrailEnabled", "Properties/TargetVersion", "7",
-		"https://docs.aws.amazon.com/config/latest/APIReference/API_PutRemediationConfigurations.html", "has no version 7"},
 	{"a remediation by a function", "default", "RemediationTrailEnabled", "Properties/TargetType", "LAMBDA",
 		"https://docs.aws.amazon.com/config/latest/APIReference/API_RemediationConfiguration.html", "TargetType"},
 	{"26 attempts", "default", "RemediationTrailEnabled", "Properties/MaximumAutomaticAttempts", 26,

@@ -176,8 +176,6 @@ type stack struct {
 	status, reason string
 	// failed are the reasons of the resources that failed in the deployment, by logical id.
 	failed map[string]string
-	// resources are those that there are.
-	resources []string
 }
 
 func client() *cloudformation.Client {
@@ -236,14 +234,21 @@ func read(t *testing.T) stack {
 			s.failed[aws.ToString(event.LogicalResourceId)] = aws.ToString(event.ResourceStatusReason)
 		}
 	}
-	present, err := client().DescribeStackResources(t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: aws.String(stackName)})
-	must(t, err)
-	for _, resource := range present.StackResources {
-		s.resources = append(s.resources, aws.ToString(resource.LogicalResourceId))
-	}
-	slices.Sort(s.resources)
 	if err := local.Err(); err != nil {
 		t.Errorf("the simulation itself failed, so that this test proves nothing: %v", err)
 	}
 	return s
+}
+
+// present are the logical ids of the resources of the stack.
+func present(t *testing.T) []string {
+	t.Helper()
+	described, err := client().DescribeStackResources(t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: aws.String(stackName)})
+	must(t, err)
+	var ids []string
+	for _, resource := range described.StackResources {
+		ids = append(ids, aws.ToString(resource.LogicalResourceId))
+	}
+	slices.Sort(ids)
+	return ids
 }

@@ -118,7 +118,7 @@ def put_bucket_policy(backend, bucket_name, policy):
         raise S3ClientError("PolicyTooLarge", "The policy exceeds the maximum size of 20 KB")
     problems = schemas.policy_problems("resource", document)
     if problems:
-        raise _malformed("; ".join(problems))
+        raise _malformed(problems[0])
     for statement in _statements(document):
         for action in _actions(statement):
             if action != "*" and not _s3_actions(action):
@@ -239,7 +239,7 @@ def _check_key_policy(backend, policy):
     document = _parse(policy)
     problems = ["The policy is not valid JSON"] if document is None else schemas.policy_problems("resource", document)
     if problems:
-        raise JsonRESTError("MalformedPolicyDocumentException", "; ".join(problems))
+        raise JsonRESTError("MalformedPolicyDocumentException", problems[0])
     for arn in _missing_roles(document, backend.account_id, backend.partition):
         raise JsonRESTError("MalformedPolicyDocumentException", f"Policy contains a statement with one or more invalid principals: {arn}")
 
@@ -314,7 +314,7 @@ def _check_trust_policy(backend, text):
                 raise MalformedPolicyDocument("AssumeRole policy may only specify STS AssumeRole actions.")
     problems = schemas.policy_problems("trust", document)
     if problems:
-        raise MalformedPolicyDocument("; ".join(problems))
+        raise MalformedPolicyDocument(problems[0])
     for arn in _missing_roles(document, backend.account_id, backend.partition):
         raise MalformedPolicyDocument(f"Invalid principal in policy: {arn}")
     if _size(text) > 2048:
@@ -379,7 +379,7 @@ def set_topic_attribute(backend, topic_arn, attribute_name, attribute_value):
     document = _parse(attribute_value)
     problems = ["it is no JSON"] if document is None else schemas.policy_problems("resource", document)
     if problems:
-        raise SNSInvalidParameter(f"Invalid parameter: Policy Error: {'; '.join(problems)}")
+        raise SNSInvalidParameter(f"Invalid parameter: Policy Error: {problems[0]}")
     for statement in _statements(document):
         for action in _actions(statement):
             service, _, name = action.lower().partition(":")
