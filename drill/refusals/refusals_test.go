@@ -102,6 +102,22 @@ func TestWhatIsRefusedAtCreationLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestARemediationWithoutARequiredParameterIsRefused(t *testing.T) {
+	tpl := golden(t, "default")
+	runbook, remediation := logicalID(t, tpl, "RemediationRunbook"), logicalID(t, tpl, "RemediationTrailEnabled")
+	for _, fallback := range []any{nil, "none"} {
+		parameter := map[string]any{"type": "String"}
+		if fallback != nil {
+			parameter["default"] = fallback
+		}
+		resources(tpl)[runbook] = changed(t, tpl, "RemediationRunbook", "Properties/Content/parameters/Ticket", parameter)
+		got := create(t, only(tpl, remediation))
+		if refused := strings.Contains(got.failed[remediation], "requires the parameter Ticket"); refused != (fallback == nil) {
+			t.Errorf("with the default %v the stack is %s: %q", fallback, got.status, got.failed)
+		}
+	}
+}
+
 // The control of the tests above: values at the edge of what they refuse are deployed.
 func TestTheLastValuesThatAWSTakesAreDeployed(t *testing.T) {
 	tpl := golden(t, "everything")

@@ -23,6 +23,7 @@ from moto.sns.models import SNSBackend
 from moto.sqs.exceptions import InvalidAttributeValue, SQSException
 from moto.sqs.models import Queue
 from moto.ssm.models import SimpleSystemManagerBackend
+from moto.utilities.utils import get_partition
 
 import schemas
 
@@ -358,7 +359,7 @@ def _check_queue_policy(queue, text):
             raise InvalidAttributeValue("Policy")
         if len(actions) > 7:
             raise SQSException("OverLimit", f"{len(actions)} actions were found in a statement from the submitted policy, max allowed is 7")
-    if any(_missing_roles(document, queue.account_id, "aws")):
+    if any(_missing_roles(document, queue.account_id, get_partition(queue.region))):
         raise InvalidAttributeValue("Policy")
 
 
