@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/authorize"
+	"github.com/trailguard/trailguard/localaws/iam/policy"
 )
 
 // Directory finds the policies of what IAM, S3, KMS, SNS and SQS hold. What does not exist is an *api.Error; any other
@@ -48,8 +48,8 @@ type Key struct {
 // role is a Role whose policies are parsed.
 type role struct {
 	arn                string
-	trust              authorize.Policy
-	identity, boundary []authorize.Policy
+	trust              policy.Document
+	identity, boundary []policy.Document
 }
 
 // Authorize tells whether a principal may do an action on a resource, by the policies that are deployed now. A refusal is
@@ -114,25 +114,25 @@ func (g *Gateway) unlimited(p api.Principal) (bool, error) {
 	if p.Type == api.Root {
 		return true, nil
 	}
-	decision, err := authorize.Evaluate(authorize.Request{Principal: p, Action: "any:Thing", Resource: anyResource},
-		authorize.Policies{Identity: granted})
+	decision, err := policy.Evaluate(policy.Request{Principal: p, Action: "any:Thing", Resource: anyResource},
+		policy.Policies{Identity: granted})
 	return decision.Allowed, err
 }
 
 // decide gathers the policies that bear on a question and evaluates them.
-func (g *Gateway) decide(ctx context.Context, p api.Principal, region string, q question) (authorize.Decision, error) {
+func (g *Gateway) decide(ctx context.Context, p api.Principal, region string, q question) (policy.Decision, error) {
 	keys, err := g.keysOf(p, q)
 	if err != nil {
-		return authorize.Decision{}, err
+		return policy.Decision{}, err
 	}
 	policies, err := g.identityPolicies(ctx, p)
 	if err != nil {
-		return authorize.Decision{}, err
+		return policy.Decision{}, err
 	}
 	if policies.Resource, err = g.resourcePolicy(ctx, q); err != nil {
-		return authorize.Decision{}, err
+		return policy.Decision{}, err
 	}
-	request := authorize.Request{
+	request := policy.Request{
 		Principal: p, Action: q.action, Resource: q.resource, ResourceAccount: api.Account,
 		// Clients reach AWS over TLS only, though this one is reached without.
 		Context: map[string][]string{"aws:RequestedRegion": {region}, "aws:SecureTransport": {"true"}},
@@ -141,7 +141,7 @@ func (g *Gateway) decide(ctx context.Context, p api.Principal, region string, q 
 		request.ResourceAccount = fields[4]
 	}
 	request.Context = union(request.Context, keys)
-	return authorize.Evaluate(request, policies)
+	return policy.Evaluate(request, policies)
 }
 
 // keysOf are the condition keys that a question has: none that AWS does not have for the action, and none that a service
@@ -163,10 +163,10 @@ func (g *Gateway) keysOf(p api.Principal, q question) (map[string][]string, erro
 }
 
 // identityPolicies are those of the principal and of the organization.
-func (g *Gateway) identityPolicies(ctx context.Context, p api.Principal) (authorize.Policies, error) {
+func (g *Gateway) identityPolicies(ctx context.Context, p api.Principal) (policy.Policies, error) {
 	g.mu.Lock()
 	granted, isGranted := g.grants[p.ARN]
-	policies := authorize.Policies{Identity: granted, Organization: g.organization}
+	policies := policy.Policies{Identity: granted, Organization: g.organization}
 	g.mu.Unlock()
 	if isGranted || p.Type == api.Root || p.Type == api.AWSService {
 		return policies, nil
@@ -190,7 +190,7 @@ func (g *Gateway) identityPolicies(ctx context.Context, p api.Principal) (author
 }
 
 // resourcePolicy is the policy of the resource, or the trust policy of the role; nil where there is none.
-func (g *Gateway) resourcePolicy(ctx context.Context, q question) (*authorize.Policy, error) {
+func (g *Gateway) resourcePolicy(ctx context.Context, q question) (*policy.Document, error) {
 	if q.action == "sts:AssumeRole" {
 		found, err := g.role(ctx, q.resource[strings.LastIndexByte(q.resource, '/')+1:])
 		if isRefusal(err) || (err == nil && found.arn != q.resource) {
@@ -217,7 +217,7 @@ func (g *Gateway) resourcePolicy(ctx context.Context, q question) (*authorize.Po
 		if err != nil {
 			return nil, err
 		}
-		return g.parse(authorize.Resource, found.Policy)
+		return g.parse(policy.Resource, found.Policy)
 	case service == "sns":
 		find = g.options.Directory.TopicPolicy
 	case service == "sqs":
@@ -232,7 +232,7 @@ func (g *Gateway) resourcePolicy(ctx context.Context, q question) (*authorize.Po
 	if err != nil {
 		return nil, fmt.Errorf("reading the policy of %s: %w", q.resource, err)
 	}
-	return g.parse(authorize.Resource, document)
+	return g.parse(policy.Resource, document)
 }
 
 func (g *Gateway) key(ctx context.Context, id string) (Key, error) {
@@ -247,45 +247,45 @@ func (g *Gateway) role(ctx context.Context, name string) (role, error) {
 			return role{}, err
 		}
 		parsed := role{arn: found.ARN}
-		trust, err := g.parse(authorize.Trust, found.Trust)
+		trust, err := g.parse(policy.Trust, found.Trust)
 		if err != nil {
 			return role{}, fmt.Errorf("the trust policy of %s: %w", found.ARN, err)
 		}
 		parsed.trust = *trust
 		for _, document := range found.Identity {
-			policy, err := g.parse(authorize.Identity, document)
+			own, err := g.parse(policy.Identity, document)
 			if err != nil {
 				return role{}, fmt.Errorf("a policy of %s: %w", found.ARN, err)
 			}
-			parsed.identity = append(parsed.identity, *policy)
+			parsed.identity = append(parsed.identity, *own)
 		}
 		if found.Boundary != "" {
-			policy, err := g.parse(authorize.Identity, found.Boundary)
+			boundary, err := g.parse(policy.Identity, found.Boundary)
 			if err != nil {
 				return role{}, fmt.Errorf("the boundary of %s: %w", found.ARN, err)
 			}
-			parsed.boundary = append(parsed.boundary, *policy)
+			parsed.boundary = append(parsed.boundary, *boundary)
 		}
 		return parsed, nil
 	})
 }
 
 // parse parses each document once.
-func (g *Gateway) parse(kind authorize.Kind, document string) (*authorize.Policy, error) {
+func (g *Gateway) parse(kind policy.Kind, document string) (*policy.Document, error) {
 	g.mu.Lock()
-	policy, known := g.parsed[string(kind)+document]
+	parsed, known := g.parsed[string(kind)+document]
 	g.mu.Unlock()
 	if known {
-		return &policy, nil
+		return &parsed, nil
 	}
-	policy, err := authorize.Parse(kind, document)
+	parsed, err := policy.Parse(kind, document)
 	if err != nil {
 		return nil, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.parsed[string(kind)+document] = policy
-	return &policy, nil
+	g.parsed[string(kind)+document] = parsed
+	return &parsed, nil
 }
 
 // found is a look-up's result, or that there is nothing to find.

@@ -17,8 +17,8 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/authorize"
-	"github.com/trailguard/trailguard/localaws/automation"
+	"github.com/trailguard/trailguard/localaws/iam/policy"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 // automationService is the principal that assumes the roles of runbooks.
@@ -194,7 +194,7 @@ func (a *automations) start(ctx context.Context, call api.Call) (any, error) {
 	if err != nil {
 		return nil, api.Errorf("InvalidAutomationExecutionParametersException", "document %s of version %s is no runbook: %v", name, found.version, err)
 	}
-	options := automation.Options{DocumentName: name, DocumentVersion: found.version, ExecutedBy: authorize.SessionARN(call.Principal)}
+	options := automation.Options{DocumentName: name, DocumentVersion: found.version, ExecutedBy: policy.SessionARN(call.Principal)}
 	// The role is known once the parameters are filled in.
 	draft, err := (&automation.Engine{Clock: a.clock}).Start(document, in.Parameters, options)
 	if err != nil {

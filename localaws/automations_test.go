@@ -15,8 +15,8 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/automation"
 	"github.com/trailguard/trailguard/localaws/repository"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 const repairRole = "arn:aws:iam::123456789012:role/Repair"

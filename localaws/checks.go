@@ -12,7 +12,7 @@ import (
 	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/events"
+	"github.com/trailguard/trailguard/localaws/eventbridge"
 )
 
 // checks are what services refuse and moto accepts, by action.
@@ -45,12 +45,12 @@ func checkRule(call api.Call) error {
 		return api.Errorf("ValidationException", "Parameter(s) EventPattern or ScheduleExpression must be specified.")
 	}
 	if schedule != "" {
-		if _, err := events.ParseSchedule(schedule); err != nil {
+		if _, err := eventbridge.ParseSchedule(schedule); err != nil {
 			return refusedUnlessNotModelled(err, "ValidationException", "Parameter ScheduleExpression is not valid.")
 		}
 	}
 	if pattern != "" {
-		if _, err := events.ParsePattern(pattern); err != nil {
+		if _, err := eventbridge.ParsePattern(pattern); err != nil {
 			return refusedUnlessNotModelled(err, "InvalidEventPatternException", fmt.Sprintf("Event pattern is not valid. Reason: %v", err))
 		}
 	}
@@ -59,7 +59,7 @@ func checkRule(call api.Call) error {
 
 // patternTester is the operation of EventBridge that tells whether an event matches a pattern.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_TestEventPattern.html
-type patternTester struct{ options events.Options }
+type patternTester struct{ options eventbridge.Options }
 
 // Handle answers one call.
 func (t patternTester) Handle(_ context.Context, call api.Call) (any, error) {
@@ -72,7 +72,7 @@ func (t patternTester) Handle(_ context.Context, call api.Call) (any, error) {
 			return nil, api.Errorf("ValidationException", "Parameter Event is not valid: %s is required", field)
 		}
 	}
-	pattern, err := events.ParsePattern(text(call.Input, "EventPattern"))
+	pattern, err := eventbridge.ParsePattern(text(call.Input, "EventPattern"))
 	if err != nil {
 		return nil, refusedUnlessNotModelled(err, "InvalidEventPatternException", fmt.Sprintf("Event pattern is not valid. Reason: %v", err))
 	}
@@ -91,7 +91,7 @@ func checkTargets(call api.Call) error {
 		return api.Errorf("SerializationException", "%v", err)
 	}
 	for i, target := range targets {
-		if _, err := events.ParseTarget(target); err != nil {
+		if _, err := eventbridge.ParseTarget(target); err != nil {
 			return refusedUnlessNotModelled(err, "ValidationException", fmt.Sprintf("targets.%d.member: %v", i+1, err))
 		}
 	}
@@ -100,7 +100,7 @@ func checkTargets(call api.Call) error {
 
 // refusedUnlessNotModelled is the refusal that an error of package events stands for.
 func refusedUnlessNotModelled(err error, code, message string) error {
-	if errors.Is(err, events.ErrNotModelled) {
+	if errors.Is(err, eventbridge.ErrNotModelled) {
 		return &api.Error{Code: "NotModelled", Message: err.Error(), Status: http.StatusNotImplemented}
 	}
 	return &api.Error{Code: code, Message: message}

@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/authorize"
+	"github.com/trailguard/trailguard/localaws/iam/policy"
 )
 
 // logs tells whether a trail logs a call now.
@@ -120,7 +120,7 @@ func userIdentity(from caller, accessKey, now string) map[string]any {
 	identity := map[string]any{
 		"type":        string(p.Type),
 		"principalId": principalID(p),
-		"arn":         authorize.SessionARN(p),
+		"arn":         policy.SessionARN(p),
 		"accountId":   api.Account,
 		"accessKeyId": accessKey,
 	}

@@ -26,7 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/authorize"
+	"github.com/trailguard/trailguard/localaws/iam/policy"
 	"github.com/trailguard/trailguard/localaws/servicereference"
 )
 
@@ -84,14 +84,14 @@ type Gateway struct {
 
 	mu           sync.Mutex
 	callers      map[string]caller // by access key
-	grants       map[string][]authorize.Policy
-	organization []authorize.Policy
+	grants       map[string][]policy.Document
+	organization []policy.Document
 	faults       Faults
 	records      []CallRecord
 	failures     []error
 	cache        map[string]any
 	generation   int
-	parsed       map[string]authorize.Policy
+	parsed       map[string]policy.Document
 }
 
 // caller is who holds an access key.
@@ -144,9 +144,9 @@ func NewGateway(options GatewayOptions) *Gateway {
 			return http.ErrUseLastResponse
 		}},
 		callers: map[string]caller{},
-		grants:  map[string][]authorize.Policy{},
+		grants:  map[string][]policy.Document{},
 		cache:   map[string]any{},
-		parsed:  map[string]authorize.Policy{},
+		parsed:  map[string]policy.Document{},
 	}
 }
 
@@ -176,7 +176,7 @@ func (g *Gateway) Revoke(c aws.Credentials) {
 }
 
 // Grant gives the principal with this ARN identity policies that IAM does not hold, instead of those that it does.
-func (g *Gateway) Grant(arn string, policies ...authorize.Policy) {
+func (g *Gateway) Grant(arn string, policies ...policy.Document) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.grants[arn] = policies
@@ -185,16 +185,16 @@ func (g *Gateway) Grant(arn string, policies ...authorize.Policy) {
 // SetOrganizationPolicies attaches service control policies to the account, next to FullAWSAccess, in place of those
 // before. None means that the account is in no organization.
 func (g *Gateway) SetOrganizationPolicies(documents ...string) error {
-	var policies []authorize.Policy
+	var policies []policy.Document
 	if len(documents) > 0 {
-		documents = append([]string{authorize.FullAWSAccess}, documents...)
+		documents = append([]string{policy.FullAWSAccess}, documents...)
 	}
 	for _, document := range documents {
-		policy, err := authorize.Parse(authorize.Identity, document)
+		parsed, err := policy.Parse(policy.Identity, document)
 		if err != nil {
 			return fmt.Errorf("attaching an organization policy: %w", err)
 		}
-		policies = append(policies, policy)
+		policies = append(policies, parsed)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -468,7 +468,7 @@ func (g *Gateway) tokenService(_ context.Context, call api.Call, requestID strin
 	name := xml.Name{Local: call.Operation + "Result"}
 	switch call.Operation {
 	case "GetCallerIdentity":
-		result = callerIdentity{XMLName: name, Account: api.Account, Arn: authorize.SessionARN(call.Principal), UserID: principalID(call.Principal)}
+		result = callerIdentity{XMLName: name, Account: api.Account, Arn: policy.SessionARN(call.Principal), UserID: principalID(call.Principal)}
 	case "AssumeRole":
 		p := api.Principal{Type: api.AssumedRole, ARN: text(call.Input, "RoleArn"), SessionName: text(call.Input, "RoleSessionName")}
 		if p.SessionName == "" {
@@ -480,7 +480,7 @@ func (g *Gateway) tokenService(_ context.Context, call api.Call, requestID strin
 		issued := g.Credentials(p)
 		result = assumedRole{
 			XMLName:         name,
-			AssumedRoleUser: assumedRoleUser{Arn: authorize.SessionARN(p), AssumedRoleID: principalID(p)},
+			AssumedRoleUser: assumedRoleUser{Arn: policy.SessionARN(p), AssumedRoleID: principalID(p)},
 			Credentials: sessionCredentials{
 				AccessKeyID: issued.AccessKeyID, SecretAccessKey: issued.SecretAccessKey, SessionToken: "token",
 				// Clients compare this with their own clock, not with ours.

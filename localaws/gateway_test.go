@@ -29,7 +29,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/authorize"
+	"github.com/trailguard/trailguard/localaws/iam/policy"
 	"github.com/trailguard/trailguard/localaws/repository"
 	"github.com/trailguard/trailguard/localaws/servicereference"
 )
@@ -164,7 +164,7 @@ func newWorld(t testing.TB) *world {
 		Logs: func(api.Call) bool { return w.logging },
 		Sink: func(event map[string]any) { w.events = append(w.events, event) },
 	})
-	w.Grant(mallory.ARN, authorize.MustParse(authorize.Identity, authorize.FullAWSAccess))
+	w.Grant(mallory.ARN, policy.MustParse(policy.Identity, policy.FullAWSAccess))
 	return w
 }
 
@@ -245,7 +245,7 @@ func TestAnOrganizationPolicyBindsEveryoneButThoseItExempts(t *testing.T) {
 		mallory: "AccessDeniedException", rootUser: "AccessDeniedException", repairer: "",
 		{Type: api.AssumedRole, ARN: linkedARN, SessionName: "s"}: "",
 	} {
-		w.Grant(linkedARN, authorize.MustParse(authorize.Identity, authorize.FullAWSAccess))
+		w.Grant(linkedARN, policy.MustParse(policy.Identity, policy.FullAWSAccess))
 		_, err := w.cloudTrail(p).StartLogging(t.Context(), start)
 		wantCode(t, err, want)
 	}
@@ -485,7 +485,7 @@ func TestWhatIsNotModelledIsAnError(t *testing.T) {
 	wantCode(t, err, "NotModelled")
 	_, err = w.cloudTrail(mallory).GetChannel(t.Context(), get)
 	wantCode(t, err, "")
-	if err := w.SetOrganizationPolicies(authorize.FullAWSAccess); err != nil {
+	if err := w.SetOrganizationPolicies(policy.FullAWSAccess); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.cloudTrail(mallory).GetChannel(t.Context(), get)

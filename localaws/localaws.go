@@ -20,13 +20,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/authorize"
-	"github.com/trailguard/trailguard/localaws/automation"
 	"github.com/trailguard/trailguard/localaws/cloudtrail"
-	"github.com/trailguard/trailguard/localaws/configservice"
-	"github.com/trailguard/trailguard/localaws/events"
+	"github.com/trailguard/trailguard/localaws/config"
+	localevents "github.com/trailguard/trailguard/localaws/eventbridge"
+	"github.com/trailguard/trailguard/localaws/iam/policy"
 	"github.com/trailguard/trailguard/localaws/moto"
 	"github.com/trailguard/trailguard/localaws/servicereference"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 // Administrator may do everything that no organization, bucket or key policy takes away. It is meant for deployments.
@@ -78,12 +78,12 @@ type Options struct {
 	// Default: - any number is accepted.
 	RateLimited bool
 
-	DropDeletionOfLastTrail   bool                          // see GatewayOptions
-	DefaultSelectorsAreCustom bool                          // see cloudtrail.Options
-	UnsetFields               configservice.UnsetFields     // see configservice.Options
-	TrailResourceID           configservice.TrailResourceID // see configservice.Options
-	AttemptCount              configservice.AttemptCount    // see configservice.Options
-	Events                    events.Options                // see events.Bus
+	DropDeletionOfLastTrail   bool                   // see GatewayOptions
+	DefaultSelectorsAreCustom bool                   // see cloudtrail.Options
+	UnsetFields               config.UnsetFields     // see config.Options
+	TrailResourceID           config.TrailResourceID // see config.Options
+	AttemptCount              config.AttemptCount    // see config.Options
+	Events                    localevents.Options    // see localevents.Bus
 }
 
 // AWS is a running local AWS.
@@ -91,14 +91,14 @@ type AWS struct {
 	Clock   *api.Clock
 	Gateway *Gateway
 
-	options  Options
-	listener net.Listener
-	server   *http.Server
-	moto     *moto.Server
-	worker   *automation.Worker
-	backend  *backend
-	logs     *cloudwatchlogs.Client
-	guard    func(context.Context, string, []byte) (configservice.Verdict, error)
+	options        Options
+	listener       net.Listener
+	server         *http.Server
+	moto           *moto.Server
+	worker         *automation.Worker
+	backend        *backend
+	logs           *cloudwatchlogs.Client
+	evaluatePolicy func(context.Context, string, []byte) (config.Verdict, error)
 
 	configHeld atomic.Bool // see HoldConfig
 
@@ -109,9 +109,9 @@ type AWS struct {
 // services are the parts of AWS that run in Go. Reset replaces them.
 type services struct {
 	trails      *cloudtrail.Service
-	config      *configservice.Service
-	rules       *events.ClientRules
-	bus         *events.Bus
+	config      *config.Service
+	rules       *localevents.ClientRules
+	bus         *localevents.Bus
 	stacks      *stacks
 	automations *automations
 	history     *history
@@ -129,11 +129,11 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err := configservice.CfnGuardPath(options.NodeModules)
+	path, err := config.CfnGuardPath(options.NodeModules)
 	if err != nil {
 		return nil, err
 	}
-	a.guard = (&configservice.CfnGuard{Path: path}).Evaluate
+	a.evaluatePolicy = (&config.CfnGuard{Path: path}).Evaluate
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 		History: func(event map[string]any) { a.current().history.add(event) },
 	})
 	a.Administrate(Administrator)
-	a.Gateway.Grant(remediationRole.ARN, authorize.MustParse(authorize.Identity, remediationPolicy))
+	a.Gateway.Grant(remediationRole.ARN, policy.MustParse(policy.Identity, remediationPolicy))
 	a.services = a.newServices()
 	a.server = &http.Server{Handler: a.Gateway, ReadHeaderTimeout: time.Minute}
 	// Serve returns when Close closes the server.
@@ -161,8 +161,8 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 // newServices makes the services anew, without state.
 func (a *AWS) newServices() *services {
 	direct := backendConfig(a.moto.URL())
-	s := &services{rules: events.NewClientRules(eventbridge.NewFromConfig(direct)), stacks: newStacks(direct), history: &history{}}
-	s.bus = events.NewBus(s.rules, &targets{gateway: a.Gateway, configs: map[string]aws.Config{}}, a.Clock, a.options.Events)
+	s := &services{rules: localevents.NewClientRules(eventbridge.NewFromConfig(direct)), stacks: newStacks(direct), history: &history{}}
+	s.bus = localevents.NewBus(s.rules, &targets{gateway: a.Gateway, configs: map[string]aws.Config{}}, a.Clock, a.options.Events)
 	s.trails = cloudtrail.New(cloudtrail.Options{
 		Clock: a.Clock, Organization: a.options.Organization, RateLimited: a.options.RateLimited,
 		DefaultSelectorsAreCustom: a.options.DefaultSelectorsAreCustom,
@@ -171,8 +171,8 @@ func (a *AWS) newServices() *services {
 		},
 	})
 	remediator := ssm.NewFromConfig(a.Gateway.config(a.Gateway.ServiceCredentials(remediationRole, "config.amazonaws.com", nil)))
-	s.config = configservice.New(configservice.Options{
-		Clock: a.Clock, Trails: s.trails.Trails, Guard: a.guard, Emit: s.bus.Publish,
+	s.config = config.New(config.Options{
+		Clock: a.Clock, Trails: s.trails.Trails, EvaluatePolicy: a.evaluatePolicy, Emit: s.bus.Publish,
 		DocumentExists: a.backend.documentExists, BucketExists: a.backend.bucketExists,
 		Unset: a.options.UnsetFields, ResourceID: a.options.TrailResourceID, Attempts: a.options.AttemptCount,
 		StartAutomation: func(ctx context.Context, document, version string, parameters map[string][]string) (string, error) {
@@ -300,7 +300,7 @@ func (a *AWS) URL() string { return "http://" + a.listener.Addr().String() }
 
 // Administrate lets a principal do everything that no organization, bucket or key policy takes away.
 func (a *AWS) Administrate(p api.Principal) {
-	a.Gateway.Grant(p.ARN, authorize.MustParse(authorize.Identity, authorize.FullAWSAccess))
+	a.Gateway.Grant(p.ARN, policy.MustParse(policy.Identity, policy.FullAWSAccess))
 }
 
 // Credentials issues an access key for a principal, for clients of other processes. Users are administrators, because
@@ -320,10 +320,10 @@ func (a *AWS) Config(p api.Principal) aws.Config { return a.Gateway.config(a.Cre
 func (a *AWS) CloudTrail() *cloudtrail.Service { return a.current().trails }
 
 // ConfigService is the AWS Config of now: Reset replaces it.
-func (a *AWS) ConfigService() *configservice.Service { return a.current().config }
+func (a *AWS) ConfigService() *config.Service { return a.current().config }
 
 // Bus is the EventBridge of now: Reset replaces it.
-func (a *AWS) Bus() *events.Bus { return a.current().bus }
+func (a *AWS) Bus() *localevents.Bus { return a.current().bus }
 
 // Executions are all automations since the start or the last reset, in the order in which they started. They may only be
 // looked at while nothing runs.

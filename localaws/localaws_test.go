@@ -20,9 +20,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/automation"
 	localtrail "github.com/trailguard/trailguard/localaws/cloudtrail"
 	"github.com/trailguard/trailguard/localaws/repository"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 // guarded is a local AWS in which testdata/guard.json is deployed and the trail is logging.

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/authorize"
-	"github.com/trailguard/trailguard/localaws/automation"
+	"github.com/trailguard/trailguard/localaws/iam/policy"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 // checkRemediations refuses a remediation whose parameters are not those of its runbook. What values the runbook allows is not looked
@@ -65,7 +65,7 @@ func (g *Gateway) checkLockout(ctx context.Context, call api.Call) error {
 	if bypass, _ := call.Input["BypassPolicyLockoutSafetyCheck"].(bool); bypass || document == "" {
 		return nil
 	}
-	policy, err := authorize.Parse(authorize.Resource, document)
+	policy, err := policy.Parse(policy.Resource, document)
 	if err != nil {
 		return api.Errorf("MalformedPolicyDocumentException", "%v", err)
 	}
@@ -80,10 +80,10 @@ func (g *Gateway) checkLockout(ctx context.Context, call api.Call) error {
 		}
 		key = found.ARN
 	}
-	policies := authorize.Policies{
-		Identity: []authorize.Policy{authorize.MustParse(authorize.Identity, authorize.FullAWSAccess)}, Resource: &policy,
+	policies := policy.Policies{
+		Identity: []authorize.Policy{authorize.MustParse(policy.Identity, policy.FullAWSAccess)}, Resource: &policy,
 	}
-	decision, err := authorize.Evaluate(authorize.Request{
+	decision, err := policy.Evaluate(policy.Request{
 		Principal: call.Principal, Action: "kms:PutKeyPolicy", Resource: key, ResourceAccount: api.Account,
 		Context: map[string][]string{"aws:RequestedRegion": {call.Region}, "aws:SecureTransport": {"true"}},
 	}, policies)

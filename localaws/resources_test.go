@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/authorize"
+	"github.com/trailguard/trailguard/localaws/iam/policy"
 	"github.com/trailguard/trailguard/localaws/repository"
 )
 
@@ -257,7 +257,7 @@ func TestTheLocalAWSSuppliesNoConditionKeyThatAWSDoesNotHave(t *testing.T) {
 // TestAPolicyMayAskForAKeyThatTheActionNeverHas shows what becomes of such a policy: it allows nothing.
 func TestAPolicyMayAskForAKeyThatTheActionNeverHas(t *testing.T) {
 	w := newWorld(t)
-	w.Grant(repairer.ARN, authorize.MustParse(authorize.Identity, policyOf(t, []need{
+	w.Grant(repairer.ARN, policy.MustParse(policy.Identity, policyOf(t, []need{
 		{action: "iam:DeleteRole", resource: roleARN, key: "iam:PassedToService", value: "ssm.amazonaws.com"},
 	})))
 	call := api.Call{Principal: repairer, Service: "iam", Operation: "DeleteRole", Region: api.Region, Input: map[string]any{"RoleName": "Repair"}}

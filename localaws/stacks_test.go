@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"github.com/trailguard/trailguard/localaws/events"
+	localevents "github.com/trailguard/trailguard/localaws/eventbridge"
 	"github.com/trailguard/trailguard/localaws/repository"
 )
 
@@ -314,8 +314,8 @@ func TestEventsOfStacksAndSchedulesReachTheirRules(t *testing.T) {
 	})
 
 	scenario("a rule of a stack with a pattern and a schedule starts the runbook by both", func(g guarded) {
-		g.options.Events = events.Options{ScheduleFiresAtCreation: true}
-		defer func() { g.options.Events = events.Options{} }()
+		g.options.Events = localevents.Options{ScheduleFiresAtCreation: true}
+		defer func() { g.options.Events = localevents.Options{} }()
 		g.must(g.Reset(g.t.Context()))
 		g.createStack("guard", g.template(map[string]string{"Both": startRule(ownStack + `,"ScheduleExpression":"rate(1 day)"`)}))
 		g.createTrail()

@@ -16,7 +16,7 @@ import (
 	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/automation"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 // guard is a deployed stack of TrailGuard in an account that holds nothing else.

@@ -16,8 +16,8 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/automation"
-	"github.com/trailguard/trailguard/localaws/events"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
+	"github.com/trailguard/trailguard/localaws/eventbridge"
 )
 
 // The periods of the default template.
@@ -562,7 +562,7 @@ func TestEachPermissionOfTheTargetRoleIsNeeded(t *testing.T) {
 					g.T.Error("the trail was restored")
 				}
 				deliveries := g.Bus().Deliveries()
-				if last := deliveries[len(deliveries)-1]; last.Outcome != events.Failed || !last.DeadLettered {
+				if last := deliveries[len(deliveries)-1]; last.Outcome != eventbridge.Failed || !last.DeadLettered {
 					g.T.Errorf("the last delivery is %+v", last)
 				}
 				// What is done to a trail that does not log starts nothing.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/automation"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 // clock is a time as people are told it.

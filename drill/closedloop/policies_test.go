@@ -26,7 +26,7 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/authorize"
+	"github.com/trailguard/trailguard/localaws/iam/policy"
 	"github.com/trailguard/trailguard/localaws/repository"
 )
 
@@ -214,7 +214,7 @@ func (g guard) bucketQuestions(p policies) []question {
 		for _, secure := range []bool{true, false} {
 			all = append(all, question{
 				name: fmt.Sprintf("%s reads, over TLS: %v", user.ARN, secure), principal: user, action: "s3:GetObject", resource: file,
-				keys: keys{"aws:SecureTransport": fmt.Sprint(secure)}, identity: []string{authorize.FullAWSAccess}, attached: p.bucket,
+				keys: keys{"aws:SecureTransport": fmt.Sprint(secure)}, identity: []string{policy.FullAWSAccess}, attached: p.bucket,
 				want: secure && user != stranger,
 			})
 		}
@@ -264,7 +264,7 @@ func (g guard) keyQuestions(p policies) []question {
 			ask("not encrypt "+name, "kms:GenerateDataKey", encrypt.with(source), false))
 	}
 	for _, action := range []string{"kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"} {
-		everything := []string{authorize.FullAWSAccess}
+		everything := []string{policy.FullAWSAccess}
 		all = append(all,
 			question{name: "a stranger may not " + action, principal: stranger, action: action, resource: g.LogKeyARN, keys: encrypt, identity: everything, attached: p.key},
 			question{name: "an administrator may " + action, principal: localaws.Administrator, action: action, resource: g.LogKeyARN, keys: encrypt, identity: everything, attached: p.key, want: true},
@@ -408,7 +408,7 @@ func (g guard) trustQuestions(p policies) []question {
 		ask := func(name string, principal api.Principal, k keys, want bool) {
 			q := question{name: one.name + ": " + name, principal: principal, action: "sts:AssumeRole", resource: one.role.arn, keys: k, trust: one.role.trust, want: want}
 			if principal.Type != api.AWSService {
-				q.identity = []string{authorize.FullAWSAccess}
+				q.identity = []string{policy.FullAWSAccess}
 			}
 			all = append(all, q)
 		}
@@ -435,23 +435,23 @@ func wrongAnswers(t *testing.T, questions []question) []string {
 	t.Helper()
 	var wrong []string
 	for _, q := range questions {
-		request := authorize.Request{Principal: q.principal, Action: q.action, Resource: q.resource, ResourceAccount: api.Account, Context: map[string][]string{}}
+		request := policy.Request{Principal: q.principal, Action: q.action, Resource: q.resource, ResourceAccount: api.Account, Context: map[string][]string{}}
 		for name, value := range q.keys {
 			request.Context[name] = []string{value}
 		}
-		var bearing authorize.Policies
+		var bearing policy.Policies
 		for _, document := range q.identity {
-			bearing.Identity = append(bearing.Identity, parsePolicy(t, authorize.Identity, document))
+			bearing.Identity = append(bearing.Identity, parsePolicy(t, policy.Identity, document))
 		}
 		if q.attached != "" {
-			policy := parsePolicy(t, authorize.Resource, q.attached)
-			bearing.Resource = &policy
+			attached := parsePolicy(t, policy.Resource, q.attached)
+			bearing.Resource = &attached
 		}
 		if q.trust != "" {
-			policy := parsePolicy(t, authorize.Trust, q.trust)
-			bearing.Resource = &policy
+			attached := parsePolicy(t, policy.Trust, q.trust)
+			bearing.Resource = &attached
 		}
-		decision, err := authorize.Evaluate(request, bearing)
+		decision, err := policy.Evaluate(request, bearing)
 		if err != nil {
 			t.Fatalf("%s: %v", q.name, err)
 		}
@@ -462,13 +462,13 @@ func wrongAnswers(t *testing.T, questions []question) []string {
 	return wrong
 }
 
-func parsePolicy(t *testing.T, kind authorize.Kind, document string) authorize.Policy {
+func parsePolicy(t *testing.T, kind policy.Kind, document string) policy.Document {
 	t.Helper()
-	policy, err := authorize.Parse(kind, document)
+	parsed, err := policy.Parse(kind, document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return policy
+	return parsed
 }
 
 func TestThePoliciesAllowWhatIsNeededAndNothingElse(t *testing.T) {
@@ -618,7 +618,7 @@ func simulateQuestions(t *testing.T, questions []question) {
 		maps.Copy(context, q.keys)
 		simulation := map[string]any{
 			"request": map[string]any{
-				"principal": authorize.SessionARN(q.principal), "action": q.action, "contextVariables": context,
+				"principal": policy.SessionARN(q.principal), "action": q.action, "contextVariables": context,
 				"resource": map[string]string{"resource": q.resource, "accountId": api.Account},
 			},
 			"identityPolicies": identity, "resourceControlPolicies": []any{}, "serviceControlPolicies": []any{},
@@ -632,7 +632,7 @@ func simulateQuestions(t *testing.T, questions []question) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := filepath.Join("..", "..", "localaws", "authorize", "testdata", "simulate.mjs")
+	script := filepath.Join("..", "..", "localaws", "iam", "policy", "testdata", "simulate.mjs")
 	cmd := exec.CommandContext(t.Context(), "node", script, repository.NodeModules())
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), os.Stderr
 	output, err := cmd.Output()

@@ -23,8 +23,8 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/authorize"
-	"github.com/trailguard/trailguard/localaws/events"
+	"github.com/trailguard/trailguard/localaws/eventbridge"
+	"github.com/trailguard/trailguard/localaws/iam/policy"
 )
 
 // told are the messages that the alert topic accepts while something is done.
@@ -72,7 +72,7 @@ func (g guard) now() string { return g.Clock.Now().UTC().Format(time.RFC3339) }
 
 func (g guard) tamperingMessage(what string, c caller) string {
 	return fmt.Sprintf("TAMPERING: %s on the trail %s in account %s, %s, by %s from 127.0.0.1 at %s.",
-		what, g.TrailName, api.Account, api.Region, authorize.SessionARN(c.Principal), g.now())
+		what, g.TrailName, api.Account, api.Region, policy.SessionARN(c.Principal), g.now())
 }
 
 // failureMessage is that of an execution which has ended in a status.
@@ -428,7 +428,7 @@ func (g guard) floodRings(since time.Time) int {
 	period := time.Duration(*alarm.Period) * time.Second
 	sums, total := map[time.Time]float64{}, 0
 	for _, delivery := range g.Bus().Deliveries() {
-		if delivery.Rule == *alarm.Dimensions[0].Value && delivery.Outcome != events.Retrying {
+		if delivery.Rule == *alarm.Dimensions[0].Value && delivery.Outcome != eventbridge.Retrying {
 			total++
 			if !delivery.Time.Before(since) {
 				sums[delivery.Time.Truncate(period)]++

@@ -15,7 +15,7 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
-	localconfig "github.com/trailguard/trailguard/localaws/configservice"
+	localconfig "github.com/trailguard/trailguard/localaws/config"
 )
 
 // blind stops the trail and clears its settings, so that each of the guard's Config rules finds something.

@@ -13,7 +13,7 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/automation"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 // during does something, and meanwhile makes attacks: each before one of the calls of the guard's runbooks, which are counted

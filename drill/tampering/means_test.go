@@ -16,7 +16,7 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/automation"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 // runbookOf is a runbook with one step, which runs a script or sleeps, as a role that is given when it starts.

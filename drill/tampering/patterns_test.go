@@ -14,11 +14,11 @@ import (
 
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/events"
+	"github.com/trailguard/trailguard/localaws/eventbridge"
 )
 
 // readings are both readings of anything-but on a field that is absent.
-var readings = []events.Options{{}, {AnythingButMatchesAbsent: true}}
+var readings = []eventbridge.Options{{}, {AnythingButMatchesAbsent: true}}
 
 func read[T any](t *testing.T, name string, replace ...string) T {
 	t.Helper()
@@ -44,7 +44,7 @@ func event(t *testing.T, identity map[string]any, call map[string]any) map[strin
 }
 
 // patternOf is the deployed pattern of the one rule that something is for.
-func (g guard) patternOf(isOne func(rule map[string]any) bool) events.Pattern {
+func (g guard) patternOf(isOne func(rule map[string]any) bool) eventbridge.Pattern {
 	g.T.Helper()
 	var found []string
 	for _, rule := range g.eventRules() {
@@ -55,13 +55,13 @@ func (g guard) patternOf(isOne func(rule map[string]any) bool) events.Pattern {
 	if len(found) != 1 {
 		g.T.Fatalf("%d rules are for it, want one", len(found))
 	}
-	parsed, err := events.ParsePattern(found[0])
+	parsed, err := eventbridge.ParsePattern(found[0])
 	g.Must(err)
 	return parsed
 }
 
 // wantMatch reports a pattern that does not match an event as it should, under a reading.
-func wantMatch(t *testing.T, pattern events.Pattern, description string, document map[string]any, want bool) {
+func wantMatch(t *testing.T, pattern eventbridge.Pattern, description string, document map[string]any, want bool) {
 	t.Helper()
 	for _, reading := range readings {
 		if got := pattern.With(reading).Matches(document); got != want {

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	awscloudtrail "github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
 	"github.com/trailguard/trailguard/localaws/cloudtrail"
@@ -15,7 +15,7 @@ func (f *fixture) putBasic(selectors ...types.EventSelector) error {
 	if selectors == nil {
 		selectors = []types.EventSelector{}
 	}
-	_, err := f.PutEventSelectors(f.t.Context(), &sdk.PutEventSelectorsInput{TrailName: aws.String("org-trail"), EventSelectors: selectors})
+	_, err := f.PutEventSelectors(f.t.Context(), &awscloudtrail.PutEventSelectorsInput{TrailName: aws.String("org-trail"), EventSelectors: selectors})
 	return err
 }
 
@@ -23,13 +23,13 @@ func (f *fixture) putAdvanced(selectors ...types.AdvancedEventSelector) error {
 	if selectors == nil {
 		selectors = []types.AdvancedEventSelector{}
 	}
-	_, err := f.PutEventSelectors(f.t.Context(), &sdk.PutEventSelectorsInput{TrailName: aws.String("org-trail"), AdvancedEventSelectors: selectors})
+	_, err := f.PutEventSelectors(f.t.Context(), &awscloudtrail.PutEventSelectorsInput{TrailName: aws.String("org-trail"), AdvancedEventSelectors: selectors})
 	return err
 }
 
-func (f *fixture) selectors() *sdk.GetEventSelectorsOutput {
+func (f *fixture) selectors() *awscloudtrail.GetEventSelectorsOutput {
 	f.t.Helper()
-	out, err := f.GetEventSelectors(f.t.Context(), &sdk.GetEventSelectorsInput{TrailName: aws.String("org-trail")})
+	out, err := f.GetEventSelectors(f.t.Context(), &awscloudtrail.GetEventSelectorsInput{TrailName: aws.String("org-trail")})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func (f *fixture) putInsights(insights ...types.InsightType) error {
 	for _, insight := range insights {
 		selectors = append(selectors, types.InsightSelector{InsightType: insight})
 	}
-	_, err := f.PutInsightSelectors(f.t.Context(), &sdk.PutInsightSelectorsInput{TrailName: aws.String("org-trail"), InsightSelectors: selectors})
+	_, err := f.PutInsightSelectors(f.t.Context(), &awscloudtrail.PutInsightSelectorsInput{TrailName: aws.String("org-trail"), InsightSelectors: selectors})
 	return err
 }
 
@@ -83,7 +83,7 @@ func TestPutEventSelectorsReplacesTheOtherKind(t *testing.T) {
 	if got := f.selectors(); len(got.EventSelectors) != 1 || len(got.AdvancedEventSelectors) != 0 || *f.trail().HasCustomEventSelectors {
 		t.Errorf("after basic selectors: %+v", got)
 	}
-	_, err := f.PutEventSelectors(t.Context(), &sdk.PutEventSelectorsInput{
+	_, err := f.PutEventSelectors(t.Context(), &awscloudtrail.PutEventSelectorsInput{
 		TrailName:              aws.String("org-trail"),
 		EventSelectors:         []types.EventSelector{{}},
 		AdvancedEventSelectors: []types.AdvancedEventSelector{where("eventCategory", "Management")},
@@ -212,7 +212,7 @@ func TestWhichSelectorsLogAllManagementEvents(t *testing.T) {
 func TestInsightsAreReplacedAndTurnedOff(t *testing.T) {
 	f := created(t, nil)
 	get := func() ([]types.InsightSelector, error) {
-		out, err := f.GetInsightSelectors(t.Context(), &sdk.GetInsightSelectorsInput{TrailName: aws.String("org-trail")})
+		out, err := f.GetInsightSelectors(t.Context(), &awscloudtrail.GetInsightSelectorsInput{TrailName: aws.String("org-trail")})
 		if err != nil {
 			return nil, err
 		}

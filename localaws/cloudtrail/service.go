@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/cloudtrail/awsjson"
+	"github.com/trailguard/trailguard/localaws/sdk"
 )
 
 // Environment is what CloudTrail finds in the rest of AWS. A refusal is an *api.Error; any other error is a failure of
@@ -72,7 +72,7 @@ type Options struct {
 // Service is CloudTrail. It is safe for concurrent use.
 type Service struct {
 	options    Options
-	operations map[string]awsjson.Operation
+	operations map[string]sdk.Operation
 
 	// changing is held by whatever changes a trail, over its calls of the environment; mu is never held over one.
 	changing    sync.Mutex
@@ -85,24 +85,24 @@ type Service struct {
 // New returns a CloudTrail without trails.
 func New(options Options) *Service {
 	s := &Service{options: options, trails: map[string]*Trail{}}
-	c := awsjson.NewCodec(cloudtrail.DescribeTrailsInput{}, cloudtrail.DescribeTrailsOutput{})
-	s.operations = map[string]awsjson.Operation{
-		"CreateTrail":         s.changes(awsjson.Bind(c, s.createTrail)),
-		"UpdateTrail":         s.changes(awsjson.Bind(c, s.updateTrail)),
-		"DeleteTrail":         s.changes(awsjson.Bind(c, s.deleteTrail)),
-		"StartLogging":        s.changes(awsjson.Bind(c, s.startLogging)),
-		"StopLogging":         s.changes(awsjson.Bind(c, s.stopLogging)),
-		"PutEventSelectors":   s.changes(refuseEnumsAs("InvalidEventSelectorsException", awsjson.Bind(c, s.putEventSelectors))),
-		"PutInsightSelectors": s.changes(refuseEnumsAs("InvalidInsightSelectorsException", awsjson.Bind(c, s.putInsightSelectors))),
-		"AddTags":             s.changes(awsjson.Bind(c, s.addTags)),
-		"RemoveTags":          s.changes(awsjson.Bind(c, s.removeTags)),
-		"GetTrail":            awsjson.Bind(c, s.getTrail),
-		"DescribeTrails":      awsjson.Bind(c, s.describeTrails),
-		"ListTrails":          awsjson.Bind(c, s.listTrails),
-		"GetTrailStatus":      awsjson.Bind(c, s.getTrailStatus),
-		"GetEventSelectors":   awsjson.Bind(c, s.getEventSelectors),
-		"GetInsightSelectors": awsjson.Bind(c, s.getInsightSelectors),
-		"ListTags":            awsjson.Bind(c, s.listTags),
+	c := sdk.NewCodec(cloudtrail.DescribeTrailsInput{}, cloudtrail.DescribeTrailsOutput{})
+	s.operations = map[string]sdk.Operation{
+		"CreateTrail":         s.changes(sdk.Bind(c, s.createTrail)),
+		"UpdateTrail":         s.changes(sdk.Bind(c, s.updateTrail)),
+		"DeleteTrail":         s.changes(sdk.Bind(c, s.deleteTrail)),
+		"StartLogging":        s.changes(sdk.Bind(c, s.startLogging)),
+		"StopLogging":         s.changes(sdk.Bind(c, s.stopLogging)),
+		"PutEventSelectors":   s.changes(refuseEnumsAs("InvalidEventSelectorsException", sdk.Bind(c, s.putEventSelectors))),
+		"PutInsightSelectors": s.changes(refuseEnumsAs("InvalidInsightSelectorsException", sdk.Bind(c, s.putInsightSelectors))),
+		"AddTags":             s.changes(sdk.Bind(c, s.addTags)),
+		"RemoveTags":          s.changes(sdk.Bind(c, s.removeTags)),
+		"GetTrail":            sdk.Bind(c, s.getTrail),
+		"DescribeTrails":      sdk.Bind(c, s.describeTrails),
+		"ListTrails":          sdk.Bind(c, s.listTrails),
+		"GetTrailStatus":      sdk.Bind(c, s.getTrailStatus),
+		"GetEventSelectors":   sdk.Bind(c, s.getEventSelectors),
+		"GetInsightSelectors": sdk.Bind(c, s.getInsightSelectors),
+		"ListTags":            sdk.Bind(c, s.listTags),
 	}
 	return s
 }
@@ -112,11 +112,11 @@ func (s *Service) Handle(ctx context.Context, call api.Call) (any, error) {
 	if call.Region == "" {
 		call.Region = api.Region
 	}
-	return awsjson.Dispatch(ctx, s.operations, call)
+	return sdk.Dispatch(ctx, s.operations, call)
 }
 
 // changes makes an operation wait for the one before it, and applies the rate limit.
-func (s *Service) changes(operation awsjson.Operation) awsjson.Operation {
+func (s *Service) changes(operation sdk.Operation) sdk.Operation {
 	return func(ctx context.Context, call api.Call) (any, error) {
 		s.changing.Lock()
 		defer s.changing.Unlock()
@@ -130,7 +130,7 @@ func (s *Service) changes(operation awsjson.Operation) awsjson.Operation {
 }
 
 // refuseEnumsAs gives a value that an enum lacks the code that the operation has for it.
-func refuseEnumsAs(code string, operation awsjson.Operation) awsjson.Operation {
+func refuseEnumsAs(code string, operation sdk.Operation) sdk.Operation {
 	return func(ctx context.Context, call api.Call) (any, error) {
 		output, err := operation(ctx, call)
 		var refusal *api.Error

@@ -15,13 +15,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	sdk "github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	awscloudtrail "github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/cloudtrail"
-	"github.com/trailguard/trailguard/localaws/cloudtrail/awsjson"
+	"github.com/trailguard/trailguard/localaws/sdk"
 )
 
 const (
@@ -92,7 +92,7 @@ func (e *environment) MayWriteLogs(context.Context, cloudtrail.Trail) error {
 
 // fixture is a CloudTrail with the SDK's client in front of it.
 type fixture struct {
-	*sdk.Client
+	*awscloudtrail.Client
 	service *cloudtrail.Service
 	env     *environment
 	clock   *api.Clock
@@ -116,11 +116,11 @@ func newFixture(t *testing.T, change func(*cloudtrail.Options)) *fixture {
 }
 
 // in returns a client of a Region.
-func (f *fixture) in(region string) *sdk.Client {
-	return sdk.New(sdk.Options{
+func (f *fixture) in(region string) *awscloudtrail.Client {
+	return awscloudtrail.New(awscloudtrail.Options{
 		Region:           region,
 		Credentials:      credentials.NewStaticCredentialsProvider("a", "b", ""),
-		HTTPClient:       &http.Client{Transport: awsjson.Transport{Handler: f.service, Service: "cloudtrail", Region: region}},
+		HTTPClient:       &http.Client{Transport: sdk.Transport{Handler: f.service, Service: "cloudtrail", Region: region}},
 		RetryMaxAttempts: 1,
 	})
 }
@@ -129,25 +129,25 @@ func (f *fixture) in(region string) *sdk.Client {
 func created(t *testing.T, change func(*cloudtrail.Options)) *fixture {
 	t.Helper()
 	f := newFixture(t, change)
-	f.create(&sdk.CreateTrailInput{
+	f.create(&awscloudtrail.CreateTrailInput{
 		Name: aws.String("org-trail"), S3BucketName: aws.String("logs"), KmsKeyId: aws.String(keyARN), S3KeyPrefix: aws.String("p"),
 		SnsTopicName: aws.String("deliveries"), CloudWatchLogsLogGroupArn: aws.String(groupARN), CloudWatchLogsRoleArn: aws.String(roleARN),
 		IsMultiRegionTrail: aws.Bool(true), EnableLogFileValidation: aws.Bool(true),
 	})
-	if _, err := f.StartLogging(t.Context(), &sdk.StartLoggingInput{Name: aws.String("org-trail")}); err != nil {
+	if _, err := f.StartLogging(t.Context(), &awscloudtrail.StartLoggingInput{Name: aws.String("org-trail")}); err != nil {
 		t.Fatal(err)
 	}
 	return f
 }
 
-func (f *fixture) create(in *sdk.CreateTrailInput) {
+func (f *fixture) create(in *awscloudtrail.CreateTrailInput) {
 	f.t.Helper()
 	if _, err := f.CreateTrail(f.t.Context(), in); err != nil {
 		f.t.Fatal(err)
 	}
 }
 
-func (f *fixture) update(in *sdk.UpdateTrailInput) error {
+func (f *fixture) update(in *awscloudtrail.UpdateTrailInput) error {
 	in.Name = aws.String("org-trail")
 	_, err := f.UpdateTrail(f.t.Context(), in)
 	return err
@@ -155,16 +155,16 @@ func (f *fixture) update(in *sdk.UpdateTrailInput) error {
 
 func (f *fixture) trail() types.Trail {
 	f.t.Helper()
-	out, err := f.GetTrail(f.t.Context(), &sdk.GetTrailInput{Name: aws.String("org-trail")})
+	out, err := f.GetTrail(f.t.Context(), &awscloudtrail.GetTrailInput{Name: aws.String("org-trail")})
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	return *out.Trail
 }
 
-func (f *fixture) status() *sdk.GetTrailStatusOutput {
+func (f *fixture) status() *awscloudtrail.GetTrailStatusOutput {
 	f.t.Helper()
-	out, err := f.GetTrailStatus(f.t.Context(), &sdk.GetTrailStatusInput{Name: aws.String("org-trail")})
+	out, err := f.GetTrailStatus(f.t.Context(), &awscloudtrail.GetTrailStatusInput{Name: aws.String("org-trail")})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func wantCode(t *testing.T, err error, want string) {
 
 func TestCreateTrailDoesNotStartLogging(t *testing.T) {
 	f := newFixture(t, nil)
-	f.create(&sdk.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")})
+	f.create(&awscloudtrail.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")})
 	if *f.status().IsLogging {
 		t.Error("a new trail is logging")
 	}
@@ -219,55 +219,55 @@ func TestCreateTrailAnswersWithEveryMember(t *testing.T) {
 }
 
 func TestCreateTrailRefuses(t *testing.T) {
-	name := func(n string) func(*sdk.CreateTrailInput) {
-		return func(in *sdk.CreateTrailInput) { in.Name = aws.String(n) }
+	name := func(n string) func(*awscloudtrail.CreateTrailInput) {
+		return func(in *awscloudtrail.CreateTrailInput) { in.Name = aws.String(n) }
 	}
 	tests := []struct {
 		what   string
-		change func(*sdk.CreateTrailInput)
+		change func(*awscloudtrail.CreateTrailInput)
 		refuse string
 		err    error
 		want   string
 	}{
-		{"nothing", func(*sdk.CreateTrailInput) {}, "", nil, ""},
+		{"nothing", func(*awscloudtrail.CreateTrailInput) {}, "", nil, ""},
 		{"a short name", name("ab"), "", nil, "InvalidTrailNameException"},
 		{"a long name", name(strings.Repeat("a", 129)), "", nil, "InvalidTrailNameException"},
 		{"a leading dash", name("-abc"), "", nil, "InvalidTrailNameException"},
 		{"adjacent marks", name("my-_trail"), "", nil, "InvalidTrailNameException"},
 		{"an address", name("192.168.5.4"), "", nil, "InvalidTrailNameException"},
 		{"an ARN as the name", name(trailARN), "", nil, "InvalidTrailNameException"},
-		{"an unknown bucket", func(in *sdk.CreateTrailInput) { in.S3BucketName = aws.String("nowhere") }, "", nil, "S3BucketDoesNotExistException"},
-		{"a bad bucket", func(in *sdk.CreateTrailInput) { in.S3BucketName = aws.String("A") }, "", nil, "InvalidS3BucketNameException"},
-		{"a long prefix", func(in *sdk.CreateTrailInput) { in.S3KeyPrefix = aws.String(strings.Repeat("p", 201)) }, "", nil, "InvalidS3PrefixException"},
-		{"the bucket policy", func(*sdk.CreateTrailInput) {}, "MayDeliver", api.Errorf("AccessDenied", "no"), "InsufficientS3BucketPolicyException"},
-		{"the key policy", func(in *sdk.CreateTrailInput) { in.KmsKeyId = aws.String(keyARN) }, "MayEncrypt", api.Errorf("AccessDenied", "no"), "InsufficientEncryptionPolicyException"},
-		{"a disabled key", func(in *sdk.CreateTrailInput) { in.KmsKeyId = aws.String(keyARN) }, "MayEncrypt", api.Errorf("KMS.DisabledException", "no"), "KmsException"},
-		{"an unknown key", func(in *sdk.CreateTrailInput) { in.KmsKeyId = aws.String("alias/nothing") }, "", nil, "KmsKeyNotFoundException"},
-		{"no key", func(in *sdk.CreateTrailInput) { in.KmsKeyId = aws.String("not a key") }, "", nil, "InvalidKmsKeyIdException"},
-		{"a key of another Region", func(in *sdk.CreateTrailInput) { in.KmsKeyId = aws.String(otherKeyARN) }, "", nil, "KmsKeyNotFoundException"},
-		{"an unknown topic", func(in *sdk.CreateTrailInput) { in.SnsTopicName = aws.String("nothing") }, "", nil, "InvalidSnsTopicNameException"},
-		{"the topic policy", func(in *sdk.CreateTrailInput) { in.SnsTopicName = aws.String("deliveries") }, "MayNotify", api.Errorf("AuthorizationError", "no"), "InsufficientSnsTopicPolicyException"},
-		{"a log group without a role", func(in *sdk.CreateTrailInput) { in.CloudWatchLogsLogGroupArn = aws.String(groupARN) }, "", nil, "InvalidCloudWatchLogsRoleArnException"},
-		{"a role without a log group", func(in *sdk.CreateTrailInput) { in.CloudWatchLogsRoleArn = aws.String(roleARN) }, "", nil, "InvalidCloudWatchLogsLogGroupArnException"},
-		{"a log group without :*", func(in *sdk.CreateTrailInput) {
+		{"an unknown bucket", func(in *awscloudtrail.CreateTrailInput) { in.S3BucketName = aws.String("nowhere") }, "", nil, "S3BucketDoesNotExistException"},
+		{"a bad bucket", func(in *awscloudtrail.CreateTrailInput) { in.S3BucketName = aws.String("A") }, "", nil, "InvalidS3BucketNameException"},
+		{"a long prefix", func(in *awscloudtrail.CreateTrailInput) { in.S3KeyPrefix = aws.String(strings.Repeat("p", 201)) }, "", nil, "InvalidS3PrefixException"},
+		{"the bucket policy", func(*awscloudtrail.CreateTrailInput) {}, "MayDeliver", api.Errorf("AccessDenied", "no"), "InsufficientS3BucketPolicyException"},
+		{"the key policy", func(in *awscloudtrail.CreateTrailInput) { in.KmsKeyId = aws.String(keyARN) }, "MayEncrypt", api.Errorf("AccessDenied", "no"), "InsufficientEncryptionPolicyException"},
+		{"a disabled key", func(in *awscloudtrail.CreateTrailInput) { in.KmsKeyId = aws.String(keyARN) }, "MayEncrypt", api.Errorf("KMS.DisabledException", "no"), "KmsException"},
+		{"an unknown key", func(in *awscloudtrail.CreateTrailInput) { in.KmsKeyId = aws.String("alias/nothing") }, "", nil, "KmsKeyNotFoundException"},
+		{"no key", func(in *awscloudtrail.CreateTrailInput) { in.KmsKeyId = aws.String("not a key") }, "", nil, "InvalidKmsKeyIdException"},
+		{"a key of another Region", func(in *awscloudtrail.CreateTrailInput) { in.KmsKeyId = aws.String(otherKeyARN) }, "", nil, "KmsKeyNotFoundException"},
+		{"an unknown topic", func(in *awscloudtrail.CreateTrailInput) { in.SnsTopicName = aws.String("nothing") }, "", nil, "InvalidSnsTopicNameException"},
+		{"the topic policy", func(in *awscloudtrail.CreateTrailInput) { in.SnsTopicName = aws.String("deliveries") }, "MayNotify", api.Errorf("AuthorizationError", "no"), "InsufficientSnsTopicPolicyException"},
+		{"a log group without a role", func(in *awscloudtrail.CreateTrailInput) { in.CloudWatchLogsLogGroupArn = aws.String(groupARN) }, "", nil, "InvalidCloudWatchLogsRoleArnException"},
+		{"a role without a log group", func(in *awscloudtrail.CreateTrailInput) { in.CloudWatchLogsRoleArn = aws.String(roleARN) }, "", nil, "InvalidCloudWatchLogsLogGroupArnException"},
+		{"a log group without :*", func(in *awscloudtrail.CreateTrailInput) {
 			in.CloudWatchLogsLogGroupArn, in.CloudWatchLogsRoleArn = aws.String(strings.TrimSuffix(groupARN, ":*")), aws.String(roleARN)
 		}, "", nil, "InvalidCloudWatchLogsLogGroupArnException"},
-		{"a missing log group", func(in *sdk.CreateTrailInput) {
+		{"a missing log group", func(in *awscloudtrail.CreateTrailInput) {
 			in.CloudWatchLogsLogGroupArn, in.CloudWatchLogsRoleArn = aws.String(groupARN), aws.String(roleARN)
 		}, "MayWriteLogs", api.Errorf("ResourceNotFoundException", "no"), "InvalidCloudWatchLogsLogGroupArnException"},
-		{"a role that may not write", func(in *sdk.CreateTrailInput) {
+		{"a role that may not write", func(in *awscloudtrail.CreateTrailInput) {
 			in.CloudWatchLogsLogGroupArn, in.CloudWatchLogsRoleArn = aws.String(groupARN), aws.String(roleARN)
 		}, "MayWriteLogs", api.Errorf("AccessDenied", "no"), "InvalidCloudWatchLogsRoleArnException"},
-		{"every Region without global events", func(in *sdk.CreateTrailInput) {
+		{"every Region without global events", func(in *awscloudtrail.CreateTrailInput) {
 			in.IsMultiRegionTrail, in.IncludeGlobalServiceEvents = aws.Bool(true), aws.Bool(false)
 		}, "", nil, "InvalidParameterCombinationException"},
-		{"an organization trail", func(in *sdk.CreateTrailInput) { in.IsOrganizationTrail = aws.Bool(true) }, "", nil, "OrganizationsNotInUseException"},
+		{"an organization trail", func(in *awscloudtrail.CreateTrailInput) { in.IsOrganizationTrail = aws.Bool(true) }, "", nil, "OrganizationsNotInUseException"},
 	}
 	for _, test := range tests {
 		t.Run(test.what, func(t *testing.T) {
 			f := newFixture(t, nil)
 			f.env.refuse(test.refuse, test.err)
-			in := &sdk.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")}
+			in := &awscloudtrail.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")}
 			test.change(in)
 			_, err := f.CreateTrail(t.Context(), in)
 			wantCode(t, err, test.want)
@@ -281,27 +281,27 @@ func TestCreateTrailRefuses(t *testing.T) {
 func TestCreateTrailRefusesTheSameNameAndASixthTrail(t *testing.T) {
 	f := created(t, nil)
 	for _, name := range []string{"two", "three", "four", "five"} {
-		f.create(&sdk.CreateTrailInput{Name: aws.String(name), S3BucketName: aws.String("logs")})
+		f.create(&awscloudtrail.CreateTrailInput{Name: aws.String(name), S3BucketName: aws.String("logs")})
 	}
-	_, err := f.CreateTrail(t.Context(), &sdk.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")})
+	_, err := f.CreateTrail(t.Context(), &awscloudtrail.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")})
 	wantCode(t, err, "TrailAlreadyExistsException")
-	_, err = f.CreateTrail(t.Context(), &sdk.CreateTrailInput{Name: aws.String("six"), S3BucketName: aws.String("logs")})
+	_, err = f.CreateTrail(t.Context(), &awscloudtrail.CreateTrailInput{Name: aws.String("six"), S3BucketName: aws.String("logs")})
 	wantCode(t, err, "MaximumNumberOfTrailsExceededException")
-	_, err = f.in("eu-west-1").CreateTrail(t.Context(), &sdk.CreateTrailInput{Name: aws.String("six"), S3BucketName: aws.String("logs")})
+	_, err = f.in("eu-west-1").CreateTrail(t.Context(), &awscloudtrail.CreateTrailInput{Name: aws.String("six"), S3BucketName: aws.String("logs")})
 	wantCode(t, err, "")
 }
 
 func TestAFailureOfTheEnvironmentIsNotARefusal(t *testing.T) {
 	f := newFixture(t, nil)
 	f.env.refuse("MayDeliver", errors.New("connection lost"))
-	_, err := f.CreateTrail(t.Context(), &sdk.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")})
+	_, err := f.CreateTrail(t.Context(), &awscloudtrail.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")})
 	wantCode(t, err, "InternalFailure")
 }
 
 func TestUpdateTrailChangesOnlyWhatItIsGiven(t *testing.T) {
 	f := created(t, nil)
 	before := f.trail()
-	if err := f.update(&sdk.UpdateTrailInput{EnableLogFileValidation: aws.Bool(false)}); err != nil {
+	if err := f.update(&awscloudtrail.UpdateTrailInput{EnableLogFileValidation: aws.Bool(false)}); err != nil {
 		t.Fatal(err)
 	}
 	before.LogFileValidationEnabled = aws.Bool(false)
@@ -316,7 +316,7 @@ func TestUpdateTrailChangesOnlyWhatItIsGiven(t *testing.T) {
 func TestUpdateTrailClearsWithEmptyStrings(t *testing.T) {
 	f := created(t, nil)
 	empty := aws.String("")
-	err := f.update(&sdk.UpdateTrailInput{KmsKeyId: empty, S3KeyPrefix: empty, SnsTopicName: empty, CloudWatchLogsLogGroupArn: empty, CloudWatchLogsRoleArn: empty})
+	err := f.update(&awscloudtrail.UpdateTrailInput{KmsKeyId: empty, S3KeyPrefix: empty, SnsTopicName: empty, CloudWatchLogsLogGroupArn: empty, CloudWatchLogsRoleArn: empty})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,27 +324,27 @@ func TestUpdateTrailClearsWithEmptyStrings(t *testing.T) {
 	if got.KmsKeyId != nil || got.S3KeyPrefix != nil || got.SnsTopicName != nil || got.SnsTopicARN != nil || got.CloudWatchLogsLogGroupArn != nil || got.CloudWatchLogsRoleArn != nil {
 		t.Errorf("not cleared: %+v", got)
 	}
-	wantCode(t, f.update(&sdk.UpdateTrailInput{S3BucketName: empty}), "InvalidS3BucketNameException")
+	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{S3BucketName: empty}), "InvalidS3BucketNameException")
 }
 
 func TestUpdateTrailRefusesWithoutChangingAnything(t *testing.T) {
 	f := created(t, nil)
 	before := f.trail()
-	wantCode(t, f.update(&sdk.UpdateTrailInput{IncludeGlobalServiceEvents: aws.Bool(false)}), "InvalidParameterCombinationException")
-	wantCode(t, f.update(&sdk.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(false), S3BucketName: aws.String("nowhere")}), "S3BucketDoesNotExistException")
-	wantCode(t, f.update(&sdk.UpdateTrailInput{CloudWatchLogsRoleArn: aws.String("")}), "InvalidCloudWatchLogsRoleArnException")
+	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IncludeGlobalServiceEvents: aws.Bool(false)}), "InvalidParameterCombinationException")
+	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(false), S3BucketName: aws.String("nowhere")}), "S3BucketDoesNotExistException")
+	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{CloudWatchLogsRoleArn: aws.String("")}), "InvalidCloudWatchLogsRoleArnException")
 	if got := f.trail(); !reflect.DeepEqual(got, before) {
 		t.Errorf("a refused update changed the trail: %+v", got)
 	}
-	wantCode(t, f.update(&sdk.UpdateTrailInput{IncludeGlobalServiceEvents: aws.Bool(false), IsMultiRegionTrail: aws.Bool(false)}), "")
-	wantCode(t, f.update(&sdk.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(true)}), "InvalidParameterCombinationException")
-	wantCode(t, f.update(&sdk.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(true), IncludeGlobalServiceEvents: aws.Bool(true)}), "")
+	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IncludeGlobalServiceEvents: aws.Bool(false), IsMultiRegionTrail: aws.Bool(false)}), "")
+	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(true)}), "InvalidParameterCombinationException")
+	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(true), IncludeGlobalServiceEvents: aws.Bool(true)}), "")
 }
 
 func TestTheKeyIsStoredAsItsARN(t *testing.T) {
 	f := created(t, nil)
 	for _, id := range []string{"alias/logs", "11111111-1111-1111-1111-111111111111", "arn:aws:kms:us-east-1:123456789012:alias/logs", keyARN} {
-		if err := f.update(&sdk.UpdateTrailInput{KmsKeyId: aws.String(id)}); err != nil {
+		if err := f.update(&awscloudtrail.UpdateTrailInput{KmsKeyId: aws.String(id)}); err != nil {
 			t.Fatal(err)
 		}
 		if got := *f.trail().KmsKeyId; got != keyARN {
@@ -356,7 +356,7 @@ func TestTheKeyIsStoredAsItsARN(t *testing.T) {
 func TestTheTopicIsFoundByNameAndByARN(t *testing.T) {
 	f := created(t, nil)
 	for _, topic := range []string{"deliveries", topicARN} {
-		if err := f.update(&sdk.UpdateTrailInput{SnsTopicName: aws.String(topic)}); err != nil {
+		if err := f.update(&awscloudtrail.UpdateTrailInput{SnsTopicName: aws.String(topic)}); err != nil {
 			t.Fatal(err)
 		}
 		if got := f.trail(); *got.SnsTopicARN != topicARN || *got.SnsTopicName != topic {
@@ -375,31 +375,43 @@ func TestEveryOperationTakesTheNameAndTheARN(t *testing.T) {
 			operation string
 			call      func() error
 		}{
-			{"StopLogging", func() error { _, err := f.StopLogging(t.Context(), &sdk.StopLoggingInput{Name: name}); return err }},
-			{"StartLogging", func() error { _, err := f.StartLogging(t.Context(), &sdk.StartLoggingInput{Name: name}); return err }},
-			{"UpdateTrail", func() error { _, err := f.UpdateTrail(t.Context(), &sdk.UpdateTrailInput{Name: name}); return err }},
-			{"GetTrail", func() error { _, err := f.GetTrail(t.Context(), &sdk.GetTrailInput{Name: name}); return err }},
+			{"StopLogging", func() error {
+				_, err := f.StopLogging(t.Context(), &awscloudtrail.StopLoggingInput{Name: name})
+				return err
+			}},
+			{"StartLogging", func() error {
+				_, err := f.StartLogging(t.Context(), &awscloudtrail.StartLoggingInput{Name: name})
+				return err
+			}},
+			{"UpdateTrail", func() error {
+				_, err := f.UpdateTrail(t.Context(), &awscloudtrail.UpdateTrailInput{Name: name})
+				return err
+			}},
+			{"GetTrail", func() error { _, err := f.GetTrail(t.Context(), &awscloudtrail.GetTrailInput{Name: name}); return err }},
 			{"GetTrailStatus", func() error {
-				_, err := f.GetTrailStatus(t.Context(), &sdk.GetTrailStatusInput{Name: name})
+				_, err := f.GetTrailStatus(t.Context(), &awscloudtrail.GetTrailStatusInput{Name: name})
 				return err
 			}},
 			{"PutEventSelectors", func() error {
-				_, err := f.PutEventSelectors(t.Context(), &sdk.PutEventSelectorsInput{TrailName: name, EventSelectors: selectors})
+				_, err := f.PutEventSelectors(t.Context(), &awscloudtrail.PutEventSelectorsInput{TrailName: name, EventSelectors: selectors})
 				return err
 			}},
 			{"GetEventSelectors", func() error {
-				_, err := f.GetEventSelectors(t.Context(), &sdk.GetEventSelectorsInput{TrailName: name})
+				_, err := f.GetEventSelectors(t.Context(), &awscloudtrail.GetEventSelectorsInput{TrailName: name})
 				return err
 			}},
 			{"PutInsightSelectors", func() error {
-				_, err := f.PutInsightSelectors(t.Context(), &sdk.PutInsightSelectorsInput{TrailName: name, InsightSelectors: insights})
+				_, err := f.PutInsightSelectors(t.Context(), &awscloudtrail.PutInsightSelectorsInput{TrailName: name, InsightSelectors: insights})
 				return err
 			}},
 			{"GetInsightSelectors", func() error {
-				_, err := f.GetInsightSelectors(t.Context(), &sdk.GetInsightSelectorsInput{TrailName: name})
+				_, err := f.GetInsightSelectors(t.Context(), &awscloudtrail.GetInsightSelectorsInput{TrailName: name})
 				return err
 			}},
-			{"DeleteTrail", func() error { _, err := f.DeleteTrail(t.Context(), &sdk.DeleteTrailInput{Name: name}); return err }},
+			{"DeleteTrail", func() error {
+				_, err := f.DeleteTrail(t.Context(), &awscloudtrail.DeleteTrailInput{Name: name})
+				return err
+			}},
 		}
 		for _, c := range calls {
 			if err := c.call(); err != nil {
@@ -411,9 +423,9 @@ func TestEveryOperationTakesTheNameAndTheARN(t *testing.T) {
 		}
 	}
 	f := created(t, nil)
-	_, err := f.StopLogging(t.Context(), &sdk.StopLoggingInput{Name: aws.String("arn:aws:cloudtrail:us-east-1:123456789012:org-trail")})
+	_, err := f.StopLogging(t.Context(), &awscloudtrail.StopLoggingInput{Name: aws.String("arn:aws:cloudtrail:us-east-1:123456789012:org-trail")})
 	wantCode(t, err, "CloudTrailARNInvalidException")
-	_, err = f.StopLogging(t.Context(), &sdk.StopLoggingInput{Name: aws.String("no/name")})
+	_, err = f.StopLogging(t.Context(), &awscloudtrail.StopLoggingInput{Name: aws.String("no/name")})
 	wantCode(t, err, "InvalidTrailNameException")
 }
 
@@ -421,20 +433,20 @@ func TestATrailIsChangedOnlyInItsHomeRegion(t *testing.T) {
 	f := created(t, nil)
 	elsewhere := f.in("eu-west-1")
 	for _, id := range []string{"org-trail", trailARN} {
-		_, err := elsewhere.StopLogging(t.Context(), &sdk.StopLoggingInput{Name: aws.String(id)})
+		_, err := elsewhere.StopLogging(t.Context(), &awscloudtrail.StopLoggingInput{Name: aws.String(id)})
 		wantCode(t, err, "InvalidHomeRegionException")
 	}
-	if err := f.update(&sdk.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(false)}); err != nil {
+	if err := f.update(&awscloudtrail.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(false)}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := elsewhere.StopLogging(t.Context(), &sdk.StopLoggingInput{Name: aws.String("org-trail")})
+	_, err := elsewhere.StopLogging(t.Context(), &awscloudtrail.StopLoggingInput{Name: aws.String("org-trail")})
 	wantCode(t, err, "TrailNotFoundException")
 }
 
 func TestDescribeTrailsShowsShadowTrailsUnlessToldNotTo(t *testing.T) {
 	f := created(t, nil)
 	elsewhere := f.in("eu-west-1")
-	names := func(client *sdk.Client, in *sdk.DescribeTrailsInput) []string {
+	names := func(client *awscloudtrail.Client, in *awscloudtrail.DescribeTrailsInput) []string {
 		t.Helper()
 		out, err := client.DescribeTrails(t.Context(), in)
 		if err != nil {
@@ -448,30 +460,30 @@ func TestDescribeTrailsShowsShadowTrailsUnlessToldNotTo(t *testing.T) {
 	}
 	tests := []struct {
 		what   string
-		client *sdk.Client
-		in     sdk.DescribeTrailsInput
+		client *awscloudtrail.Client
+		in     awscloudtrail.DescribeTrailsInput
 		want   []string
 	}{
-		{"at home", f.Client, sdk.DescribeTrailsInput{}, []string{"org-trail"}},
-		{"at home without shadows", f.Client, sdk.DescribeTrailsInput{IncludeShadowTrails: aws.Bool(false)}, []string{"org-trail"}},
-		{"elsewhere", elsewhere, sdk.DescribeTrailsInput{}, []string{"org-trail"}},
-		{"elsewhere without shadows", elsewhere, sdk.DescribeTrailsInput{IncludeShadowTrails: aws.Bool(false)}, []string{}},
-		{"elsewhere by name", elsewhere, sdk.DescribeTrailsInput{TrailNameList: []string{"org-trail"}}, []string{}},
-		{"elsewhere by ARN", elsewhere, sdk.DescribeTrailsInput{TrailNameList: []string{trailARN}}, []string{"org-trail"}},
-		{"an unknown name", f.Client, sdk.DescribeTrailsInput{TrailNameList: []string{"nothing"}}, []string{}},
+		{"at home", f.Client, awscloudtrail.DescribeTrailsInput{}, []string{"org-trail"}},
+		{"at home without shadows", f.Client, awscloudtrail.DescribeTrailsInput{IncludeShadowTrails: aws.Bool(false)}, []string{"org-trail"}},
+		{"elsewhere", elsewhere, awscloudtrail.DescribeTrailsInput{}, []string{"org-trail"}},
+		{"elsewhere without shadows", elsewhere, awscloudtrail.DescribeTrailsInput{IncludeShadowTrails: aws.Bool(false)}, []string{}},
+		{"elsewhere by name", elsewhere, awscloudtrail.DescribeTrailsInput{TrailNameList: []string{"org-trail"}}, []string{}},
+		{"elsewhere by ARN", elsewhere, awscloudtrail.DescribeTrailsInput{TrailNameList: []string{trailARN}}, []string{"org-trail"}},
+		{"an unknown name", f.Client, awscloudtrail.DescribeTrailsInput{TrailNameList: []string{"nothing"}}, []string{}},
 	}
 	for _, test := range tests {
 		if got := names(test.client, &test.in); !slices.Equal(got, test.want) {
 			t.Errorf("%s: got %v, want %v", test.what, got, test.want)
 		}
 	}
-	if err := f.update(&sdk.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(false)}); err != nil {
+	if err := f.update(&awscloudtrail.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(false)}); err != nil {
 		t.Fatal(err)
 	}
-	if got := names(elsewhere, &sdk.DescribeTrailsInput{}); len(got) != 0 {
+	if got := names(elsewhere, &awscloudtrail.DescribeTrailsInput{}); len(got) != 0 {
 		t.Errorf("a trail of one Region has the shadows %v", got)
 	}
-	out, err := elsewhere.ListTrails(t.Context(), &sdk.ListTrailsInput{})
+	out, err := elsewhere.ListTrails(t.Context(), &awscloudtrail.ListTrailsInput{})
 	if err != nil || len(out.Trails) != 1 || *out.Trails[0].HomeRegion != "us-east-1" {
 		t.Errorf("ListTrails: %v, %v", out, err)
 	}
@@ -486,8 +498,8 @@ func TestOrganizationTrails(t *testing.T) {
 		cloudtrail.ManagementAccount: "",
 	} {
 		f := created(t, func(o *cloudtrail.Options) { o.Organization = organization })
-		wantCode(t, f.update(&sdk.UpdateTrailInput{IsOrganizationTrail: aws.Bool(true)}), want)
-		wantCode(t, f.update(&sdk.UpdateTrailInput{IsOrganizationTrail: aws.Bool(want == "")}), "")
+		wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsOrganizationTrail: aws.Bool(true)}), want)
+		wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsOrganizationTrail: aws.Bool(want == "")}), "")
 	}
 }
 
@@ -498,7 +510,7 @@ func TestADemotionOfAnOrganizationTrailIsRecorded(t *testing.T) {
 		demotions         int
 	}{{false, 0}, {true, 0}, {true, 0}, {false, 1}, {false, 1}, {true, 1}}
 	for _, step := range steps {
-		if err := f.update(&sdk.UpdateTrailInput{IsOrganizationTrail: aws.Bool(step.organizationTrail)}); err != nil {
+		if err := f.update(&awscloudtrail.UpdateTrailInput{IsOrganizationTrail: aws.Bool(step.organizationTrail)}); err != nil {
 			t.Fatal(err)
 		}
 		if got := f.service.Trails()[0]; got.Demotions != step.demotions || got.IsOrganizationTrail != step.organizationTrail {
@@ -509,7 +521,7 @@ func TestADemotionOfAnOrganizationTrailIsRecorded(t *testing.T) {
 
 func TestStatusFollowsDeliveries(t *testing.T) {
 	f := created(t, nil)
-	deliver := func() *sdk.GetTrailStatusOutput {
+	deliver := func() *awscloudtrail.GetTrailStatusOutput {
 		t.Helper()
 		f.clock.Advance(time.Minute)
 		if err := f.service.Deliver(t.Context()); err != nil {
@@ -544,7 +556,7 @@ func TestStatusFollowsDeliveries(t *testing.T) {
 	}
 
 	fine = now()
-	if _, err := f.StopLogging(t.Context(), &sdk.StopLoggingInput{Name: aws.String("org-trail")}); err != nil {
+	if _, err := f.StopLogging(t.Context(), &awscloudtrail.StopLoggingInput{Name: aws.String("org-trail")}); err != nil {
 		t.Fatal(err)
 	}
 	got = deliver()
@@ -553,7 +565,7 @@ func TestStatusFollowsDeliveries(t *testing.T) {
 	}
 
 	f.env.refuse("MayDeliver", errors.New("connection lost"))
-	if _, err := f.StartLogging(t.Context(), &sdk.StartLoggingInput{Name: aws.String("org-trail")}); err != nil {
+	if _, err := f.StartLogging(t.Context(), &awscloudtrail.StartLoggingInput{Name: aws.String("org-trail")}); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.service.Deliver(t.Context()); err == nil {
@@ -563,9 +575,9 @@ func TestStatusFollowsDeliveries(t *testing.T) {
 
 func TestTheRateLimitAllowsOneChangeASecond(t *testing.T) {
 	f := newFixture(t, func(o *cloudtrail.Options) { o.RateLimited = true })
-	f.create(&sdk.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")})
+	f.create(&awscloudtrail.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")})
 	start := func() error {
-		_, err := f.StartLogging(t.Context(), &sdk.StartLoggingInput{Name: aws.String("org-trail")})
+		_, err := f.StartLogging(t.Context(), &awscloudtrail.StartLoggingInput{Name: aws.String("org-trail")})
 		return err
 	}
 	wantCode(t, start(), "ThrottlingException")
@@ -576,27 +588,27 @@ func TestTheRateLimitAllowsOneChangeASecond(t *testing.T) {
 
 func TestTagsAreAddedRemovedAndListed(t *testing.T) {
 	f := newFixture(t, nil)
-	f.create(&sdk.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs"), TagsList: []types.Tag{{Key: aws.String("a"), Value: aws.String("1")}}})
+	f.create(&awscloudtrail.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs"), TagsList: []types.Tag{{Key: aws.String("a"), Value: aws.String("1")}}})
 	tag := func(key, text string) []types.Tag { return []types.Tag{{Key: &key, Value: &text}} }
-	if _, err := f.AddTags(t.Context(), &sdk.AddTagsInput{ResourceId: aws.String(trailARN), TagsList: tag("b", "2")}); err != nil {
+	if _, err := f.AddTags(t.Context(), &awscloudtrail.AddTagsInput{ResourceId: aws.String(trailARN), TagsList: tag("b", "2")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.RemoveTags(t.Context(), &sdk.RemoveTagsInput{ResourceId: aws.String(trailARN), TagsList: tag("a", "1")}); err != nil {
+	if _, err := f.RemoveTags(t.Context(), &awscloudtrail.RemoveTagsInput{ResourceId: aws.String(trailARN), TagsList: tag("a", "1")}); err != nil {
 		t.Fatal(err)
 	}
-	out, err := f.ListTags(t.Context(), &sdk.ListTagsInput{ResourceIdList: []string{trailARN}})
+	out, err := f.ListTags(t.Context(), &awscloudtrail.ListTagsInput{ResourceIdList: []string{trailARN}})
 	if err != nil || len(out.ResourceTagList[0].TagsList) != 1 || *out.ResourceTagList[0].TagsList[0].Key != "b" {
 		t.Errorf("got %+v, %v", out, err)
 	}
-	_, err = f.AddTags(t.Context(), &sdk.AddTagsInput{ResourceId: aws.String("org-trail"), TagsList: tag("b", "2")})
+	_, err = f.AddTags(t.Context(), &awscloudtrail.AddTagsInput{ResourceId: aws.String("org-trail"), TagsList: tag("b", "2")})
 	wantCode(t, err, "CloudTrailARNInvalidException")
-	_, err = f.AddTags(t.Context(), &sdk.AddTagsInput{ResourceId: aws.String(trailARN + "2"), TagsList: tag("b", "2")})
+	_, err = f.AddTags(t.Context(), &awscloudtrail.AddTagsInput{ResourceId: aws.String(trailARN + "2"), TagsList: tag("b", "2")})
 	wantCode(t, err, "ResourceNotFoundException")
 }
 
 func TestWhatIsNotSimulatedIsAnError(t *testing.T) {
 	f := created(t, nil)
-	_, err := f.LookupEvents(t.Context(), &sdk.LookupEventsInput{})
+	_, err := f.LookupEvents(t.Context(), &awscloudtrail.LookupEventsInput{})
 	wantCode(t, err, "UnknownOperationException")
 	for _, input := range []map[string]any{
 		{"Name": "org-trail", "S3bucketName": "spare"},
@@ -618,7 +630,7 @@ func TestTheServiceIsSafeForConcurrentUse(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for range 20 {
-				if err := f.update(&sdk.UpdateTrailInput{EnableLogFileValidation: aws.Bool(false)}); err != nil {
+				if err := f.update(&awscloudtrail.UpdateTrailInput{EnableLogFileValidation: aws.Bool(false)}); err != nil {
 					t.Error(err)
 				}
 				if err := f.service.Deliver(t.Context()); err != nil {
