@@ -15,7 +15,9 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/internal/world"
 	"github.com/trailguard/trailguard/localaws/repository"
+	localssm "github.com/trailguard/trailguard/localaws/ssm"
 	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
@@ -74,7 +76,7 @@ func (g guarded) cancel(id string) error {
 func (g guarded) step(n int) {
 	g.t.Helper()
 	for range n {
-		if !g.current().automations.step(g.t.Context(), func(int) int { return 0 }) {
+		if !g.current().automations.Step(g.t.Context(), func(int) int { return 0 }) {
 			g.t.Fatal("nothing runs")
 		}
 	}
@@ -149,7 +151,7 @@ func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
 		g.wantRefusal("new version", update("good", broken), "InvalidDocumentContent", problems)
 		g.wantRefusal("new version", update("good", strings.Replace(good, "sleep(10)", "sleep(11)", 1)), "", "")
 		g.wantRefusal("new version of a command", update("command", `{"schemaVersion":"2.2","mainSteps":[],"description":"d"}`), "", "")
-		wantCode(g.t, update("nothing", broken), "InvalidDocument")
+		world.WantCode(g.t, update("nothing", broken), "InvalidDocument")
 	})
 
 	scenario("a stack with a broken runbook is rolled back", func(g guarded) {
@@ -174,8 +176,8 @@ func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
 		if len(heard) != 1 {
 			g.t.Fatalf("the events are %v", heard)
 		}
-		g.expect("the caller", at(heard[0], "detail.userIdentity.arn"), "arn:aws:sts::123456789012:assumed-role/Repair/Automation")
-		g.expect("its role", at(heard[0], "detail.userIdentity.sessionContext.sessionIssuer.arn"), repairRole)
+		g.expect("the caller", world.At(heard[0], "detail.userIdentity.arn"), "arn:aws:sts::123456789012:assumed-role/Repair/Automation")
+		g.expect("its role", world.At(heard[0], "detail.userIdentity.sessionContext.sessionIssuer.arn"), repairRole)
 		x := g.Executions()[0]
 		if len(x.Calls) != 1 || x.MutatingCalls() != 1 {
 			g.t.Fatalf("the calls are %+v", x.Calls)
@@ -227,12 +229,12 @@ func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
 			event := events[len(events)-1]
 			shown := g.execution(id)
 			g.expect("the version of "+given, aws.ToString(shown.DocumentVersion), want)
-			g.expect("the event's version", at(event, "detail.DefinitionVersion"), want)
+			g.expect("the event's version", world.At(event, "detail.DefinitionVersion"), want)
 			g.expect("the event's resources", event["resources"], []string{
 				"arn:aws:ssm:us-east-1:123456789012:automation-execution/" + id, "arn:aws:ssm:us-east-1:123456789012:automation-definition/Sleep:" + want,
 			})
-			g.expect("the event's status", at(event, "detail.Status"), "Success")
-			g.expect("the event's time", at(event, "detail.Time"), duration*1000)
+			g.expect("the event's status", world.At(event, "detail.Status"), "Success")
+			g.expect("the event's time", world.At(event, "detail.Time"), duration*1000)
 		}
 		run("", "1", 10)
 		run("$DEFAULT", "1", 10)
@@ -243,7 +245,7 @@ func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
 		run("$DEFAULT", "2", 20)
 		run("1", "1", 10)
 		_, err = g.ssm().StartAutomationExecution(g.t.Context(), &ssm.StartAutomationExecutionInput{DocumentName: aws.String("Sleep"), DocumentVersion: aws.String("3")})
-		wantCode(g.t, err, "AutomationDefinitionNotFoundException")
+		world.WantCode(g.t, err, "AutomationDefinitionNotFoundException")
 	})
 
 	scenario("a document that is no runbook does not start", func(g guarded) {
@@ -252,7 +254,7 @@ func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
 		})
 		g.must(err)
 		_, err = g.ssm().StartAutomationExecution(g.t.Context(), &ssm.StartAutomationExecutionInput{DocumentName: aws.String("Command")})
-		wantCode(g.t, err, "InvalidAutomationExecutionParametersException")
+		world.WantCode(g.t, err, "InvalidAutomationExecutionParametersException")
 	})
 
 	scenario("an execution is stopped at once", func(g guarded) {
@@ -270,13 +272,13 @@ func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
 		g.expect("the time that it took", g.Clock.Now().Sub(before), time.Duration(0))
 		var statuses []any
 		for _, event := range g.heard("status") {
-			statuses = append(statuses, at(event, "detail.Status"))
+			statuses = append(statuses, world.At(event, "detail.Status"))
 		}
 		g.expect("what was told", statuses, []string{"InProgress", "Cancelled", "Cancelled"})
-		wantCode(g.t, g.cancel(running), "InvalidAutomationStatusUpdateException")
-		wantCode(g.t, g.cancel("00000000-0000-4000-8002-ffffffffffff"), "AutomationExecutionNotFoundException")
+		world.WantCode(g.t, g.cancel(running), "InvalidAutomationStatusUpdateException")
+		world.WantCode(g.t, g.cancel("00000000-0000-4000-8002-ffffffffffff"), "AutomationExecutionNotFoundException")
 		_, err := g.ssm().StopAutomationExecution(g.t.Context(), &ssm.StopAutomationExecutionInput{AutomationExecutionId: &running, Type: "Never"})
-		wantCode(g.t, err, "ValidationException")
+		world.WantCode(g.t, err, "ValidationException")
 
 		// Without the stop it would have ended well.
 		id := g.begin("Sleep", "")
@@ -304,10 +306,10 @@ func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
 	scenario("a hundred executions run at once, and more wait", func(g guarded) {
 		g.createRunbook("Sleep", good)
 		var ids []string
-		for range maxRunning + 3 {
+		for range localssm.MaxRunning + 3 {
 			ids = append(ids, g.begin("Sleep", ""))
 		}
-		g.step(maxRunning)
+		g.step(localssm.MaxRunning)
 		count := func(status string) int {
 			n := 0
 			for _, id := range ids {
@@ -317,13 +319,13 @@ func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
 			}
 			return n
 		}
-		g.expect("the number of those that run", count("InProgress"), maxRunning)
+		g.expect("the number of those that run", count("InProgress"), localssm.MaxRunning)
 		g.expect("the number of those that wait", count("Pending"), 3)
 		g.must(g.cancel(ids[101]))
 		g.step(1)
-		g.expect("the number of those that run once one has ended", count("InProgress"), maxRunning-1)
+		g.expect("the number of those that run once one has ended", count("InProgress"), localssm.MaxRunning-1)
 		g.run()
-		g.expect("the number of those that succeed", count("Success"), maxRunning+2)
+		g.expect("the number of those that succeed", count("Success"), localssm.MaxRunning+2)
 		began := func(i int) time.Duration {
 			return g.Executions()[i].Steps[0].StartTime.Sub(g.Executions()[0].Steps[0].StartTime)
 		}
@@ -354,7 +356,7 @@ func (g guarded) wantRefusal(what string, err error, code, message string) {
 		}
 		return
 	}
-	wantCode(g.t, err, code)
+	world.WantCode(g.t, err, code)
 	if err != nil && !strings.HasSuffix(err.Error(), code+": "+message) {
 		g.t.Errorf("%s: got %v, want %s", what, err, message)
 	}

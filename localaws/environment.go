@@ -2,19 +2,13 @@ package localaws
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/localaws/iam"
+	"github.com/trailguard/trailguard/localaws/moto"
 )
 
 // trailService is CloudTrail as a principal.
@@ -22,14 +16,14 @@ var trailService = api.Principal{Type: api.AWSService, ARN: "cloudtrail.amazonaw
 
 // environment is what CloudTrail finds in the rest of AWS: the policies that are deployed decide.
 type environment struct {
-	gateway        *Gateway
-	backend        *backend
-	logs           *cloudwatchlogs.Client
+	place          api.Place
+	iam            *iam.Authorizer
+	directory      *moto.Directory
 	organizationID string
 }
 
 func (e *environment) BucketRegion(ctx context.Context, bucket string) (string, error) {
-	return cached(e.gateway, "s3 location of "+bucket, func() (string, error) { return e.backend.bucketRegion(ctx, bucket) })
+	return iam.Cached(&e.iam.Cache, "s3", "location of "+bucket, func() (string, error) { return e.directory.BucketRegion(ctx, bucket) })
 }
 
 // MayDeliver asks what CloudTrail needs of a bucket's policy: to read the ACL, and to put log files and digests.
@@ -38,19 +32,19 @@ func (e *environment) MayDeliver(ctx context.Context, t cloudtrail.Trail) error 
 	if _, err := e.BucketRegion(ctx, t.S3BucketName); err != nil {
 		return err
 	}
-	bucket := fmt.Sprintf("arn:%s:s3:::%s", api.Partition, t.S3BucketName)
-	if err := e.gateway.Authorize(ctx, trailService, "s3:GetBucketAcl", bucket, fromSource(t.ARN)); err != nil {
+	bucket := e.place.BucketARN(t.S3BucketName)
+	if err := e.iam.Authorize(ctx, trailService, "s3:GetBucketAcl", bucket, e.place.SourceKeys(t.ARN)); err != nil {
 		return err
 	}
 	prefix := ""
 	if t.S3KeyPrefix != "" {
 		prefix = strings.TrimSuffix(t.S3KeyPrefix, "/") + "/"
 	}
-	folders := []string{prefix + "AWSLogs/" + api.Account}
+	folders := []string{prefix + "AWSLogs/" + e.place.Account}
 	if t.IsOrganizationTrail {
-		folders = append(folders, prefix+"AWSLogs/"+e.organizationID+"/"+api.Account)
+		folders = append(folders, prefix+"AWSLogs/"+e.organizationID+"/"+e.place.Account)
 	}
-	keys := fromSource(t.ARN)
+	keys := e.place.SourceKeys(t.ARN)
 	keys["s3:x-amz-acl"] = []string{"bucket-owner-full-control"}
 	keys["s3:x-amz-server-side-encryption"] = []string{"AES256"}
 	if t.KMSKeyID != "" {
@@ -59,8 +53,8 @@ func (e *environment) MayDeliver(ctx context.Context, t cloudtrail.Trail) error 
 	}
 	for _, folder := range folders {
 		for _, kind := range []string{"CloudTrail", "CloudTrail-Digest"} {
-			object := fmt.Sprintf("%s/%s/%s/%s/2030/01/01/file.json.gz", bucket, folder, kind, api.Region)
-			if err := e.gateway.Authorize(ctx, trailService, "s3:PutObject", object, keys); err != nil {
+			object := fmt.Sprintf("%s/%s/%s/%s/2030/01/01/file.json.gz", bucket, folder, kind, e.place.Region)
+			if err := e.iam.Authorize(ctx, trailService, "s3:PutObject", object, keys); err != nil {
 				return err
 			}
 		}
@@ -69,15 +63,15 @@ func (e *environment) MayDeliver(ctx context.Context, t cloudtrail.Trail) error 
 }
 
 func (e *environment) ResolveKey(ctx context.Context, id string) (string, error) {
-	key, err := e.gateway.key(ctx, id)
+	key, err := e.iam.Key(ctx, id)
 	return key.ARN, err
 }
 
 // MayEncrypt asks what CloudTrail needs of a key's policy.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
 func (e *environment) MayEncrypt(ctx context.Context, t cloudtrail.Trail) error {
-	key, err := e.gateway.key(ctx, t.KMSKeyID)
-	if isRefusal(err) {
+	key, err := e.iam.Key(ctx, t.KMSKeyID)
+	if api.IsRefusal(err) {
 		return api.Errorf("KMS.NotFoundException", "%v", err)
 	}
 	if err != nil {
@@ -90,22 +84,22 @@ func (e *environment) MayEncrypt(ctx context.Context, t cloudtrail.Trail) error 
 	default:
 		return api.Errorf("KMS.KMSInvalidStateException", "%s is %s", key.ARN, key.State)
 	}
-	if err := e.gateway.Authorize(ctx, trailService, "kms:DescribeKey", key.ARN, fromSource(t.ARN)); err != nil {
+	if err := e.iam.Authorize(ctx, trailService, "kms:DescribeKey", key.ARN, e.place.SourceKeys(t.ARN)); err != nil {
 		return err
 	}
-	keys := fromSource(t.ARN)
+	keys := e.place.SourceKeys(t.ARN)
 	keys["kms:EncryptionContext:aws:cloudtrail:arn"] = []string{t.ARN}
-	keys["kms:EncryptionContext:aws:s3:arn"] = []string{fmt.Sprintf("arn:%s:s3:::%s", api.Partition, t.S3BucketName)}
-	return e.gateway.Authorize(ctx, trailService, "kms:GenerateDataKey", key.ARN, keys)
+	keys["kms:EncryptionContext:aws:s3:arn"] = []string{e.place.BucketARN(t.S3BucketName)}
+	return e.iam.Authorize(ctx, trailService, "kms:GenerateDataKey", key.ARN, keys)
 }
 
 func (e *environment) ResolveTopic(ctx context.Context, nameOrARN string) (string, error) {
 	arn := nameOrARN
 	if !strings.HasPrefix(arn, "arn:") {
-		arn = fmt.Sprintf("arn:%s:sns:%s:%s:%s", api.Partition, api.Region, api.Account, nameOrARN)
+		arn = e.place.ARN("sns", nameOrARN)
 	}
-	if _, err := e.backend.sns.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &arn}); err != nil {
-		return "", fmt.Errorf("looking for topic %s: %w", arn, refused(err))
+	if err := e.directory.TopicExists(ctx, arn); err != nil {
+		return "", fmt.Errorf("looking for topic %s: %w", arn, err)
 	}
 	return arn, nil
 }
@@ -113,7 +107,7 @@ func (e *environment) ResolveTopic(ctx context.Context, nameOrARN string) (strin
 // MayNotify asks what CloudTrail needs of a topic's policy, and of its key.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-permissions-for-sns-notifications.html
 func (e *environment) MayNotify(ctx context.Context, t cloudtrail.Trail) error {
-	return e.gateway.AuthorizePublish(ctx, trailService, t.SNSTopicARN, fromSource(t.ARN))
+	return e.iam.AuthorizePublish(ctx, trailService, t.SNSTopicARN, e.place.SourceKeys(t.ARN))
 }
 
 // MayWriteLogs asks what CloudTrail needs to write to CloudWatch Logs: the group, a role that trusts it, and the role's
@@ -125,74 +119,22 @@ func (e *environment) MayWriteLogs(ctx context.Context, t cloudtrail.Trail) erro
 	if len(fields) != 2 {
 		return api.Errorf("ResourceNotFoundException", "%s is no log group", group)
 	}
-	found, err := e.logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &fields[1]})
+	exists, err := e.directory.LogGroupExists(ctx, fields[1])
 	if err != nil {
-		return fmt.Errorf("looking for log group %s: %w", group, refused(err))
-	}
-	exists := false
-	for _, g := range found.LogGroups {
-		exists = exists || aws.ToString(g.LogGroupName) == fields[1]
+		return fmt.Errorf("looking for log group %s: %w", group, err)
 	}
 	if !exists {
 		return api.Errorf("ResourceNotFoundException", "log group %s does not exist", group)
 	}
-	if err := e.gateway.Authorize(ctx, trailService, "sts:AssumeRole", t.CloudWatchLogsRoleARN, fromSource(t.ARN)); err != nil {
+	if err := e.iam.Authorize(ctx, trailService, "sts:AssumeRole", t.CloudWatchLogsRoleARN, e.place.SourceKeys(t.ARN)); err != nil {
 		return err
 	}
 	writer := api.Principal{Type: api.AssumedRole, ARN: t.CloudWatchLogsRoleARN, SessionName: "CloudTrail"}
-	stream := fmt.Sprintf("%s:log-stream:%s_CloudTrail_%s", group, api.Account, api.Region)
+	stream := fmt.Sprintf("%s:log-stream:%s_CloudTrail_%s", group, e.place.Account, e.place.Region)
 	for _, action := range []string{"logs:CreateLogStream", "logs:PutLogEvents"} {
-		if err := e.gateway.Authorize(ctx, writer, action, stream, nil); err != nil {
+		if err := e.iam.Authorize(ctx, writer, action, stream, nil); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// bucketRegion is the Region of a bucket; an *api.Error with the code NoSuchBucket where there is none.
-func (b *backend) bucketRegion(ctx context.Context, bucket string) (string, error) {
-	got, err := b.s3.GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: &bucket})
-	if err != nil {
-		return "", fmt.Errorf("looking for bucket %s: %w", bucket, refused(err))
-	}
-	if got.LocationConstraint == "" {
-		return "us-east-1", nil
-	}
-	return string(got.LocationConstraint), nil
-}
-
-func (b *backend) bucketExists(ctx context.Context, bucket string) (bool, error) {
-	_, err := b.bucketRegion(ctx, bucket)
-	return exists(err)
-}
-
-// document is the content of a version of a document.
-func (b *backend) document(ctx context.Context, name, version string) (string, error) {
-	if strings.HasPrefix(name, "arn:") {
-		name = name[strings.LastIndexByte(name, '/')+1:]
-	}
-	input := &ssm.GetDocumentInput{Name: &name}
-	// moto takes no version for the default one, and knows no other name for it.
-	if version != "$DEFAULT" {
-		input.DocumentVersion = &version
-	}
-	got, err := b.ssm.GetDocument(ctx, input)
-	if err != nil {
-		return "", refused(err)
-	}
-	return aws.ToString(got.Content), nil
-}
-
-func (b *backend) documentExists(ctx context.Context, name string) (bool, error) {
-	_, err := b.document(ctx, name, "$DEFAULT")
-	return exists(err)
-}
-
-// exists turns a look-up's error into its answer.
-func exists(err error) (bool, error) {
-	var refused *api.Error
-	if errors.As(err, &refused) && refused.Status < http.StatusInternalServerError {
-		return false, nil
-	}
-	return err == nil, err
 }

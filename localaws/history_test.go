@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	cloudtrailtypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"github.com/trailguard/trailguard/localaws/internal/world"
 )
 
 func (g guarded) wantHistory() {
@@ -23,7 +25,7 @@ func (g guarded) wantHistory() {
 	}
 	// The trail is created while nothing logs, and the second call meets a trail that exists.
 	_, err := trails.CreateTrail(g.t.Context(), &cloudtrail.CreateTrailInput{Name: aws.String("guarded"), S3BucketName: aws.String("trail-logs")})
-	wantCode(g.t, err, "TrailAlreadyExistsException")
+	world.WantCode(g.t, err, "TrailAlreadyExistsException")
 	var codes []any
 	for _, event := range lookUp("CreateTrail", 50) {
 		var detail map[string]any
@@ -74,7 +76,7 @@ func (g guarded) wantPatternsTested() {
 		got, err := eventbridge.NewFromConfig(g.Config(Administrator)).TestEventPattern(g.t.Context(), &eventbridge.TestEventPatternInput{
 			EventPattern: &test.pattern, Event: &test.event,
 		})
-		wantCode(g.t, err, test.code)
+		world.WantCode(g.t, err, test.code)
 		if err == nil && got.Result != test.want {
 			g.t.Errorf("%s on %s: got %v", test.pattern, test.event, got.Result)
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
-	cloudtrailtypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -20,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	localtrail "github.com/trailguard/trailguard/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/localaws/internal/world"
 	"github.com/trailguard/trailguard/localaws/repository"
 	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
@@ -68,7 +67,7 @@ func (g guarded) createTrail() {
 
 func (g guarded) stopLogging() {
 	g.t.Helper()
-	if _, err := cloudtrail.NewFromConfig(g.Config(rootUser)).StopLogging(g.t.Context(), &cloudtrail.StopLoggingInput{Name: aws.String("guarded")}); err != nil {
+	if _, err := cloudtrail.NewFromConfig(g.Config(world.Root)).StopLogging(g.t.Context(), &cloudtrail.StopLoggingInput{Name: aws.String("guarded")}); err != nil {
 		g.t.Fatal(err)
 	}
 	g.wantLogging(false)
@@ -216,7 +215,7 @@ func TestTheLoopIsClosed(t *testing.T) {
 
 	scenario("a role that does not trust Automation repairs nothing", func(g guarded) {
 		if _, err := iam.NewFromConfig(g.Config(Administrator)).UpdateAssumeRolePolicy(g.t.Context(), &iam.UpdateAssumeRolePolicyInput{
-			RoleName: aws.String("Repair"), PolicyDocument: aws.String(strings.ReplaceAll(trustsAutomation, "123456789012", "999999999999")),
+			RoleName: aws.String("Repair"), PolicyDocument: aws.String(strings.ReplaceAll(world.TrustsAutomation, "123456789012", "999999999999")),
 		}); err != nil {
 			g.t.Fatal(err)
 		}
@@ -239,7 +238,7 @@ func TestTheLoopIsClosed(t *testing.T) {
 		}
 		g.wantLogging(true)
 		i := slices.IndexFunc(g.Gateway.Calls(), func(c CallRecord) bool {
-			return c.Action() == "ssm:StartAutomationExecution" && c.Principal == remediationRole && c.ErrorCode == ""
+			return c.Action() == "ssm:StartAutomationExecution" && c.Principal == g.remediationRole() && c.ErrorCode == ""
 		})
 		if i < 0 {
 			g.t.Error("Config's service-linked role started nothing")
@@ -247,7 +246,7 @@ func TestTheLoopIsClosed(t *testing.T) {
 	})
 
 	scenario("a bucket policy that shuts CloudTrail out stops the delivery", func(g guarded) {
-		if _, err := s3.NewFromConfig(g.Config(mallory)).DeleteBucketPolicy(g.t.Context(), &s3.DeleteBucketPolicyInput{Bucket: aws.String("trail-logs")}); err != nil {
+		if _, err := s3.NewFromConfig(g.Config(world.Mallory)).DeleteBucketPolicy(g.t.Context(), &s3.DeleteBucketPolicyInput{Bucket: aws.String("trail-logs")}); err != nil {
 			g.t.Fatal(err)
 		}
 		if err := g.Advance(g.t.Context(), 0); err != nil {
@@ -259,12 +258,12 @@ func TestTheLoopIsClosed(t *testing.T) {
 	})
 
 	scenario("an organization policy keeps an attacker out and the runbook in", func(g guarded) {
-		if err := g.Gateway.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*",
+		if err := g.IAM.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*",
 			"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/Repair"}}}]}`); err != nil {
 			g.t.Fatal(err)
 		}
-		_, err := cloudtrail.NewFromConfig(g.Config(mallory)).StopLogging(g.t.Context(), &cloudtrail.StopLoggingInput{Name: aws.String("guarded")})
-		wantCode(g.t, err, "AccessDeniedException")
+		_, err := cloudtrail.NewFromConfig(g.Config(world.Mallory)).StopLogging(g.t.Context(), &cloudtrail.StopLoggingInput{Name: aws.String("guarded")})
+		world.WantCode(g.t, err, "AccessDeniedException")
 	})
 
 	scenario("executions interleave in an order that a seed decides", func(g guarded) {
@@ -300,9 +299,9 @@ func TestTheLoopIsClosed(t *testing.T) {
 			})
 			return err
 		}
-		wantCode(g.t, start("Repair", "Repair"), "")
-		wantCode(g.t, start("Repair", "Events"), "AccessDeniedException")
-		wantCode(g.t, start("Other", "Repair"), "AccessDeniedException")
+		world.WantCode(g.t, start("Repair", "Repair"), "")
+		world.WantCode(g.t, start("Repair", "Events"), "AccessDeniedException")
+		world.WantCode(g.t, start("Other", "Repair"), "AccessDeniedException")
 	})
 }
 
@@ -311,45 +310,4 @@ func TestWithoutTheServiceAuthorizationReferenceNothingStarts(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "make setup") {
 		t.Errorf("got %v", err)
 	}
-}
-
-func TestSelectorsDecideWhichEventsAreLogged(t *testing.T) {
-	basic := func(management bool, kind cloudtrailtypes.ReadWriteType, excluded ...string) cloudtrailtypes.EventSelector {
-		return cloudtrailtypes.EventSelector{IncludeManagementEvents: &management, ReadWriteType: kind, ExcludeManagementEventSources: excluded}
-	}
-	field := func(name string, equals, notEquals []string) cloudtrailtypes.AdvancedFieldSelector {
-		return cloudtrailtypes.AdvancedFieldSelector{Field: &name, Equals: equals, NotEquals: notEquals}
-	}
-	for _, test := range []struct {
-		name     string
-		basic    []cloudtrailtypes.EventSelector
-		advanced []cloudtrailtypes.AdvancedFieldSelector
-		want     bool
-	}{
-		{"all", []cloudtrailtypes.EventSelector{basic(true, "All")}, nil, true},
-		{"write only", []cloudtrailtypes.EventSelector{basic(true, "WriteOnly")}, nil, true},
-		{"read only", []cloudtrailtypes.EventSelector{basic(true, "ReadOnly")}, nil, false},
-		{"no management events", []cloudtrailtypes.EventSelector{basic(false, "All")}, nil, false},
-		{"the service is excluded", []cloudtrailtypes.EventSelector{basic(true, "All", "kms.amazonaws.com")}, nil, false},
-		{"nothing", nil, nil, false},
-		{"advanced: management", nil, []cloudtrailtypes.AdvancedFieldSelector{field("eventCategory", []string{"Management"}, nil)}, true},
-		{"advanced: data", nil, []cloudtrailtypes.AdvancedFieldSelector{field("eventCategory", []string{"Data"}, nil)}, false},
-		{"advanced: read only", nil, []cloudtrailtypes.AdvancedFieldSelector{
-			field("eventCategory", []string{"Management"}, nil), field("readOnly", []string{"true"}, nil)}, false},
-		{"advanced: the service is excluded", nil, []cloudtrailtypes.AdvancedFieldSelector{
-			field("eventCategory", []string{"Management"}, nil), field("eventSource", nil, []string{"kms.amazonaws.com"})}, false},
-	} {
-		var advanced []cloudtrailtypes.AdvancedEventSelector
-		if test.advanced != nil {
-			advanced = append(advanced, cloudtrailtypes.AdvancedEventSelector{FieldSelectors: test.advanced})
-		}
-		trail := trailWith(test.basic, advanced)
-		if got := selectsWrites(trail, "kms.amazonaws.com"); got != test.want {
-			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
-		}
-	}
-}
-
-func trailWith(basic []cloudtrailtypes.EventSelector, advanced []cloudtrailtypes.AdvancedEventSelector) localtrail.Trail {
-	return localtrail.Trail{EventSelectors: basic, AdvancedEventSelectors: advanced}
 }

@@ -21,7 +21,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"github.com/trailguard/trailguard/localaws/api"
 	localevents "github.com/trailguard/trailguard/localaws/eventbridge"
+	"github.com/trailguard/trailguard/localaws/internal/world"
 	"github.com/trailguard/trailguard/localaws/repository"
 )
 
@@ -99,7 +101,7 @@ func (g guarded) listen(name, pattern, schedule string) {
 	_, err := client.PutRule(g.t.Context(), input)
 	g.must(err)
 	_, err = client.PutTargets(g.t.Context(), &eventbridge.PutTargetsInput{Rule: &name, Targets: []eventbridgetypes.Target{
-		{Id: aws.String("t"), Arn: aws.String(topicARN)},
+		{Id: aws.String("t"), Arn: aws.String(world.TopicARN)},
 	}})
 	g.must(err)
 }
@@ -198,7 +200,7 @@ func TestEventsOfStacksAndSchedulesReachTheirRules(t *testing.T) {
 		g.updateStack("guard", g.template(resources))
 		g.wantExecutions("after an update", 2)
 		_, err := g.cloudFormation().UpdateStack(g.t.Context(), &cloudformation.UpdateStackInput{StackName: aws.String("guard"), TemplateBody: g.template(resources)})
-		wantCode(g.t, err, "ValidationError")
+		world.WantCode(g.t, err, "ValidationError")
 		g.wantExecutions("without an update", 2)
 		resources["Extra"] = `{"Type":"AWS::SNS::Topic","Properties":{"DisplayName":{"Fn::GetAtt":["Role","Nothing"]}}}`
 		g.updateStack("guard", g.template(resources))
@@ -224,7 +226,7 @@ func TestEventsOfStacksAndSchedulesReachTheirRules(t *testing.T) {
 		g.run()
 		var got []string
 		for _, event := range g.heard("stacks") {
-			got = append(got, fmt.Sprint(at(event, "detail.status-details.status")))
+			got = append(got, fmt.Sprint(world.At(event, "detail.status-details.status")))
 		}
 		want := []string{
 			"CREATE_IN_PROGRESS", "CREATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE",
@@ -240,11 +242,11 @@ func TestEventsOfStacksAndSchedulesReachTheirRules(t *testing.T) {
 			"resources": "[" + *created.StackId + "]", "detail.stack-id": *created.StackId, "detail.client-request-token": "token",
 			"detail.status-details.status-reason": "", "time": g.Clock.Now().UTC().Format(time.RFC3339),
 		} {
-			if got := fmt.Sprint(at(first, path)); got != want {
+			if got := fmt.Sprint(world.At(first, path)); got != want {
 				g.t.Errorf("%s is %s, want %s", path, got, want)
 			}
 		}
-		if reason := fmt.Sprint(at(g.heard("stacks")[8], "detail.status-details.status-reason")); !strings.Contains(reason, "AWS::SNS::Topic") {
+		if reason := fmt.Sprint(world.At(g.heard("stacks")[8], "detail.status-details.status-reason")); !strings.Contains(reason, "AWS::SNS::Topic") {
 			g.t.Errorf("the failed update says %q", reason)
 		}
 	})
@@ -314,8 +316,8 @@ func TestEventsOfStacksAndSchedulesReachTheirRules(t *testing.T) {
 	})
 
 	scenario("a rule of a stack with a pattern and a schedule starts the runbook by both", func(g guarded) {
-		g.options.Events = localevents.Options{ScheduleFiresAtCreation: true}
-		defer func() { g.options.Events = localevents.Options{} }()
+		g.options.Readings.Events = localevents.Options{ScheduleFiresAtCreation: true}
+		defer func() { g.options.Readings.Events = localevents.Options{} }()
 		g.must(g.Reset(g.t.Context()))
 		g.createStack("guard", g.template(map[string]string{"Both": startRule(ownStack + `,"ScheduleExpression":"rate(1 day)"`)}))
 		g.createTrail()
@@ -389,7 +391,7 @@ func TestEventsOfStacksAndSchedulesReachTheirRules(t *testing.T) {
 				{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"sns:Publish","Resource":{"Ref":"Topic"}}]}}}}}`))
 		g.listen("daily", "", "rate(1 day)")
 		g.advance(24 * time.Hour)
-		topic, err := sns.NewFromConfig(g.Config(Administrator)).GetTopicAttributes(g.t.Context(), &sns.GetTopicAttributesInput{TopicArn: aws.String(topicARN)})
+		topic, err := sns.NewFromConfig(g.Config(Administrator)).GetTopicAttributes(g.t.Context(), &sns.GetTopicAttributesInput{TopicArn: aws.String(world.TopicARN)})
 		g.must(err)
 		key := topic.Attributes["KmsMasterKeyId"]
 		_, err = kms.NewFromConfig(g.Config(Administrator)).PutKeyPolicy(g.t.Context(), &kms.PutKeyPolicyInput{
@@ -406,7 +408,7 @@ func TestEventsOfStacksAndSchedulesReachTheirRules(t *testing.T) {
 		}
 		published := slices.DeleteFunc(g.Gateway.Calls(), func(c CallRecord) bool { return c.Action() != "sns:Publish" })
 		if len(published) != 2 || published[0].ErrorCode != "" || published[1].ErrorCode != "KMSAccessDenied" ||
-			!strings.Contains(text(published[0].Input, "Message"), "Scheduled Event") {
+			!strings.Contains(api.Text(published[0].Input, "Message"), "Scheduled Event") {
 			g.t.Errorf("published were %v", published)
 		}
 	})

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/gateway"
+	"github.com/trailguard/trailguard/localaws/iam"
 )
 
 // eventService is EventBridge as a principal.
@@ -20,7 +22,9 @@ var eventService = api.Principal{Type: api.AWSService, ARN: "events.amazonaws.co
 
 // targets starts what rules point at: every start is a call through the gateway.
 type targets struct {
-	gateway *Gateway
+	place   api.Place
+	gateway *gateway.Gateway
+	iam     *iam.Authorizer
 
 	mu      sync.Mutex
 	configs map[string]aws.Config // by the role or the rule
@@ -31,7 +35,7 @@ func (t *targets) config(key string, p api.Principal, keys map[string][]string) 
 	defer t.mu.Unlock()
 	config, ok := t.configs[key]
 	if !ok {
-		config = t.gateway.config(t.gateway.ServiceCredentials(p, eventService.ARN, keys))
+		config = t.gateway.Config(t.gateway.ServiceCredentials(p, eventService.ARN, keys))
 		t.configs[key] = config
 	}
 	return config
@@ -42,9 +46,9 @@ func (t *targets) config(key string, p api.Principal, keys map[string][]string) 
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
 func (t *targets) as(ctx context.Context, role, rule string) (aws.Config, error) {
 	if role == "" {
-		return t.config(rule, eventService, fromSource(rule)), nil
+		return t.config(rule, eventService, t.place.SourceKeys(rule)), nil
 	}
-	if err := t.gateway.Authorize(ctx, eventService, "sts:AssumeRole", role, fromSource(rule)); err != nil {
+	if err := t.iam.Authorize(ctx, eventService, "sts:AssumeRole", role, t.place.SourceKeys(rule)); err != nil {
 		return aws.Config{}, err
 	}
 	return t.config(role, api.Principal{Type: api.AssumedRole, ARN: role, SessionName: "events"}, nil), nil
@@ -83,7 +87,7 @@ func (t *targets) SendSQS(ctx context.Context, role, rule, queue, message string
 	if err != nil {
 		return err
 	}
-	url := fmt.Sprintf("http://127.0.0.1/%s/%s", api.Account, afterLast(queue, ":"))
+	url := fmt.Sprintf("http://127.0.0.1/%s/%s", t.place.Account, api.AfterLast(queue, ":"))
 	input := &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &message, MessageAttributes: map[string]sqstypes.MessageAttributeValue{}}
 	for name, value := range attributes {
 		if value != "" {

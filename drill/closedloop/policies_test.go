@@ -618,7 +618,7 @@ func simulateQuestions(t *testing.T, questions []question) {
 		maps.Copy(context, q.keys)
 		simulation := map[string]any{
 			"request": map[string]any{
-				"principal": policy.SessionARN(q.principal), "action": q.action, "contextVariables": context,
+				"principal": q.principal.SessionARN(), "action": q.action, "contextVariables": context,
 				"resource": map[string]string{"resource": q.resource, "accountId": api.Account},
 			},
 			"identityPolicies": identity, "resourceControlPolicies": []any{}, "serviceControlPolicies": []any{},

@@ -108,7 +108,7 @@ func deployment(t *testing.T, template testbed.Template) []deployed {
 // may asks whether the role may do an action on a resource.
 func may(t *testing.T, action, resource string, keys map[string][]string) error {
 	t.Helper()
-	return local.Gateway.Authorize(t.Context(), role, action, resource, keys)
+	return local.IAM.Authorize(t.Context(), role, action, resource, keys)
 }
 
 func TestThePoliciesHoldWhatTheHandlersOfCloudFormationCall(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/iam/servicereference"
 	"github.com/trailguard/trailguard/localaws/repository"
-	"github.com/trailguard/trailguard/localaws/servicereference"
 )
 
 // local is the AWS of all tests, which use it one after the other.

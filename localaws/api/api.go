@@ -1,100 +1,88 @@
-// Package api holds the words that the parts of the local AWS share: who calls, what is called, how a call fails,
-// and what time it is.
+// Package api holds the types that all parts of the local AWS share: who calls, what is called and where, how a call fails,
+// what time it is, and what a service and the gateway before it know of each other.
 package api
 
-import (
-	"context"
-	"fmt"
-	"strings"
-	"sync"
-	"time"
-)
-
-// The one account and Region of the local AWS. The account is the one that moto uses.
-const (
-	Account   = "123456789012"
-	Region    = "us-east-1"
-	Partition = "aws"
-)
-
-// Error is a service's refusal, as it stands on the wire.
-type Error struct {
-	Code    string // the exception's name: TrailNotFoundException
-	Message string
-	Status  int // the HTTP status; 0 means 400
-}
-
-func (e *Error) Error() string { return e.Code + ": " + e.Message }
-
-// Errorf makes an Error with status 400.
-func Errorf(code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Status: 400}
-}
-
-// PrincipalType is the type of a caller, in the words of a CloudTrail event's userIdentity.
-// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
-type PrincipalType string
-
-// The callers that the local AWS knows.
-const (
-	Root          PrincipalType = "Root"
-	IAMUser       PrincipalType = "IAMUser"
-	AssumedRole   PrincipalType = "AssumedRole"
-	FederatedUser PrincipalType = "FederatedUser"
-	AWSService    PrincipalType = "AWSService"
-)
-
-// Principal is a caller.
-type Principal struct {
-	Type PrincipalType
-	// ARN is the ARN that policies are written for: of the root user, the user, or the role itself (not its session);
-	// for a service its name, such as config.amazonaws.com.
-	ARN string
-	// SessionName is the name of an assumed role's or federated user's session.
-	SessionName string
-}
-
-// Name is the last part of the principal's ARN.
-func (p Principal) Name() string { return p.ARN[strings.LastIndexAny(p.ARN, "/:")+1:] }
+import "context"
 
 // Call is one request to one service, as the gateway understands it.
 type Call struct {
 	Principal Principal
 	Service   string // the signing name: cloudtrail, s3, config
 	Operation string // StartLogging
-	Region    string
+	Place            // the account that is called, in the Region that is called
 	// Input holds the members of a JSON, query or REST request by their names on the wire.
 	Input map[string]any
 }
 
-// Action is the IAM action of the call: cloudtrail:StartLogging.
+// Action is the service's signing name and the operation: cloudtrail:StartLogging.
 func (c Call) Action() string { return c.Service + ":" + c.Operation }
 
-// Handler is a service that runs inside the local AWS. The output is marshalled to JSON; an error that is an *Error
-// reaches the caller under its code, any other error is an internal failure (HTTP 500).
+// Text is the first string at a path of members of the input; empty if there is none.
+func (c Call) Text(path string) string { return Text(c.Input, path) }
+
+// Texts are the strings at a path of members of the input, through lists.
+func (c Call) Texts(path string) []string { return Texts(c.Input, path) }
+
+// First are the texts in the first of several members that has some.
+func (c Call) First(members ...string) []string {
+	for _, member := range members {
+		var found []string
+		for _, name := range c.Texts(member) {
+			if name != "" {
+				found = append(found, name)
+			}
+		}
+		if len(found) > 0 {
+			return found
+		}
+	}
+	return nil
+}
+
+// Handler is a service that runs inside the local AWS. The output is marshalled in the protocol of the request; an error
+// that is an *Error reaches the caller under its code, any other error is an internal failure (HTTP 500).
 type Handler interface {
 	Handle(ctx context.Context, call Call) (output any, err error)
 }
 
-// Clock is a clock that a test owns: it stands still until it is advanced.
-type Clock struct {
-	mu  sync.Mutex
-	now time.Time
+// HandlerFunc is a Handler made of a function.
+type HandlerFunc func(ctx context.Context, call Call) (any, error)
+
+// Handle answers one call.
+func (f HandlerFunc) Handle(ctx context.Context, call Call) (any, error) { return f(ctx, call) }
+
+// Check refuses a call that the service behind it does not refuse, with an *Error. It is asked once the call is authorized.
+type Check func(ctx context.Context, call Call) error
+
+// Request is a call, and how it arrived.
+type Request struct {
+	Call
+	ID          string
+	AccessKeyID string
+	InvokedBy   string // the service that calls with these credentials; empty if none does
+	UserAgent   string
 }
 
-// NewClock returns a clock that shows start.
-func NewClock(start time.Time) *Clock { return &Clock{now: start} }
-
-// Now returns the time that the clock shows.
-func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
+// Outcome is what became of a call.
+type Outcome struct {
+	Reached bool   // the call was allowed, and its service was asked
+	Refusal *Error // nil if the call succeeded
+	JSON    []byte // the answer, if the protocol is a JSON one
 }
 
-// Advance moves the clock forward.
-func (c *Clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+// Observer is told of each call as it arrives; the function that it returns is told what became of the call, before the
+// caller is. A nil function wants to know nothing more. Neither may make a call.
+type Observer interface {
+	Begin(request Request) (end func(Outcome))
+}
+
+// Registry is where a service registers itself.
+type Registry interface {
+	// Answer has a handler answer the calls of a service, by its signing name (cloudtrail), or of one action of a service
+	// (ssm:GetAutomationExecution).
+	Answer(name string, handler Handler)
+	// Check has an action checked before its service is asked. Several checks of an action are asked in their order.
+	Check(action string, check Check)
+	// Observe has an observer told of all calls. Observers are told in their order.
+	Observe(observer Observer)
 }

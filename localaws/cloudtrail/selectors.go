@@ -45,7 +45,7 @@ func complete(selector types.EventSelector) types.EventSelector {
 // to 5 (InvalidEventSelectorsException).
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_PutEventSelectors.html
 func (s *Service) putEventSelectors(_ context.Context, call api.Call, in *cloudtrail.PutEventSelectorsInput) (*cloudtrail.PutEventSelectorsOutput, error) {
-	t, err := s.findAtHome(call.Region, value(in.TrailName))
+	t, err := s.findAtHome(call.Place, value(in.TrailName))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (s *Service) putEventSelectors(_ context.Context, call api.Call, in *cloudt
 	case in.AdvancedEventSelectors != nil:
 		err = checkAdvanced(in.AdvancedEventSelectors)
 	default:
-		err = checkBasic(in.EventSelectors)
+		err = checkBasic(call.Partition, in.EventSelectors)
 	}
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (s *Service) putEventSelectors(_ context.Context, call api.Call, in *cloudt
 }
 
 func (s *Service) getEventSelectors(_ context.Context, call api.Call, in *cloudtrail.GetEventSelectorsInput) (*cloudtrail.GetEventSelectorsOutput, error) {
-	t, err := s.find(call.Region, value(in.TrailName))
+	t, err := s.find(call.Place, value(in.TrailName))
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func invalidSelectors(format string, args ...any) error {
 
 // checkBasic applies the rules for basic selectors.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_EventSelector.html
-func checkBasic(selectors []types.EventSelector) error {
+func checkBasic(partition string, selectors []types.EventSelector) error {
 	if len(selectors) == 0 || len(selectors) > maxSelectors {
 		return invalidSelectors("%d event selectors: a trail has 1 to %d", len(selectors), maxSelectors)
 	}
@@ -111,7 +111,7 @@ func checkBasic(selectors []types.EventSelector) error {
 				return invalidSelectors("value %s for DataResources.Type is invalid", value(resource.Type))
 			}
 			for _, arn := range resource.Values {
-				if !strings.HasPrefix(arn, "arn:"+api.Partition+prefix) || strings.Contains(arn, "*") {
+				if !strings.HasPrefix(arn, "arn:"+partition+prefix) || strings.Contains(arn, "*") {
 					return invalidSelectors("value %s for DataResources.Values is invalid", arn)
 				}
 			}
@@ -212,9 +212,9 @@ func equals(selector types.AdvancedEventSelector, field string) []string {
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_PutInsightSelectors.html
 func (s *Service) putInsightSelectors(_ context.Context, call api.Call, in *cloudtrail.PutInsightSelectorsInput) (*cloudtrail.PutInsightSelectorsOutput, error) {
 	if in.EventDataStore != nil || in.InsightsDestination != nil {
-		return nil, api.Errorf("UnsupportedOperationException", "Insights of event data stores are not simulated")
+		return nil, api.NotModelled("Insights of event data stores")
 	}
-	t, err := s.findAtHome(call.Region, value(in.TrailName))
+	t, err := s.findAtHome(call.Place, value(in.TrailName))
 	if err != nil {
 		return nil, err
 	}
@@ -249,9 +249,9 @@ func (s *Service) putInsightSelectors(_ context.Context, call api.Call, in *clou
 
 func (s *Service) getInsightSelectors(_ context.Context, call api.Call, in *cloudtrail.GetInsightSelectorsInput) (*cloudtrail.GetInsightSelectorsOutput, error) {
 	if in.EventDataStore != nil {
-		return nil, api.Errorf("UnsupportedOperationException", "Insights of event data stores are not simulated")
+		return nil, api.NotModelled("Insights of event data stores")
 	}
-	t, err := s.find(call.Region, value(in.TrailName))
+	t, err := s.find(call.Place, value(in.TrailName))
 	if err != nil {
 		return nil, err
 	}

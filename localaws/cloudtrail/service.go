@@ -56,7 +56,9 @@ const (
 
 // Options are the settings of a Service.
 type Options struct {
-	Clock       *api.Clock
+	Clock *api.Clock
+	// Place is the account, and the Region of what is not called in another. Default: - api.Home.
+	Place       api.Place
 	Environment Environment
 	// Organization is what the account is. Default: - no organization is in use.
 	Organization Organization
@@ -80,10 +82,13 @@ type Service struct {
 
 	mu     sync.Mutex
 	trails map[string]*Trail // by ARN
+
+	history History
 }
 
 // New returns a CloudTrail without trails.
 func New(options Options) *Service {
+	options.Place = options.Place.Or(api.Home())
 	s := &Service{options: options, trails: map[string]*Trail{}}
 	c := sdk.NewCodec(cloudtrail.DescribeTrailsInput{}, cloudtrail.DescribeTrailsOutput{})
 	s.operations = map[string]sdk.Operation{
@@ -103,15 +108,24 @@ func New(options Options) *Service {
 		"GetEventSelectors":   sdk.Bind(c, s.getEventSelectors),
 		"GetInsightSelectors": sdk.Bind(c, s.getInsightSelectors),
 		"ListTags":            sdk.Bind(c, s.listTags),
+		"LookupEvents":        s.history.lookup,
 	}
 	return s
 }
 
+// Register has the service answer the calls of its operations.
+func (s *Service) Register(registry api.Registry) {
+	for operation := range s.operations {
+		registry.Answer("cloudtrail:"+operation, s)
+	}
+}
+
+// History is the event history, which there is without a trail.
+func (s *Service) History() *History { return &s.history }
+
 // Handle answers one call of the CloudTrail API. An operation or a member that is not simulated is an error.
 func (s *Service) Handle(ctx context.Context, call api.Call) (any, error) {
-	if call.Region == "" {
-		call.Region = api.Region
-	}
+	call.Place = call.Or(s.options.Place)
 	return sdk.Dispatch(ctx, s.operations, call)
 }
 
@@ -220,8 +234,8 @@ func (s *Service) store(t Trail) {
 }
 
 // find returns the trail that a name or an ARN stands for in a Region: a name only in its home Region, an ARN everywhere.
-func (s *Service) find(region, nameOrARN string) (Trail, error) {
-	arn, err := trailARN(region, nameOrARN)
+func (s *Service) find(place api.Place, nameOrARN string) (Trail, error) {
+	arn, err := trailARN(place, nameOrARN)
 	if err != nil {
 		return Trail{}, err
 	}
@@ -229,14 +243,14 @@ func (s *Service) find(region, nameOrARN string) (Trail, error) {
 	defer s.mu.Unlock()
 	t, ok := s.trails[arn]
 	if !ok {
-		return Trail{}, api.Errorf("TrailNotFoundException", "unknown trail: %s for the user: %s", nameOrARN, api.Account)
+		return Trail{}, api.Errorf("TrailNotFoundException", "unknown trail: %s for the user: %s", nameOrARN, place.Account)
 	}
 	return t.clone(), nil
 }
 
 // findAtHome returns the trail that a call is to change, which is possible only in its home Region.
-func (s *Service) findAtHome(region, nameOrARN string) (Trail, error) {
-	t, err := s.find(region, nameOrARN)
+func (s *Service) findAtHome(place api.Place, nameOrARN string) (Trail, error) {
+	t, err := s.find(place, nameOrARN)
 	if err != nil && isName(nameOrARN) {
 		for _, other := range s.Trails() {
 			if other.Name == nameOrARN && other.IsMultiRegionTrail {
@@ -247,15 +261,15 @@ func (s *Service) findAtHome(region, nameOrARN string) (Trail, error) {
 	if err != nil {
 		return Trail{}, err
 	}
-	if t.HomeRegion != region {
+	if t.HomeRegion != place.Region {
 		return Trail{}, api.Errorf("InvalidHomeRegionException", "trail %s must be changed in its home Region %s, not in %s",
-			t.Name, t.HomeRegion, region)
+			t.Name, t.HomeRegion, place.Region)
 	}
 	return t, nil
 }
 
 func (s *Service) deleteTrail(_ context.Context, call api.Call, in *cloudtrail.DeleteTrailInput) (*cloudtrail.DeleteTrailOutput, error) {
-	t, err := s.findAtHome(call.Region, value(in.Name))
+	t, err := s.findAtHome(call.Place, value(in.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +280,7 @@ func (s *Service) deleteTrail(_ context.Context, call api.Call, in *cloudtrail.D
 }
 
 func (s *Service) startLogging(_ context.Context, call api.Call, in *cloudtrail.StartLoggingInput) (*cloudtrail.StartLoggingOutput, error) {
-	t, err := s.findAtHome(call.Region, value(in.Name))
+	t, err := s.findAtHome(call.Place, value(in.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -278,7 +292,7 @@ func (s *Service) startLogging(_ context.Context, call api.Call, in *cloudtrail.
 }
 
 func (s *Service) stopLogging(_ context.Context, call api.Call, in *cloudtrail.StopLoggingInput) (*cloudtrail.StopLoggingOutput, error) {
-	t, err := s.findAtHome(call.Region, value(in.Name))
+	t, err := s.findAtHome(call.Place, value(in.Name))
 	if err != nil {
 		return nil, err
 	}

@@ -609,7 +609,7 @@ func TestTagsAreAddedRemovedAndListed(t *testing.T) {
 func TestWhatIsNotSimulatedIsAnError(t *testing.T) {
 	f := created(t, nil)
 	_, err := f.LookupEvents(t.Context(), &awscloudtrail.LookupEventsInput{})
-	wantCode(t, err, "UnknownOperationException")
+	wantCode(t, err, "NotModelled")
 	for _, input := range []map[string]any{
 		{"Name": "org-trail", "S3bucketName": "spare"},
 		{"name": "org-trail"},

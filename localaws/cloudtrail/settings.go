@@ -18,20 +18,20 @@ func (s *Service) createTrail(ctx context.Context, call api.Call, in *cloudtrail
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	arn, _ := trailARN(call.Region, name)
+	arn, _ := trailARN(call.Place, name)
 	// A trail of every Region counts in every Region.
 	// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
 	inRegion := 0
 	for _, other := range s.Trails() {
 		if other.ARN == arn {
-			return nil, api.Errorf("TrailAlreadyExistsException", "trail %s already exists for customer: %s", name, api.Account)
+			return nil, api.Errorf("TrailAlreadyExistsException", "trail %s already exists for customer: %s", name, call.Account)
 		}
 		if other.HomeRegion == call.Region || other.IsMultiRegionTrail {
 			inRegion++
 		}
 	}
 	if inRegion >= maxTrails {
-		return nil, api.Errorf("MaximumNumberOfTrailsExceededException", "account %s already has %d trails in %s", api.Account, inRegion, call.Region)
+		return nil, api.Errorf("MaximumNumberOfTrailsExceededException", "account %s already has %d trails in %s", call.Account, inRegion, call.Region)
 	}
 	t := Trail{
 		Name:                       name,
@@ -70,7 +70,7 @@ func (s *Service) createTrail(ctx context.Context, call api.Call, in *cloudtrail
 // updateTrail changes only what it is given; an empty string clears a prefix, a topic, a key or CloudWatch Logs.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_UpdateTrail.html
 func (s *Service) updateTrail(ctx context.Context, call api.Call, in *cloudtrail.UpdateTrailInput) (*cloudtrail.UpdateTrailOutput, error) {
-	t, err := s.findAtHome(call.Region, value(in.Name))
+	t, err := s.findAtHome(call.Place, value(in.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -133,13 +133,13 @@ func (s *Service) applyOrganization(t *Trail, given cloudtrail.UpdateTrailInput)
 	switch s.options.Organization {
 	case ManagementAccount:
 	case MemberAccount:
-		return api.Errorf("NotOrganizationMasterAccountException", "account %s is not the management account of its organization", api.Account)
+		return api.Errorf("NotOrganizationMasterAccountException", "account %s is not the management account of its organization", s.options.Place.Account)
 	case NoTrustedAccess:
 		return api.Errorf("CloudTrailAccessNotEnabledException", "trusted access for cloudtrail.amazonaws.com is not enabled in the organization")
 	case NotAllFeatures:
 		return api.Errorf("OrganizationNotInAllFeaturesModeException", "the organization has not all features enabled")
 	default:
-		return api.Errorf("OrganizationsNotInUseException", "account %s is not a member of an organization", api.Account)
+		return api.Errorf("OrganizationsNotInUseException", "account %s is not a member of an organization", s.options.Place.Account)
 	}
 	if t.IsOrganizationTrail {
 		t.Demotions++
@@ -267,7 +267,7 @@ func (s *Service) applyCloudWatchLogs(ctx context.Context, t *Trail, given cloud
 }
 
 func (s *Service) getTrail(_ context.Context, call api.Call, in *cloudtrail.GetTrailInput) (*cloudtrail.GetTrailOutput, error) {
-	t, err := s.find(call.Region, value(in.Name))
+	t, err := s.find(call.Place, value(in.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +281,7 @@ func (s *Service) getTrail(_ context.Context, call api.Call, in *cloudtrail.GetT
 func (s *Service) describeTrails(_ context.Context, call api.Call, in *cloudtrail.DescribeTrailsInput) (*cloudtrail.DescribeTrailsOutput, error) {
 	wanted := map[string]bool{}
 	for _, nameOrARN := range in.TrailNameList {
-		arn, err := trailARN(call.Region, nameOrARN)
+		arn, err := trailARN(call.Place, nameOrARN)
 		if err != nil {
 			return nil, err
 		}
@@ -303,7 +303,7 @@ func (s *Service) describeTrails(_ context.Context, call api.Call, in *cloudtrai
 
 func (s *Service) listTrails(_ context.Context, _ api.Call, in *cloudtrail.ListTrailsInput) (*cloudtrail.ListTrailsOutput, error) {
 	if in.NextToken != nil {
-		return nil, api.Errorf("UnsupportedOperationException", "pages of ListTrails are not simulated")
+		return nil, api.NotModelled("pages of ListTrails")
 	}
 	out := &cloudtrail.ListTrailsOutput{Trails: []types.TrailInfo{}}
 	for _, t := range s.Trails() {
@@ -313,7 +313,7 @@ func (s *Service) listTrails(_ context.Context, _ api.Call, in *cloudtrail.ListT
 }
 
 func (s *Service) addTags(_ context.Context, call api.Call, in *cloudtrail.AddTagsInput) (*cloudtrail.AddTagsOutput, error) {
-	t, err := s.findTagged(call.Region, value(in.ResourceId))
+	t, err := s.findTagged(call.Place, value(in.ResourceId))
 	if err != nil {
 		return nil, err
 	}
@@ -325,7 +325,7 @@ func (s *Service) addTags(_ context.Context, call api.Call, in *cloudtrail.AddTa
 }
 
 func (s *Service) removeTags(_ context.Context, call api.Call, in *cloudtrail.RemoveTagsInput) (*cloudtrail.RemoveTagsOutput, error) {
-	t, err := s.findTagged(call.Region, value(in.ResourceId))
+	t, err := s.findTagged(call.Place, value(in.ResourceId))
 	if err != nil {
 		return nil, err
 	}
@@ -338,11 +338,11 @@ func (s *Service) removeTags(_ context.Context, call api.Call, in *cloudtrail.Re
 
 func (s *Service) listTags(_ context.Context, call api.Call, in *cloudtrail.ListTagsInput) (*cloudtrail.ListTagsOutput, error) {
 	if in.NextToken != nil {
-		return nil, api.Errorf("UnsupportedOperationException", "pages of ListTags are not simulated")
+		return nil, api.NotModelled("pages of ListTags")
 	}
 	out := &cloudtrail.ListTagsOutput{ResourceTagList: []types.ResourceTag{}}
 	for _, id := range in.ResourceIdList {
-		t, err := s.findTagged(call.Region, id)
+		t, err := s.findTagged(call.Place, id)
 		if err != nil {
 			return nil, err
 		}
@@ -357,11 +357,11 @@ func (s *Service) listTags(_ context.Context, call api.Call, in *cloudtrail.List
 }
 
 // findTagged returns the trail whose tags are asked for; tags know a trail only by its ARN.
-func (s *Service) findTagged(region, arn string) (Trail, error) {
+func (s *Service) findTagged(place api.Place, arn string) (Trail, error) {
 	if isName(arn) {
 		return Trail{}, api.Errorf("CloudTrailARNInvalidException", "%q is not a valid trail ARN", arn)
 	}
-	t, err := s.find(region, arn)
+	t, err := s.find(place, arn)
 	if refused, _ := refusal(err); refused != nil && refused.Code == "TrailNotFoundException" {
 		return Trail{}, api.Errorf("ResourceNotFoundException", "resource not found for ARN: %s", arn)
 	}

@@ -12,7 +12,7 @@ import (
 // getTrailStatus returns what is happening to a trail. An error member is there only while the latest attempt failed.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_GetTrailStatus.html
 func (s *Service) getTrailStatus(_ context.Context, call api.Call, in *cloudtrail.GetTrailStatusInput) (*cloudtrail.GetTrailStatusOutput, error) {
-	t, err := s.find(call.Region, value(in.Name))
+	t, err := s.find(call.Place, value(in.Name))
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package cloudtrail
 
 import (
-	"fmt"
 	"maps"
 	"net/netip"
 	"regexp"
@@ -157,9 +156,9 @@ func checkName(name string) error {
 func isName(nameOrARN string) bool { return !strings.HasPrefix(nameOrARN, "arn:") }
 
 // trailARN returns the ARN of the trail that a name, in its home Region, or an ARN stands for.
-func trailARN(region, nameOrARN string) (string, error) {
+func trailARN(place api.Place, nameOrARN string) (string, error) {
 	if isName(nameOrARN) {
-		return fmt.Sprintf("arn:%s:cloudtrail:%s:%s:trail/%s", api.Partition, region, api.Account, nameOrARN), checkName(nameOrARN)
+		return place.ARN("cloudtrail", "trail/"+nameOrARN), checkName(nameOrARN)
 	}
 	parts := trailARNPattern.FindStringSubmatch(nameOrARN)
 	if parts == nil || checkName(parts[1]) != nil {

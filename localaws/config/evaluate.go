@@ -12,9 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
-
-	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/cloudtrail"
 )
 
 // item is what Config recorded last about one trail.
@@ -22,7 +19,7 @@ type item struct {
 	version  int // counts the changes
 	captured time.Time
 	deleted  bool
-	trail    cloudtrail.Trail
+	trail    Trail
 	content  []byte // what a change is told by
 }
 
@@ -53,9 +50,9 @@ func (s *Service) Tick(ctx context.Context) error {
 
 // record takes the trails over into the items, if the recorder records them.
 func (s *Service) record() error {
-	trails := map[string]cloudtrail.Trail{}
+	trails := map[string]Trail{}
 	for _, t := range s.options.Trails() {
-		if t.HomeRegion == api.Region {
+		if t.HomeRegion == s.options.Place.Region {
 			trails[t.ARN] = t
 		}
 	}
@@ -89,7 +86,7 @@ func (s *Service) record() error {
 
 // configuration is the part of a configuration item that is the trail's own.
 // https://github.com/awslabs/aws-config-resource-schema/blob/master/config/properties/resource-types/AWS::CloudTrail::Trail.properties.json
-func (s *Service) configuration(t cloudtrail.Trail) map[string]any {
+func (s *Service) configuration(t Trail) map[string]any {
 	configuration := map[string]any{
 		"includeGlobalServiceEvents": t.IncludeGlobalServiceEvents,
 		"isMultiRegionTrail":         t.IsMultiRegionTrail,
@@ -120,7 +117,7 @@ func (s *Service) configuration(t cloudtrail.Trail) map[string]any {
 	return configuration
 }
 
-func (s *Service) trailID(t cloudtrail.Trail) string {
+func (s *Service) trailID(t Trail) string {
 	if s.options.ResourceID == ResourceIDIsName {
 		return t.Name
 	}
@@ -143,8 +140,8 @@ func (s *Service) configurationItem(i item) ([]byte, error) {
 		"configurationItemCaptureTime": i.captured.UTC().Format(detailTime),
 		"configurationItemStatus":      status,
 		"configurationStateId":         strconv.Itoa(i.version),
-		"awsAccountId":                 api.Account,
-		"awsRegion":                    api.Region,
+		"awsAccountId":                 s.options.Place.Account,
+		"awsRegion":                    s.options.Place.Region,
 		"availabilityZone":             "Not Applicable",
 		"ARN":                          i.trail.ARN,
 		"resourceType":                 trailType,
@@ -217,11 +214,11 @@ func (s *Service) run(ctx context.Context, due task) (map[resource]types.Complia
 	if due.config.Source.Owner != types.OwnerCustomPolicy {
 		compliant := false
 		for _, t := range s.options.Trails() {
-			if t.HomeRegion == api.Region || t.IsMultiRegionTrail {
+			if t.HomeRegion == s.options.Place.Region || t.IsMultiRegionTrail {
 				compliant = compliant || s.managed(due, t)
 			}
 		}
-		found[resource{accountType, api.Account}] = complianceOf(compliant)
+		found[resource{accountType, s.options.Place.Account}] = complianceOf(compliant)
 		return found, nil
 	}
 	for _, i := range due.items {
@@ -249,9 +246,9 @@ func (s *Service) run(ctx context.Context, due task) (map[resource]types.Complia
 //
 // https://docs.aws.amazon.com/config/latest/developerguide/cloudtrail-security-trail-enabled.html, which lists the criteria
 // and does not say that the trail has to be logging
-func (s *Service) managed(due task, t cloudtrail.Trail) bool {
+func (s *Service) managed(due task, t Trail) bool {
 	if value(due.config.Source.SourceIdentifier) == cloudTrailSecurityEnabled {
-		return t.IncludeGlobalServiceEvents && t.IsMultiRegionTrail && t.LogFileValidationEnabled && t.KMSKeyID != "" && t.LogsAllManagementEvents()
+		return t.IncludeGlobalServiceEvents && t.IsMultiRegionTrail && t.LogFileValidationEnabled && t.KMSKeyID != "" && t.LogsAllManagementEvents
 	}
 	matches := func(parameter, has string) bool {
 		wanted, given := due.parameters[parameter]
@@ -328,8 +325,8 @@ func (s *Service) complianceChange(r *rule, res resource, before, after result, 
 	}
 	s.events++
 	detail := map[string]any{
-		"awsAccountId":             api.Account,
-		"awsRegion":                api.Region,
+		"awsAccountId":             s.options.Place.Account,
+		"awsRegion":                s.options.Place.Region,
 		"configRuleName":           r.name,
 		"configRuleARN":            *r.config.ConfigRuleArn,
 		"resourceType":             res.Type,
@@ -347,9 +344,9 @@ func (s *Service) complianceChange(r *rule, res resource, before, after result, 
 		"id":          fmt.Sprintf("00000000-0000-4000-8000-%012d", s.events),
 		"detail-type": "Config Rules Compliance Change",
 		"source":      "aws.config",
-		"account":     api.Account,
+		"account":     s.options.Place.Account,
 		"time":        after.recorded.UTC().Format(envelopeTime),
-		"region":      api.Region,
+		"region":      s.options.Place.Region,
 		"resources":   []any{},
 		"detail":      detail,
 	}

@@ -9,36 +9,30 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	cloudtrailtypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
-	"github.com/trailguard/trailguard/localaws/cloudtrail"
 	"github.com/trailguard/trailguard/localaws/config"
 )
-
-func selectors(management bool) []cloudtrailtypes.EventSelector {
-	return []cloudtrailtypes.EventSelector{{ReadWriteType: cloudtrailtypes.ReadWriteTypeAll, IncludeManagementEvents: &management}}
-}
 
 func TestCloudTrailEnabledNeedsOneLoggingTrailThatMatches(t *testing.T) {
 	all := `{"s3BucketName":"logs","snsTopicArn":"arn:aws:sns:us-east-1:123456789012:deliveries","cloudWatchLogsLogGroupArn":"group"}`
 	tests := []struct {
 		what       string
 		parameters string
-		change     func(*cloudtrail.Trail)
+		change     func(*config.Trail)
 		want       types.ComplianceType
 	}{
-		{"a good trail", `{"s3BucketName":"logs"}`, func(*cloudtrail.Trail) {}, types.ComplianceTypeCompliant},
-		{"no trail", `{}`, func(t *cloudtrail.Trail) { *t = cloudtrail.Trail{} }, types.ComplianceTypeNonCompliant},
-		{"a stopped trail", `{}`, func(t *cloudtrail.Trail) { t.IsLogging = false }, types.ComplianceTypeNonCompliant},
-		{"another bucket", `{"s3BucketName":"logs"}`, func(t *cloudtrail.Trail) { t.S3BucketName = "spare" }, types.ComplianceTypeNonCompliant},
-		{"another bucket that nobody asked about", `{}`, func(t *cloudtrail.Trail) { t.S3BucketName = "spare" }, types.ComplianceTypeCompliant},
-		{"no log group", all, func(*cloudtrail.Trail) {}, types.ComplianceTypeNonCompliant},
-		{"everything", all, func(t *cloudtrail.Trail) { t.CloudWatchLogsLogGroupARN = "group" }, types.ComplianceTypeCompliant},
-		{"no topic", all, func(t *cloudtrail.Trail) { t.CloudWatchLogsLogGroupARN, t.SNSTopicARN = "group", "" }, types.ComplianceTypeNonCompliant},
-		{"a trail of another Region", `{}`, func(t *cloudtrail.Trail) { t.HomeRegion, t.IsMultiRegionTrail = "eu-west-1", false }, types.ComplianceTypeNonCompliant},
-		{"a shadow of another Region", `{}`, func(t *cloudtrail.Trail) { t.HomeRegion = "eu-west-1" }, types.ComplianceTypeCompliant},
+		{"a good trail", `{"s3BucketName":"logs"}`, func(*config.Trail) {}, types.ComplianceTypeCompliant},
+		{"no trail", `{}`, func(t *config.Trail) { *t = config.Trail{} }, types.ComplianceTypeNonCompliant},
+		{"a stopped trail", `{}`, func(t *config.Trail) { t.IsLogging = false }, types.ComplianceTypeNonCompliant},
+		{"another bucket", `{"s3BucketName":"logs"}`, func(t *config.Trail) { t.S3BucketName = "spare" }, types.ComplianceTypeNonCompliant},
+		{"another bucket that nobody asked about", `{}`, func(t *config.Trail) { t.S3BucketName = "spare" }, types.ComplianceTypeCompliant},
+		{"no log group", all, func(*config.Trail) {}, types.ComplianceTypeNonCompliant},
+		{"everything", all, func(t *config.Trail) { t.CloudWatchLogsLogGroupARN = "group" }, types.ComplianceTypeCompliant},
+		{"no topic", all, func(t *config.Trail) { t.CloudWatchLogsLogGroupARN, t.SNSTopicARN = "group", "" }, types.ComplianceTypeNonCompliant},
+		{"a trail of another Region", `{}`, func(t *config.Trail) { t.HomeRegion, t.IsMultiRegionTrail = "eu-west-1", false }, types.ComplianceTypeNonCompliant},
+		{"a shadow of another Region", `{}`, func(t *config.Trail) { t.HomeRegion = "eu-west-1" }, types.ComplianceTypeCompliant},
 	}
 	for _, test := range tests {
 		t.Run(test.what, func(t *testing.T) {
@@ -67,17 +61,17 @@ func TestCloudTrailEnabledNeedsOneLoggingTrailThatMatches(t *testing.T) {
 func TestSecurityTrailEnabledNeedsEveryCriterion(t *testing.T) {
 	tests := []struct {
 		what   string
-		change func(*cloudtrail.Trail)
+		change func(*config.Trail)
 		want   types.ComplianceType
 	}{
-		{"a good trail", func(*cloudtrail.Trail) {}, types.ComplianceTypeCompliant},
-		{"a stopped trail", func(t *cloudtrail.Trail) { t.IsLogging = false }, types.ComplianceTypeCompliant},
-		{"no global events", func(t *cloudtrail.Trail) { t.IncludeGlobalServiceEvents = false }, types.ComplianceTypeNonCompliant},
-		{"one Region", func(t *cloudtrail.Trail) { t.IsMultiRegionTrail = false }, types.ComplianceTypeNonCompliant},
-		{"no validation", func(t *cloudtrail.Trail) { t.LogFileValidationEnabled = false }, types.ComplianceTypeNonCompliant},
-		{"no key", func(t *cloudtrail.Trail) { t.KMSKeyID = "" }, types.ComplianceTypeNonCompliant},
-		{"another key", func(t *cloudtrail.Trail) { t.KMSKeyID = "another" }, types.ComplianceTypeCompliant},
-		{"no management events", func(t *cloudtrail.Trail) { t.EventSelectors = selectors(false) }, types.ComplianceTypeNonCompliant},
+		{"a good trail", func(*config.Trail) {}, types.ComplianceTypeCompliant},
+		{"a stopped trail", func(t *config.Trail) { t.IsLogging = false }, types.ComplianceTypeCompliant},
+		{"no global events", func(t *config.Trail) { t.IncludeGlobalServiceEvents = false }, types.ComplianceTypeNonCompliant},
+		{"one Region", func(t *config.Trail) { t.IsMultiRegionTrail = false }, types.ComplianceTypeNonCompliant},
+		{"no validation", func(t *config.Trail) { t.LogFileValidationEnabled = false }, types.ComplianceTypeNonCompliant},
+		{"no key", func(t *config.Trail) { t.KMSKeyID = "" }, types.ComplianceTypeNonCompliant},
+		{"another key", func(t *config.Trail) { t.KMSKeyID = "another" }, types.ComplianceTypeCompliant},
+		{"no management events", func(t *config.Trail) { t.LogsAllManagementEvents = false }, types.ComplianceTypeNonCompliant},
 	}
 	for _, test := range tests {
 		f := recording(t, nil)
@@ -164,7 +158,7 @@ func TestAnEvaluationOnDemandDoesNotMoveThePeriod(t *testing.T) {
 		t.Errorf("after the evaluation on demand: %s", got)
 	}
 	f.clock.Advance(time.Minute)
-	f.set("org-trail", cloudtrail.Trail{})
+	f.set("org-trail", config.Trail{})
 	f.tick()
 	if got := f.compliance("enabled"); got != types.ComplianceTypeNonCompliant {
 		t.Errorf("after the period: %s", got)
@@ -216,7 +210,7 @@ func TestAPolicyRuleIsEvaluatedWhenTheTrailChanges(t *testing.T) {
 		t.Errorf("got %s after %d evaluations", got, len(f.guarded))
 	}
 
-	f.set("org-trail", cloudtrail.Trail{})
+	f.set("org-trail", config.Trail{})
 	f.tick()
 	if got := f.compliance("declared"); got != types.ComplianceTypeInsufficientData || len(f.guarded) != 2 {
 		t.Errorf("a deleted trail is %s after %d evaluations", got, len(f.guarded))

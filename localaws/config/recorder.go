@@ -52,9 +52,9 @@ func (s *Service) putConfigurationRecorder(_ context.Context, _ api.Call, in *co
 	case value(config.RoleARN) == "":
 		return nil, api.Errorf("InvalidRoleException", "a recorder needs a role")
 	case config.ServicePrincipal != nil || config.ConnectorArn != nil || config.RecordingScope != "" || config.ScopeConfiguration != nil:
-		return nil, notSimulated("a service-linked recorder")
+		return nil, api.NotModelled("a service-linked recorder")
 	case config.RecordingMode != nil && (config.RecordingMode.RecordingFrequency != types.RecordingFrequencyContinuous || len(config.RecordingMode.RecordingModeOverrides) > 0):
-		return nil, notSimulated("a recording mode other than %s", types.RecordingFrequencyContinuous)
+		return nil, api.NotModelled("a recording mode other than %s", types.RecordingFrequencyContinuous)
 	}
 	if config.RecordingGroup == nil {
 		config.RecordingGroup = &types.RecordingGroup{AllSupported: true}
@@ -70,7 +70,7 @@ func (s *Service) putConfigurationRecorder(_ context.Context, _ api.Call, in *co
 	if s.recorder == nil {
 		s.recorder = &recorder{}
 	}
-	arn := fmt.Sprintf("arn:%s:config:%s:%s:configuration-recorder/%s", api.Partition, api.Region, api.Account, *config.Name)
+	arn := s.options.Place.ARN("config", "configuration-recorder/"+*config.Name)
 	config.Arn = &arn
 	s.recorder.config = config
 	return &configservice.PutConfigurationRecorderOutput{}, nil
@@ -153,7 +153,7 @@ func (s *Service) deleteConfigurationRecorder(_ context.Context, _ api.Call, in 
 // recordersNamed returns the recorder if it is asked for, by its name or by none. The caller holds mu.
 func (s *Service) recordersNamed(names []string, arn, servicePrincipal *string) ([]*recorder, error) {
 	if arn != nil || servicePrincipal != nil {
-		return nil, notSimulated("a recorder by its ARN or its service")
+		return nil, api.NotModelled("a recorder by its ARN or its service")
 	}
 	for _, name := range names {
 		if _, err := s.recorderNamed(name); err != nil {

@@ -89,7 +89,7 @@ func (s *Service) putRemediationConfigurations(ctx context.Context, _ api.Call, 
 	}
 	for _, config := range in.RemediationConfigurations {
 		r := s.rules[*config.ConfigRuleName]
-		arn := fmt.Sprintf("arn:%s:config:%s:%s:remediation-configuration/%s/%s", api.Partition, api.Region, api.Account, r.name, *r.config.ConfigRuleId)
+		arn := s.options.Place.ARN("config", "remediation-configuration/"+r.name+"/"+*r.config.ConfigRuleId)
 		config.Arn = &arn
 		r.remediation = &config
 		for res, found := range r.results {

@@ -96,7 +96,7 @@ func (s *Service) putConfigRule(ctx context.Context, _ api.Call, in *configservi
 		}
 		s.created++
 		id := fmt.Sprintf("config-rule-%06d", s.created)
-		arn := fmt.Sprintf("arn:%s:config:%s:%s:config-rule/%s", api.Partition, api.Region, api.Account, id)
+		arn := s.options.Place.ARN("config", "config-rule/"+id)
 		config.ConfigRuleId, config.ConfigRuleArn = &id, &arn
 		r = &rule{
 			name:       *config.ConfigRuleName,
@@ -138,9 +138,9 @@ func (s *Service) checkRule(ctx context.Context, config types.ConfigRule) (map[s
 	case config.ConfigRuleState != "" && config.ConfigRuleState != types.ConfigRuleStateActive:
 		return nil, invalid("the state of a rule can only be put as %s", types.ConfigRuleStateActive)
 	case config.RuleEvaluationVisibility != "":
-		return nil, notSimulated("RuleEvaluationVisibility")
+		return nil, api.NotModelled("RuleEvaluationVisibility")
 	case slices.ContainsFunc(config.EvaluationModes, func(m types.EvaluationModeConfiguration) bool { return !detective(m) }):
-		return nil, notSimulated("proactive evaluation")
+		return nil, api.NotModelled("proactive evaluation")
 	}
 	parameters, err := inputParameters(config.InputParameters)
 	if err != nil {
@@ -151,11 +151,11 @@ func (s *Service) checkRule(ctx context.Context, config types.ConfigRule) (map[s
 		return parameters, checkManaged(config, parameters)
 	case types.OwnerCustomPolicy:
 		if len(parameters) > 0 {
-			return nil, notSimulated("a custom policy rule with InputParameters")
+			return nil, api.NotModelled("a custom policy rule with InputParameters")
 		}
 		return nil, s.checkPolicy(ctx, config)
 	}
-	return nil, notSimulated("a rule of owner %q", config.Source.Owner)
+	return nil, api.NotModelled("a rule of owner %q", config.Source.Owner)
 }
 
 // inputParameters reads the parameters of a rule: a JSON object of strings, in a string of at most 1024 characters.
@@ -214,7 +214,7 @@ func (s *Service) checkPolicy(ctx context.Context, config types.ConfigRule) erro
 	case len(config.Source.SourceDetails) == 0:
 		return invalid("a rule of owner CUSTOM_POLICY needs SourceDetails")
 	case s.options.EvaluatePolicy == nil:
-		return notSimulated("a custom policy rule without an evaluator of Guard")
+		return api.NotModelled("a custom policy rule without an evaluator of Guard")
 	}
 	change := false
 	for _, detail := range config.Source.SourceDetails {
@@ -230,11 +230,11 @@ func (s *Service) checkPolicy(ctx context.Context, config types.ConfigRule) erro
 		}
 	}
 	if !change {
-		return notSimulated("a rule without MessageType ConfigurationItemChangeNotification")
+		return api.NotModelled("a rule without MessageType ConfigurationItemChangeNotification")
 	}
 	if scope := config.Scope; scope != nil {
 		if scope.ComplianceResourceId != nil || scope.TagKey != nil || scope.TagValue != nil || len(scope.ServicePrincipals) > 0 || !slices.Equal(scope.ComplianceResourceTypes, []string{trailType}) {
-			return notSimulated("a scope other than %s", trailType)
+			return api.NotModelled("a scope other than %s", trailType)
 		}
 	}
 	if _, err := s.options.EvaluatePolicy(ctx, *details.PolicyText, []byte("{}")); errors.Is(err, ErrInvalidPolicy) {
@@ -248,7 +248,7 @@ func (s *Service) checkPolicy(ctx context.Context, config types.ConfigRule) erro
 // describeConfigRules leaves out the text of a policy, which only GetCustomRulePolicy shows.
 func (s *Service) describeConfigRules(_ context.Context, _ api.Call, in *configservice.DescribeConfigRulesInput) (*configservice.DescribeConfigRulesOutput, error) {
 	if in.Filters != nil {
-		return nil, notSimulated("a filter of rules")
+		return nil, api.NotModelled("a filter of rules")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/cloudtrail"
 	"github.com/trailguard/trailguard/localaws/sdk"
 )
 
@@ -48,11 +47,40 @@ const (
 	AttemptsInWindow
 )
 
+// Trail is a trail as Config sees it: what its item holds, and what managed rules ask about it. A string that is not set is
+// empty.
+type Trail struct {
+	Name                      string
+	ARN                       string
+	HomeRegion                string
+	S3BucketName              string
+	S3KeyPrefix               string
+	SNSTopicName              string
+	SNSTopicARN               string
+	CloudWatchLogsLogGroupARN string
+	CloudWatchLogsRoleARN     string
+	KMSKeyID                  string
+
+	IncludeGlobalServiceEvents bool
+	IsMultiRegionTrail         bool
+	IsOrganizationTrail        bool
+	LogFileValidationEnabled   bool
+	HasCustomEventSelectors    bool
+	HasInsightSelectors        bool
+
+	Tags map[string]string
+
+	IsLogging               bool
+	LogsAllManagementEvents bool // read and write, of every service
+}
+
 // Options are the settings of a Service. Clock and Trails must be given.
 type Options struct {
 	Clock *api.Clock
+	// Place is the account and Region. Default: - api.Home.
+	Place api.Place
 	// Trails returns every trail of the account.
-	Trails func() []cloudtrail.Trail
+	Trails func() []Trail
 	// EvaluatePolicy evaluates a Guard policy on a configuration item. Default: - custom policy rules are refused.
 	EvaluatePolicy func(ctx context.Context, policy string, item []byte) (Verdict, error)
 	// StartAutomation starts a version of a runbook, the default one if version is empty, and returns the id of the
@@ -107,6 +135,7 @@ func New(options Options) *Service {
 	if options.BucketExists == nil {
 		options.BucketExists = exists
 	}
+	options.Place = options.Place.Or(api.Home())
 	s := &Service{options: options, rules: map[string]*rule{}, items: map[string]*item{}, early: map[string]bool{}}
 	c := sdk.NewCodec(
 		types.ConfigurationRecorder{}, types.RecordingGroup{}, types.ExclusionByResourceTypes{}, types.RecordingStrategy{},
@@ -143,6 +172,13 @@ func New(options Options) *Service {
 		"DeleteDeliveryChannel":               sdk.Bind(c, s.deleteDeliveryChannel),
 	}
 	return s
+}
+
+// Register has the service answer the calls of its operations.
+func (s *Service) Register(registry api.Registry) {
+	for operation := range s.operations {
+		registry.Answer("config:"+operation, s)
+	}
 }
 
 // Handle answers one call of the Config API. An operation or a member that is not simulated is an error. Tags, execution
@@ -185,14 +221,9 @@ func onePage(token *string, limit int32, found int) error {
 		return api.Errorf("InvalidNextTokenException", "there is no second page")
 	}
 	if limit > 0 && found > int(limit) {
-		return notSimulated("a page of %d out of %d", limit, found)
+		return api.NotModelled("a page of %d out of %d", limit, found)
 	}
 	return nil
-}
-
-// notSimulated is the error of a request that AWS would accept.
-func notSimulated(format string, args ...any) error {
-	return &api.Error{Code: "NotSimulated", Message: fmt.Sprintf(format, args...) + " is not simulated", Status: 501}
 }
 
 func invalid(format string, args ...any) error {

@@ -18,7 +18,6 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/cloudtrail"
 	"github.com/trailguard/trailguard/localaws/config"
 	"github.com/trailguard/trailguard/localaws/sdk"
 )
@@ -31,23 +30,23 @@ type fixture struct {
 	t       *testing.T
 
 	mu        sync.Mutex
-	trails    map[string]cloudtrail.Trail // by name
-	starts    []map[string][]string       // the parameters of each automation that was started
-	documents []string                    // their documents and versions
-	refuse    error                       // what StartAutomation fails with
+	trails    map[string]config.Trail // by name
+	starts    []map[string][]string   // the parameters of each automation that was started
+	documents []string                // their documents and versions
+	refuse    error                   // what StartAutomation fails with
 	events    []map[string]any
 	guarded   []string // the items that Guard was asked about
 }
 
 func newFixture(t *testing.T, change func(*config.Options)) *fixture {
 	t.Helper()
-	f := &fixture{clock: api.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)), t: t, trails: map[string]cloudtrail.Trail{}}
+	f := &fixture{clock: api.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)), t: t, trails: map[string]config.Trail{}}
 	options := config.Options{
 		Clock: f.clock,
-		Trails: func() []cloudtrail.Trail {
+		Trails: func() []config.Trail {
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			trails := []cloudtrail.Trail{}
+			trails := []config.Trail{}
 			for trail := range maps.Values(f.trails) {
 				trails = append(trails, trail)
 			}
@@ -152,7 +151,7 @@ func (f *fixture) tick() {
 }
 
 // set puts a trail into the account; the zero Trail takes it out.
-func (f *fixture) set(name string, trail cloudtrail.Trail) {
+func (f *fixture) set(name string, trail config.Trail) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if trail.Name == "" {
@@ -177,13 +176,13 @@ func (f *fixture) exceptions(rule string) []types.RemediationException {
 }
 
 // goodTrail is a trail that every rule of the tests is content with.
-func goodTrail() cloudtrail.Trail {
-	return cloudtrail.Trail{
+func goodTrail() config.Trail {
+	return config.Trail{
 		Name: "org-trail", ARN: "arn:aws:cloudtrail:us-east-1:123456789012:trail/org-trail", HomeRegion: "us-east-1",
 		S3BucketName: "logs", SNSTopicARN: "arn:aws:sns:us-east-1:123456789012:deliveries",
 		KMSKeyID:                   "arn:aws:kms:us-east-1:123456789012:key/1",
 		IncludeGlobalServiceEvents: true, IsMultiRegionTrail: true, LogFileValidationEnabled: true, IsLogging: true,
-		EventSelectors: selectors(true),
+		LogsAllManagementEvents: true,
 	}
 }
 
@@ -290,8 +289,8 @@ func TestPutConfigRuleRefuses(t *testing.T) {
 			r.Source.SourceDetails[0].MessageType = types.MessageTypeScheduledNotification
 		}, bad},
 		{"a frequency for a policy", policyRule("p"), func(r *types.ConfigRule) { r.MaximumExecutionFrequency = types.MaximumExecutionFrequencyOneHour }, bad},
-		{"another scope", policyRule("p"), func(r *types.ConfigRule) { r.Scope.ComplianceResourceTypes = []string{"AWS::S3::Bucket"} }, "NotSimulated"},
-		{"a Lambda function", policyRule("p"), func(r *types.ConfigRule) { r.Source.Owner = types.OwnerCustomLambda }, "NotSimulated"},
+		{"another scope", policyRule("p"), func(r *types.ConfigRule) { r.Scope.ComplianceResourceTypes = []string{"AWS::S3::Bucket"} }, "NotModelled"},
+		{"a Lambda function", policyRule("p"), func(r *types.ConfigRule) { r.Source.Owner = types.OwnerCustomLambda }, "NotModelled"},
 		{"an unknown frequency", enabledRule(), func(r *types.ConfigRule) { r.MaximumExecutionFrequency = "Two_Hours" }, "ValidationException"},
 	}
 	for _, test := range tests {
@@ -421,7 +420,7 @@ func TestARecordingGroupHasOneKindOfTypes(t *testing.T) {
 func TestWhatIsNotSimulatedIsAnError(t *testing.T) {
 	f := recording(t, nil)
 	_, err := f.PutConformancePack(t.Context(), &configservice.PutConformancePackInput{ConformancePackName: aws.String("p")})
-	wantCode(t, err, "UnknownOperationException")
+	wantCode(t, err, "NotModelled")
 	for _, call := range []api.Call{
 		{Operation: "DescribeConfigRules", Input: map[string]any{"configRuleNames": []any{}}},
 		{Operation: "PutConfigurationRecorder", Input: map[string]any{"ConfigurationRecorder": map[string]any{"Name": "default"}}},

@@ -344,7 +344,7 @@ func (b *Bus) count(rule Rule, add func(*Metrics)) {
 
 // invoke makes the input and starts the target; nil means success.
 func (b *Bus) invoke(ctx context.Context, i *invocation) (input string, refusal *failure) {
-	kind, resource, err := targetOf(i.target.ARN)
+	kind, resource, err := targetOf(i.target.ARN, api.PlaceOf(i.rule.ARN))
 	if err != nil {
 		return "", &failure{code: "NotModelled", message: err.Error(), fault: err}
 	}
@@ -454,20 +454,19 @@ const (
 	queue
 )
 
-var targetARN = regexp.MustCompile(`\Aarn:aws[a-z-]*:(ssm|sns|sqs):` + api.Region + ":" + api.Account +
-	`:(automation-definition/)?([A-Za-z0-9_.-]+(:[A-Za-z0-9$]+)?)\z`)
+var targetARN = regexp.MustCompile(`\Aarn:aws[a-z-]*:(ssm|sns|sqs):([a-z0-9-]+):([0-9]+):(automation-definition/)?([A-Za-z0-9_.-]+(:[A-Za-z0-9$]+)?)\z`)
 
 // targetOf tells the kind of a target and its name: that of a topic or queue, or a document's, with its version if the
-// ARN has one. Targets of another account, Region or kind are not modelled.
-func targetOf(arn string) (targetKind, string, error) {
+// ARN has one. Targets of another account or Region than the rule's, and of another kind, are not modelled.
+func targetOf(arn string, rule api.Place) (targetKind, string, error) {
 	parts := targetARN.FindStringSubmatch(arn)
-	if parts == nil {
+	if parts == nil || parts[2] != rule.Region || parts[3] != rule.Account {
 		return 0, "", fmt.Errorf("target %s is %w", arn, ErrNotModelled)
 	}
 	kinds := map[string]targetKind{"ssmautomation-definition/": automation, "sns": topic, "sqs": queue}
-	kind := kinds[parts[1]+parts[2]]
-	if kind == 0 || (kind != automation && parts[4] != "") {
+	kind := kinds[parts[1]+parts[4]]
+	if kind == 0 || (kind != automation && parts[6] != "") {
 		return 0, "", fmt.Errorf("target %s is %w", arn, ErrNotModelled)
 	}
-	return kind, parts[3], nil
+	return kind, parts[5], nil
 }

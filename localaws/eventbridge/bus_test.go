@@ -425,7 +425,7 @@ func TestClientRulesReadsEveryPageOnceUntilInvalidated(t *testing.T) {
 	client := &fakeAPI{
 		rules: []types.Rule{
 			{Name: aws.String("one"), Arn: aws.String(ruleOneARN), State: types.RuleStateEnabled, EventPattern: aws.String(`{"source":["test"]}`)},
-			{Name: aws.String("two"), State: types.RuleStateDisabled, EventPattern: aws.String(`{"source":["test"]}`)},
+			{Name: aws.String("two"), Arn: aws.String(ruleOneARN), State: types.RuleStateDisabled, EventPattern: aws.String(`{"source":["test"]}`)},
 		},
 		targets: []types.Target{
 			{Id: aws.String("a"), Arn: aws.String(runbookARN), RoleArn: aws.String(startRole), Input: aws.String(goodInput),

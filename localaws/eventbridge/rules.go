@@ -11,11 +11,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"github.com/trailguard/trailguard/localaws/api"
 )
 
 // ErrNotModelled is in the errors about what EventBridge accepts and the local AWS does not model. EventBridge refuses what
 // the other errors of ParsePattern, ParseSchedule and ParseTarget are about.
 var ErrNotModelled = errors.New("not modelled")
+
+// maximumTargets is how many targets a rule may have.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+const maximumTargets = 5
 
 // Rule is a deployed rule of one event bus. It has a pattern, a schedule, or both.
 type Rule struct {
@@ -70,22 +76,22 @@ type RuleSource interface {
 
 // Validate finds what EventBridge refuses when a rule and its targets are put, and what is not modelled.
 func (r Rule) Validate() error {
-	if len(r.Targets) > 5 {
-		return fmt.Errorf("rule %s has %d targets, at most 5 are allowed", r.Name, len(r.Targets))
+	if len(r.Targets) > maximumTargets {
+		return fmt.Errorf("rule %s has %d targets, at most %d are allowed", r.Name, len(r.Targets), maximumTargets)
 	}
 	if r.Pattern.alternatives == nil && r.Schedule.period == 0 {
 		return fmt.Errorf("rule %s has neither a pattern nor a schedule", r.Name)
 	}
 	for _, target := range r.Targets {
-		if err := target.validate(); err != nil {
+		if err := target.validate(api.PlaceOf(r.ARN)); err != nil {
 			return fmt.Errorf("rule %s, target %s: %w", r.Name, target.ID, err)
 		}
 	}
 	return nil
 }
 
-func (t Target) validate() error {
-	kind, _, err := targetOf(t.ARN)
+func (t Target) validate(rule api.Place) error {
+	kind, _, err := targetOf(t.ARN, rule)
 	if err != nil {
 		return err
 	}
@@ -93,7 +99,7 @@ func (t Target) validate() error {
 		return errors.New("an automation definition needs a RoleArn")
 	}
 	if t.DeadLetterARN != "" {
-		if kind, _, err := targetOf(t.DeadLetterARN); err != nil || kind != queue {
+		if kind, _, err := targetOf(t.DeadLetterARN, rule); err != nil || kind != queue {
 			return fmt.Errorf("dead-letter target %s is not a queue", t.DeadLetterARN)
 		}
 	}
@@ -130,7 +136,7 @@ type RulesAPI interface {
 
 // ClientRules reads the rules of the default bus from EventBridge's API and keeps them until Invalidate.
 type ClientRules struct {
-	api RulesAPI
+	client RulesAPI
 
 	mu         sync.Mutex
 	cached     []Rule
@@ -139,7 +145,7 @@ type ClientRules struct {
 }
 
 // NewClientRules returns a source that has read nothing yet.
-func NewClientRules(api RulesAPI) *ClientRules { return &ClientRules{api: api} }
+func NewClientRules(client RulesAPI) *ClientRules { return &ClientRules{client: client} }
 
 // Invalidate makes the next call of Rules read the API again.
 func (c *ClientRules) Invalidate() {
@@ -207,7 +213,7 @@ func (c *ClientRules) read(ctx context.Context) ([]Rule, error) {
 func (c *ClientRules) list(ctx context.Context) ([]types.Rule, error) {
 	var rules []types.Rule
 	for input := (&eventbridge.ListRulesInput{}); ; {
-		page, err := c.api.ListRules(ctx, input)
+		page, err := c.client.ListRules(ctx, input)
 		if err != nil {
 			return nil, fmt.Errorf("list rules: %w", err)
 		}
@@ -232,12 +238,12 @@ func (c *ClientRules) readRule(ctx context.Context, deployed types.Rule) (_ Rule
 		}
 	}
 	for input := (&eventbridge.ListTargetsByRuleInput{Rule: deployed.Name}); ; {
-		page, err := c.api.ListTargetsByRule(ctx, input)
+		page, err := c.client.ListTargetsByRule(ctx, input)
 		if err != nil {
 			return Rule{}, fmt.Errorf("list targets: %w", err)
 		}
 		for _, target := range page.Targets {
-			read, err := ParseTarget(target)
+			read, err := ParseTarget(target, api.PlaceOf(rule.ARN))
 			if err != nil {
 				return Rule{}, fmt.Errorf("target %s: %w", aws.ToString(target.Id), err)
 			}
@@ -250,8 +256,8 @@ func (c *ClientRules) readRule(ctx context.Context, deployed types.Rule) (_ Rule
 	}
 }
 
-// ParseTarget reads a target as it is put or deployed.
-func ParseTarget(deployed types.Target) (Target, error) {
+// ParseTarget reads a target as it is put or deployed. rule is where its rule is.
+func ParseTarget(deployed types.Target, rule api.Place) (Target, error) {
 	if deployed.AppSyncParameters != nil || deployed.BatchParameters != nil || deployed.EcsParameters != nil ||
 		deployed.HttpParameters != nil || deployed.KinesisParameters != nil || deployed.RedshiftDataParameters != nil ||
 		deployed.RunCommandParameters != nil || deployed.SageMakerPipelineParameters != nil || deployed.SqsParameters != nil {
@@ -277,5 +283,5 @@ func ParseTarget(deployed types.Target) (Target, error) {
 		}
 		target.RetryPolicy = &policy
 	}
-	return target, target.validate()
+	return target, target.validate(rule)
 }

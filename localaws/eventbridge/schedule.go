@@ -130,9 +130,10 @@ func (b *Bus) scheduledEvent(rule Rule) map[string]any {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fired++
+	place := api.PlaceOf(rule.ARN)
 	return map[string]any{
-		"version": "0", "id": fmt.Sprintf("00000000-0000-4000-8004-%012x", b.fired), "detail-type": "Scheduled Event",
-		"source": "aws.events", "account": api.Account, "time": b.clock.Now().UTC().Format(time.RFC3339), "region": api.Region,
+		"version": "0", "id": api.UUID(api.ScheduleEventID, int64(b.fired)), "detail-type": "Scheduled Event",
+		"source": "aws.events", "account": place.Account, "time": b.clock.Now().UTC().Format(time.RFC3339), "region": place.Region,
 		"resources": []any{rule.ARN}, "detail": map[string]any{},
 	}
 }

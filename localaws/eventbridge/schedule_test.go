@@ -209,10 +209,10 @@ func TestAScheduledEventIsRetriedAndDeadLettered(t *testing.T) {
 
 func TestClientRulesReadsSchedulesOfEnabledRulesAtEachCall(t *testing.T) {
 	client := &fakeAPI{rules: []types.Rule{
-		{Name: aws.String("pattern"), State: types.RuleStateEnabled, EventPattern: aws.String(`{"source":["test"]}`)},
-		{Name: aws.String("both"), State: types.RuleStateEnabled, EventPattern: aws.String(`{"source":["test"]}`), ScheduleExpression: aws.String("rate(1 hour)")},
-		{Name: aws.String("off"), State: types.RuleStateDisabled, ScheduleExpression: aws.String("rate(1 hour)")},
-		{Name: aws.String("alone"), State: types.RuleStateEnabled, ScheduleExpression: aws.String("rate(1 day)")},
+		{Name: aws.String("pattern"), Arn: aws.String(ruleOneARN), State: types.RuleStateEnabled, EventPattern: aws.String(`{"source":["test"]}`)},
+		{Name: aws.String("both"), Arn: aws.String(ruleOneARN), State: types.RuleStateEnabled, EventPattern: aws.String(`{"source":["test"]}`), ScheduleExpression: aws.String("rate(1 hour)")},
+		{Name: aws.String("off"), Arn: aws.String(ruleOneARN), State: types.RuleStateDisabled, ScheduleExpression: aws.String("rate(1 hour)")},
+		{Name: aws.String("alone"), Arn: aws.String(ruleOneARN), State: types.RuleStateEnabled, ScheduleExpression: aws.String("rate(1 day)")},
 	}, targets: []types.Target{{Id: aws.String("t"), Arn: aws.String(topicARN)}}}
 	source := NewClientRules(client)
 	for range 2 {
@@ -229,7 +229,7 @@ func TestClientRulesReadsSchedulesOfEnabledRulesAtEachCall(t *testing.T) {
 	if err != nil || rules[1].Schedule != schedule(t, "rate(1 hour)") || rules[1].Pattern.alternatives == nil || rules[3].Pattern.alternatives != nil {
 		t.Errorf("got %+v, %v", rules, err)
 	}
-	client.rules[0] = types.Rule{Name: aws.String("neither"), State: types.RuleStateEnabled}
+	client.rules[0] = types.Rule{Name: aws.String("neither"), Arn: aws.String(ruleOneARN), State: types.RuleStateEnabled}
 	source.Invalidate()
 	if _, err := source.Rules(context.Background()); err == nil || !strings.Contains(err.Error(), "neither a pattern nor a schedule") {
 		t.Errorf("got %v", err)

@@ -41,6 +41,11 @@ type Options struct {
 	// CloudFormation. Required. A gateway that forwards a call to CloudFormation must be able to answer other calls
 	// meanwhile.
 	GatewayURL string
+
+	// Account is the account of callers whose access keys moto does not know, and that is all of them.
+	//
+	// Default: - 123456789012.
+	Account string
 }
 
 // Server is a running moto. Its state is empty at first.
@@ -84,6 +89,9 @@ func (s *Server) start(ctx context.Context, options Options) error {
 	}
 	// The process outlives ctx, which bounds only the start.
 	s.cmd = exec.Command(options.Python, "-B", filepath.Join(s.dir, "server.py"), "--gateway", options.GatewayURL)
+	if options.Account != "" {
+		s.cmd.Env = append(os.Environ(), "MOTO_ACCOUNT_ID="+options.Account)
+	}
 	s.cmd.Stderr = s.output
 	stdin, err := s.cmd.StdinPipe()
 	if err != nil {

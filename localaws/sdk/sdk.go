@@ -68,7 +68,7 @@ func Bind[I, O any](c Codec, f func(ctx context.Context, call api.Call, in *I) (
 func Dispatch(ctx context.Context, operations map[string]Operation, call api.Call) (any, error) {
 	operation, ok := operations[call.Operation]
 	if !ok {
-		return nil, api.Errorf("UnknownOperationException", "%s is not simulated", call.Action())
+		return nil, api.NotModelled("%s", call.Action())
 	}
 	return operation(ctx, call)
 }

@@ -85,7 +85,7 @@ func TestAnOpenEnumTakesAnyValue(t *testing.T) {
 func TestDispatchRefusesWhatIsNotThere(t *testing.T) {
 	_, err := sdk.Dispatch(context.Background(), nil, api.Call{Service: "config", Operation: "PutConfigRule"})
 	var refused *api.Error
-	if !errors.As(err, &refused) || refused.Code != "UnknownOperationException" || refused.Message != "config:PutConfigRule is not simulated" {
+	if !errors.As(err, &refused) || refused.Code != api.CodeNotModelled || refused.Message != "the local AWS does not model config:PutConfigRule" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -32,7 +32,7 @@ func (t Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		Principal: t.Principal,
 		Service:   t.Service,
 		Operation: target[strings.LastIndex(target, ".")+1:],
-		Region:    t.Region,
+		Place:     api.Place{Region: t.Region},
 		Input:     input,
 	})
 	status := http.StatusOK

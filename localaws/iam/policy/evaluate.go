@@ -190,7 +190,7 @@ func (e *evaluation) matchPrincipal(p principal) effect {
 			}
 			return allowedAccount
 		}
-	case p.arn == SessionARN(e.Principal):
+	case p.arn == e.Principal.SessionARN():
 		return allowed
 	case p.arn == e.Principal.ARN:
 		if e.Principal.Type == api.AssumedRole {
@@ -278,23 +278,7 @@ func (e *evaluation) isKey() bool {
 
 func (e *evaluation) refuse(why string) Decision {
 	return Decision{Reason: fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s",
-		SessionARN(e.Principal), e.Action, e.Resource, why)}
-}
-
-// SessionARN is the ARN under which a principal acts: that of the session for an assumed role.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
-func SessionARN(p api.Principal) string {
-	fields := strings.SplitN(p.ARN, ":", 6)
-	if len(fields) != 6 {
-		return p.ARN
-	}
-	switch p.Type {
-	case api.AssumedRole:
-		return fmt.Sprintf("arn:%s:sts::%s:assumed-role/%s/%s", fields[1], fields[4], p.Name(), p.SessionName)
-	case api.FederatedUser:
-		return fmt.Sprintf("arn:%s:sts::%s:federated-user/%s", fields[1], fields[4], p.SessionName)
-	}
-	return p.ARN
+		e.Principal.SessionARN(), e.Action, e.Resource, why)}
 }
 
 // accountOf is the account of an ARN, empty where it has none.

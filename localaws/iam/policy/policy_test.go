@@ -114,7 +114,7 @@ func simulate(t *testing.T, questions []question) []simulatedAnswer {
 		}
 		simulation := map[string]any{
 			"request": map[string]any{
-				"principal": SessionARN(request.Principal), "action": request.Action, "contextVariables": context,
+				"principal": request.Principal.SessionARN(), "action": request.Action, "contextVariables": context,
 				"resource": map[string]string{"resource": request.Resource, "accountId": request.ResourceAccount},
 			},
 			"identityPolicies":        name(q.identity),

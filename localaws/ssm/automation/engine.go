@@ -11,11 +11,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/catalog"
 )
 
 // Engine starts executions. Its fields must not change after the first Start. Executions of one engine may be stepped
@@ -31,6 +31,10 @@ type Engine struct {
 	AccessKeyID string
 	// Clock is the time. Calls and sleeps advance it.
 	Clock *api.Clock
+	// Place is the account and Region in which scripts run.
+	//
+	// Default: - api.Home.
+	Place api.Place
 	// CallDuration is the time that a call takes.
 	//
 	// Default: - 250 ms.
@@ -60,6 +64,8 @@ type Answer struct {
 	Call      api.Call
 	ErrorCode string // of the service's refusal, "" if there was none
 }
+
+func (e *Engine) place() api.Place { return e.Place.Or(api.Home()) }
 
 func (e *Engine) callDuration() time.Duration {
 	if e.CallDuration == 0 {
@@ -154,15 +160,8 @@ type CallRecord struct {
 	Time      time.Time // before the call
 }
 
-// Mutating reports whether the call may change something: its name begins with none of Get, List, Describe, Lookup, Head.
-func (c CallRecord) Mutating() bool {
-	for _, prefix := range []string{"Get", "List", "Describe", "Lookup", "Head"} {
-		if strings.HasPrefix(c.API, prefix) {
-			return false
-		}
-	}
-	return true
-}
+// Mutating reports whether the call may change something, a resource or the data in it.
+func (c CallRecord) Mutating() bool { return catalog.Of(c.Service, c.API).Kind != catalog.Read }
 
 // MutatingCalls counts the calls that may have changed something, refused ones included.
 func (x *Execution) MutatingCalls() int {
@@ -220,9 +219,9 @@ func (x *Execution) lookup(ref reference) (any, error) {
 	case "automation:EXECUTION_ID":
 		return x.ID, nil
 	case "global:ACCOUNT_ID":
-		return api.Account, nil
+		return x.engine.place().Account, nil
 	case "global:REGION":
-		return api.Region, nil
+		return x.engine.place().Region, nil
 	case "global:DATE_TIME":
 		return x.StartTime.UTC().Format("2006-01-02_15.04.05"), nil
 	}

@@ -29,6 +29,10 @@ const (
 
 // WorkerOptions are the settings of a Worker.
 type WorkerOptions struct {
+	// Region is that of the scripts' clients.
+	//
+	// Default: - that of api.Home.
+	Region string
 	// Python is the path of an interpreter that has boto3. Required.
 	Python string
 	// ComputeLimit is how long a script may compute between two calls, on a real clock.
@@ -53,6 +57,9 @@ type Worker struct {
 func NewWorker(options WorkerOptions) *Worker {
 	if options.ComputeLimit == 0 {
 		options.ComputeLimit = defaultComputeLimit
+	}
+	if options.Region == "" {
+		options.Region = api.Region
 	}
 	return &Worker{options: options, stopTimeout: defaultStopTimeout}
 }
@@ -149,7 +156,7 @@ func (w *Worker) start(now time.Time, j job) (*run, error) {
 		return nil, errors.New("the worker is closed")
 	}
 	if w.process == nil || w.process.isEnded() {
-		p, err := startProcess(w.options.Python)
+		p, err := startProcess(w.options.Python, w.options.Region)
 		if err != nil {
 			return nil, fmt.Errorf("starting python: %w", err)
 		}
@@ -164,7 +171,7 @@ func (w *Worker) start(now time.Time, j job) (*run, error) {
 	return r, r.send(message{Now: now.UnixNano(), Run: &j})
 }
 
-func startProcess(python string) (*process, error) {
+func startProcess(python, region string) (*process, error) {
 	if _, err := exec.LookPath(python); err != nil {
 		return nil, fmt.Errorf("no interpreter (run `make setup`): %w", err)
 	}
@@ -176,7 +183,7 @@ func startProcess(python string) (*process, error) {
 		}
 	}
 	p.cmd.Env = append(p.cmd.Env,
-		"AWS_ACCESS_KEY_ID="+scriptKey, "AWS_SECRET_ACCESS_KEY=secret", "AWS_REGION="+api.Region, "AWS_DEFAULT_REGION="+api.Region,
+		"AWS_ACCESS_KEY_ID="+scriptKey, "AWS_SECRET_ACCESS_KEY=secret", "AWS_REGION="+region, "AWS_DEFAULT_REGION="+region,
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
 		// The address is never dialled. That it is an IP address makes S3 put the bucket into the path.
 		"AWS_ENDPOINT_URL=http://127.0.0.1",
