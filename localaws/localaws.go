@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
@@ -52,68 +51,17 @@ func FailNext(action string, times int, code string) func(api.Call) error {
 	return gateway.FailNext(action, times, code)
 }
 
-// Options are the settings of a local AWS.
-type Options struct {
-	// Python is an interpreter that has moto and boto3. Required.
-	Python string
-	// NodeModules is the folder of Node modules that holds cfn-guard and the Service Authorization Reference. Required.
-	NodeModules string
-	// Place is the partition, the account, and the Region of Config, Automation, EventBridge and the clients that run here. A
-	// Region must be of the partition.
-	//
-	// Default: - api.Home.
-	Place api.Place
-	// Start is what the clock shows first.
-	//
-	// Default: - the first of January 2030.
-	Start time.Time
-	// ScriptLimit is how long a script of a runbook may compute between two calls, on a real clock.
-	//
-	// Default: - see automation.WorkerOptions.
-	ScriptLimit time.Duration
-	// Rand chooses which of the running executions makes its next step.
-	//
-	// Default: - they take turns.
-	Rand *rand.Rand
-
-	// Organization is what the account is in AWS Organizations.
-	//
-	// Default: - no organization is in use.
-	Organization cloudtrail.Organization
-	// OrganizationID is the folder of an organization trail's log files.
-	//
-	// Default: - o-exampleorgid.
-	OrganizationID string
-	// RateLimited refuses a second change of a trail within a second.
-	//
-	// Default: - any number is accepted.
-	RateLimited bool
-	// BackendTimeout is how long moto may take to answer a call, on a real clock.
-	//
-	// Default: - see gateway.Options.
-	BackendTimeout time.Duration
-
-	// Readings choose where AWS's documentation leaves room.
-	//
-	// Default: - the first of AllReadings.
-	Readings Readings
-}
-
 // AWS is a running local AWS.
 type AWS struct {
 	Clock   *api.Clock
 	Gateway *gateway.Gateway
 	IAM     *iam.Authorizer
 
-	options        Options
-	ids            *api.IDs
-	listener       net.Listener
-	server         *http.Server
-	moto           *moto.Server
-	direct         aws.Config // of clients that call moto itself
-	worker         *automation.Worker
-	directory      *moto.Directory
-	evaluatePolicy func(context.Context, string, []byte) (config.Verdict, error)
+	wiring   wiring
+	options  Options
+	listener net.Listener
+	server   *http.Server
+	moto     *moto.Server
 
 	configHeld atomic.Bool // see HoldConfig
 
@@ -128,9 +76,7 @@ const defaultBackendTimeout = 5 * time.Minute
 func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	options.Place = options.Place.Or(api.Home())
 	options.BackendTimeout = cmp.Or(options.BackendTimeout, defaultBackendTimeout)
-	a := &AWS{
-		options: options, ids: &api.IDs{}, Clock: api.NewClock(cmp.Or(options.Start, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))),
-	}
+	a := &AWS{options: options, Clock: api.NewClock(cmp.Or(options.Start, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)))}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("starting the local AWS: %w", err), a.Close())
@@ -144,7 +90,6 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.evaluatePolicy = (&config.CfnGuard{Path: path}).Evaluate
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
 		return nil, err
 	}
@@ -152,25 +97,37 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	if a.moto, err = moto.Start(ctx, moto.Options{Python: options.Python, GatewayURL: a.URL(), Account: options.Place.Account}); err != nil {
 		return nil, err
 	}
-	a.worker = automation.NewWorker(automation.WorkerOptions{
-		Python: options.Python, Region: options.Place.Region, ComputeLimit: options.ScriptLimit,
-	})
-	a.direct = moto.ClientConfig(a.moto.URL(), options.Place.Region, options.BackendTimeout)
-	a.directory = moto.NewDirectory(a.direct)
-	a.IAM = iam.New(iam.Options{
-		Place: options.Place, Directory: a.directory, Reference: reference,
-		Ask: func(ctx context.Context, call api.Call) (any, error) { return a.Gateway.Ask(ctx, call) },
-	})
-	a.Gateway = gateway.New(gateway.Options{
-		Place: options.Place, Clock: a.Clock, IDs: a.ids, Authorizer: a.IAM, Backend: a.moto.URL(), Timeout: options.BackendTimeout,
-	})
+	a.wiring = wiring{
+		options: &a.options, clock: a.Clock, ids: &api.IDs{}, evaluatePolicy: (&config.CfnGuard{Path: path}).Evaluate,
+		direct: moto.ClientConfig(a.moto.URL(), options.Place.Region, options.BackendTimeout),
+		worker: automation.NewWorker(automation.WorkerOptions{
+			Python: options.Python, Region: options.Place.Region, ComputeLimit: options.ScriptLimit,
+		}),
+	}
+	a.wiring.connect(reference, a.moto.URL())
+	a.Gateway, a.IAM = a.wiring.gateway, a.wiring.iam
 	a.Administrate(a.Administrator())
-	a.IAM.Grant(a.remediationRole().ARN, policy.MustParse(policy.Identity, remediationPolicy))
 	a.renew()
 	a.server = &http.Server{Handler: a.Gateway, ReadHeaderTimeout: time.Minute}
 	// Serve returns when Close closes the server.
 	go func() { _ = a.server.Serve(a.listener) }()
 	return a, nil
+}
+
+// renew makes the services anew, without state, and puts the gateway before them.
+func (a *AWS) renew() {
+	services, registry := a.wiring.newServices()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.services = services
+	a.Gateway.Use(registry)
+}
+
+// current are the services of now.
+func (a *AWS) current() *services {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.services
 }
 
 // URL is the endpoint for clients of other processes.
@@ -251,8 +208,8 @@ func (a *AWS) Close() error {
 	case a.listener != nil:
 		problems = append(problems, a.listener.Close())
 	}
-	if a.worker != nil {
-		problems = append(problems, a.worker.Close())
+	if a.wiring.worker != nil {
+		problems = append(problems, a.wiring.worker.Close())
 	}
 	if a.moto != nil {
 		problems = append(problems, a.moto.Stop())

@@ -238,7 +238,7 @@ func TestTheLoopIsClosed(t *testing.T) {
 		}
 		g.wantLogging(true)
 		i := slices.IndexFunc(g.Gateway.Calls(), func(c CallRecord) bool {
-			return c.Action() == "ssm:StartAutomationExecution" && c.Principal == g.remediationRole() && c.ErrorCode == ""
+			return c.Action() == "ssm:StartAutomationExecution" && c.Principal == remediationRole(g.Place()) && c.ErrorCode == ""
 		})
 		if i < 0 {
 			g.t.Error("Config's service-linked role started nothing")

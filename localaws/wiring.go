@@ -16,6 +16,8 @@ import (
 	"github.com/trailguard/trailguard/localaws/eventbridge"
 	"github.com/trailguard/trailguard/localaws/gateway"
 	"github.com/trailguard/trailguard/localaws/iam"
+	"github.com/trailguard/trailguard/localaws/iam/policy"
+	"github.com/trailguard/trailguard/localaws/iam/servicereference"
 	"github.com/trailguard/trailguard/localaws/moto"
 	"github.com/trailguard/trailguard/localaws/sns"
 	"github.com/trailguard/trailguard/localaws/ssm"
@@ -23,19 +25,19 @@ import (
 	"github.com/trailguard/trailguard/localaws/sts"
 )
 
-// remediationRole is the service-linked role with which Config starts remediations.
-// https://docs.aws.amazon.com/config/latest/developerguide/using-service-linked-roles-remediation.html
-func (a *AWS) remediationRole() api.Principal {
-	return api.Principal{
-		Type: api.AssumedRole, SessionName: "ConfigRemediation",
-		ARN: a.options.Place.GlobalARN("iam", "role/aws-service-role/remediation.config.amazonaws.com/AWSServiceRoleForConfigRemediation"),
-	}
-}
-
 // remediationPolicy is the part of the role's managed policy, ConfigRemediationServiceRolePolicy, that is used here.
 const remediationPolicy = `{"Version":"2012-10-17","Statement":[
 	{"Effect":"Allow","Action":["ssm:GetDocument","ssm:DescribeDocument","ssm:StartAutomationExecution"],"Resource":"*"},
 	{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{"StringEquals":{"iam:PassedToService":"ssm.amazonaws.com"}}}]}`
+
+// remediationRole is the service-linked role with which Config starts remediations.
+// https://docs.aws.amazon.com/config/latest/developerguide/using-service-linked-roles-remediation.html
+func remediationRole(place api.Place) api.Principal {
+	return api.Principal{
+		Type: api.AssumedRole, SessionName: "ConfigRemediation",
+		ARN: place.GlobalARN("iam", "role/aws-service-role/remediation.config.amazonaws.com/AWSServiceRoleForConfigRemediation"),
+	}
+}
 
 // services are the parts of AWS that run in Go. Reset replaces them.
 type services struct {
@@ -48,63 +50,80 @@ type services struct {
 // service registers itself with the gateway.
 type service interface{ Register(api.Registry) }
 
-// renew makes the services anew, without state, and puts the gateway before them.
-func (a *AWS) renew() {
-	place := a.options.Place
-	s := &services{events: &eventbridge.Service{Rules: eventbridge.NewClientRules(awseventbridge.NewFromConfig(a.direct)), Fail: a.Gateway.Fail}}
+// wiring is what the services have in common.
+type wiring struct {
+	options        *Options
+	clock          *api.Clock
+	ids            *api.IDs
+	gateway        *gateway.Gateway
+	iam            *iam.Authorizer
+	direct         aws.Config // of clients that call moto itself
+	directory      *moto.Directory
+	worker         *automation.Worker
+	evaluatePolicy func(context.Context, string, []byte) (config.Verdict, error)
+}
+
+// connect makes the gateway before moto, and what decides who may pass it.
+func (w *wiring) connect(reference *servicereference.Reference, motoURL string) {
+	place := w.options.Place
+	w.directory = moto.NewDirectory(w.direct)
+	w.iam = iam.New(iam.Options{
+		Place: place, Directory: w.directory, Reference: reference,
+		Ask: func(ctx context.Context, call api.Call) (any, error) { return w.gateway.Ask(ctx, call) },
+	})
+	w.gateway = gateway.New(gateway.Options{
+		Place: place, Clock: w.clock, IDs: w.ids, Authorizer: w.iam, Backend: motoURL, Timeout: w.options.BackendTimeout,
+	})
+	w.iam.Grant(remediationRole(place).ARN, policy.MustParse(policy.Identity, remediationPolicy))
+}
+
+// newServices makes the services, without state, and lets them register.
+func (w *wiring) newServices() (*services, *gateway.Services) {
+	place := w.options.Place
+	s := &services{events: &eventbridge.Service{Rules: eventbridge.NewClientRules(awseventbridge.NewFromConfig(w.direct)), Fail: w.gateway.Fail}}
 	s.events.Bus = eventbridge.NewBus(s.events.Rules, &targets{
-		place: place, gateway: a.Gateway, iam: a.IAM, configs: map[string]aws.Config{},
-	}, a.Clock, a.options.Readings.Events)
+		place: place, gateway: w.gateway, iam: w.iam, configs: map[string]aws.Config{},
+	}, w.clock, w.options.Readings.Events)
 	emit := func(event map[string]any) {
 		if err := s.events.Bus.Publish(context.Background(), event); err != nil {
-			a.Gateway.Fail(err)
+			w.gateway.Fail(err)
 		}
 	}
 	s.trails = cloudtrail.New(cloudtrail.Options{
-		Clock: a.Clock, Place: place, Organization: a.options.Organization, RateLimited: a.options.RateLimited,
-		DefaultSelectorsAreCustom: a.options.Readings.DefaultSelectorsAreCustom,
+		Clock: w.clock, Place: place, Organization: w.options.Organization, RateLimited: w.options.RateLimited,
+		DefaultSelectorsAreCustom: w.options.Readings.DefaultSelectorsAreCustom,
 		Environment: &environment{
-			place: place, iam: a.IAM, directory: a.directory, organizationID: cmp.Or(a.options.OrganizationID, "o-exampleorgid"),
+			place: place, iam: w.iam, directory: w.directory, organizationID: cmp.Or(w.options.OrganizationID, "o-exampleorgid"),
 		},
 	})
 	s.config = config.New(config.Options{
-		Clock: a.Clock, Place: place, Trails: func() []config.Trail { return trailsForConfig(s.trails.Trails()) },
-		EvaluatePolicy: a.evaluatePolicy, Emit: s.events.Bus.Publish, StartAutomation: a.startRemediation(),
-		DocumentExists: a.directory.DocumentExists, BucketExists: a.directory.BucketExists,
-		Unset: a.options.Readings.UnsetFields, ResourceID: a.options.Readings.TrailResourceID, Attempts: a.options.Readings.AttemptCount,
+		Clock: w.clock, Place: place, Trails: func() []config.Trail { return trailsForConfig(s.trails.Trails()) },
+		EvaluatePolicy: w.evaluatePolicy, Emit: s.events.Bus.Publish, StartAutomation: w.startRemediation(),
+		DocumentExists: w.directory.DocumentExists, BucketExists: w.directory.BucketExists,
+		Unset: w.options.Readings.UnsetFields, ResourceID: w.options.Readings.TrailResourceID, Attempts: w.options.Readings.AttemptCount,
 	})
 	s.automations = ssm.New(ssm.Options{
-		Place: place, Clock: a.Clock, IDs: a.ids, Worker: a.worker, Document: a.document, Authorize: a.IAM.Authorize,
+		Place: place, Clock: w.clock, IDs: w.ids, Worker: w.worker, Document: w.document, Authorize: w.iam.Authorize,
 		AccessKey: func(p api.Principal) string {
-			return a.Gateway.ServiceCredentials(p, "ssm.amazonaws.com", nil).AccessKeyID
+			return w.gateway.ServiceCredentials(p, "ssm.amazonaws.com", nil).AccessKeyID
 		},
-		Send: a.send, Emit: emit, Fail: a.Gateway.Fail, Ended: s.config.AutomationFinished,
+		Send: w.send, Emit: emit, Fail: w.gateway.Fail, Ended: s.config.AutomationFinished,
 	})
 	registry := &gateway.Services{}
 	// Observers are told in this order: policies and rules are forgotten before anybody looks at them.
 	for _, each := range []service{
-		a.IAM, s.events, sts.Service{Credentials: a.Gateway.Credentials}, sns.Service{CheckKey: a.IAM.CheckTopicKey}, s.config, s.automations,
-		cloudformation.New(cloudformation.Options{Config: a.direct, Clock: a.Clock, IDs: a.ids, Emit: emit, Fail: a.Gateway.Fail}),
+		w.iam, s.events, sts.Service{Credentials: w.gateway.Credentials}, sns.Service{CheckKey: w.iam.CheckTopicKey}, s.config, s.automations,
+		cloudformation.New(cloudformation.Options{Config: w.direct, Clock: w.clock, IDs: w.ids, Emit: emit, Fail: w.gateway.Fail}),
 		s.trails,
 	} {
 		each.Register(registry)
 	}
 	registry.Check("config:PutRemediationConfigurations", a.checkRemediations)
 	registry.Observe(&cloudtrail.Recorder{
-		Clock: a.Clock, IDs: a.ids, Logs: s.trails.Logs, History: s.trails.History().Add, Emit: emit,
-		DropDeletionOfLastTrail: a.options.Readings.DropDeletionOfLastTrail,
+		Clock: w.clock, IDs: w.ids, Logs: s.trails.Logs, History: s.trails.History().Add, Emit: emit,
+		DropDeletionOfLastTrail: w.options.Readings.DropDeletionOfLastTrail,
 	})
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.services = s
-	a.Gateway.Use(registry)
-}
-
-// current are the services of now.
-func (a *AWS) current() *services {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.services
+	return s, registry
 }
 
 // trailsForConfig are CloudTrail's trails as Config sees them.
@@ -125,8 +144,8 @@ func trailsForConfig(trails []cloudtrail.Trail) []config.Trail {
 }
 
 // startRemediation is how Config starts a runbook: by a call, with its service-linked role.
-func (a *AWS) startRemediation() func(context.Context, string, string, map[string][]string) (string, error) {
-	client := awsssm.NewFromConfig(a.Gateway.Config(a.Gateway.ServiceCredentials(a.remediationRole(), "config.amazonaws.com", nil)))
+func (w *wiring) startRemediation() func(context.Context, string, string, map[string][]string) (string, error) {
+	client := awsssm.NewFromConfig(w.gateway.Config(w.gateway.ServiceCredentials(remediationRole(w.options.Place), "config.amazonaws.com", nil)))
 	return func(ctx context.Context, document, version string, parameters map[string][]string) (string, error) {
 		input := &awsssm.StartAutomationExecutionInput{DocumentName: &document, Parameters: parameters}
 		if version != "" {
@@ -141,16 +160,16 @@ func (a *AWS) startRemediation() func(context.Context, string, string, map[strin
 }
 
 // document is a version of a document, which moto keeps.
-func (a *AWS) document(ctx context.Context, name, version string) (ssm.Document, error) {
-	return iam.Cached(&a.IAM.Cache, "ssm", name+" "+version, func() (ssm.Document, error) {
-		found, err := a.directory.Document(ctx, name, version)
+func (w *wiring) document(ctx context.Context, name, version string) (ssm.Document, error) {
+	return iam.Cached(&w.iam.Cache, "ssm", name+" "+version, func() (ssm.Document, error) {
+		found, err := w.directory.Document(ctx, name, version)
 		return ssm.Document(found), err
 	})
 }
 
 // send answers the request of a script.
-func (a *AWS) send(r *http.Request) (automation.Answer, error) {
-	answer, record, err := a.Gateway.Send(r)
+func (w *wiring) send(r *http.Request) (automation.Answer, error) {
+	answer, record, err := w.gateway.Send(r)
 	if err != nil {
 		return automation.Answer{}, err
 	}

@@ -112,7 +112,6 @@ var ssm = Service{
 		"StartChangeRequestExecution":      {By: NotModelled},
 		"GetExecutionPreview":              {By: NotModelled},
 		"StartExecutionPreview":            {By: NotModelled},
-		"PutConfigurePackageResult":        {Kind: Read},
 	},
 	Resources: map[string][]string{"automation-execution": {"AutomationExecutionId"}},
 }
