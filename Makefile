@@ -40,6 +40,7 @@ update: setup
 	go test ./review -run TestTheRunbooks -update
 	CDK_VALIDATION=false go test ./constructs/trailguard -run AreAsReviewed -update
 	CDK_VALIDATION=false go test . -run TestTheSchemaIsThatOfTheProps -update
+	go test ./localaws -run TestTheTable -update
 	go test ./drill ./drill/evidence ./drill/closedloop -update
 
 setup: .venv/.complete node_modules/.complete

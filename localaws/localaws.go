@@ -176,6 +176,9 @@ func (a *AWS) Engine(p api.Principal) *automation.Engine {
 	return a.current().automations.NewEngine(a.Credentials(p).AccessKeyID)
 }
 
+// HoldConfig keeps AWS Config from evaluating and remediating while time passes, or lets it go on.
+func (a *AWS) HoldConfig(hold bool) { a.configHeld.Store(hold) }
+
 // Err is what the simulation itself could not do: see gateway.Gateway.Err.
 func (a *AWS) Err() error { return a.Gateway.Err() }
 

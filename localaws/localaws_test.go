@@ -30,15 +30,21 @@ type guarded struct {
 	t *testing.T
 }
 
+// here writes what is written for the default place for the place of the local AWS.
+func (g guarded) here(text string) string {
+	place := g.Place()
+	return strings.NewReplacer("arn:aws:", "arn:"+place.Partition+":", api.Account, place.Account, api.Region, place.Region).Replace(text)
+}
+
 func (g guarded) deploy() {
 	g.t.Helper()
 	template, err := os.ReadFile("testdata/guard.json")
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	client := cloudformation.NewFromConfig(g.Config(Administrator))
+	client := cloudformation.NewFromConfig(g.Config(g.Administrator()))
 	if _, err := client.CreateStack(g.t.Context(), &cloudformation.CreateStackInput{
-		StackName: aws.String("guard"), TemplateBody: aws.String(string(template)), Capabilities: []cloudformationtypes.Capability{"CAPABILITY_NAMED_IAM"},
+		StackName: aws.String("guard"), TemplateBody: aws.String(g.here(string(template))), Capabilities: []cloudformationtypes.Capability{"CAPABILITY_NAMED_IAM"},
 	}); err != nil {
 		g.t.Fatal(err)
 	}
@@ -54,7 +60,7 @@ func (g guarded) deploy() {
 
 func (g guarded) createTrail() {
 	g.t.Helper()
-	trails := cloudtrail.NewFromConfig(g.Config(Administrator))
+	trails := cloudtrail.NewFromConfig(g.Config(g.Administrator()))
 	if _, err := trails.CreateTrail(g.t.Context(), &cloudtrail.CreateTrailInput{
 		Name: aws.String("guarded"), S3BucketName: aws.String("trail-logs"), IsMultiRegionTrail: aws.Bool(true),
 	}); err != nil {
@@ -67,7 +73,7 @@ func (g guarded) createTrail() {
 
 func (g guarded) stopLogging() {
 	g.t.Helper()
-	if _, err := cloudtrail.NewFromConfig(g.Config(world.Root)).StopLogging(g.t.Context(), &cloudtrail.StopLoggingInput{Name: aws.String("guarded")}); err != nil {
+	if _, err := cloudtrail.NewFromConfig(g.Config(api.Principal{Type: api.Root, ARN: g.here(world.Root.ARN)})).StopLogging(g.t.Context(), &cloudtrail.StopLoggingInput{Name: aws.String("guarded")}); err != nil {
 		g.t.Fatal(err)
 	}
 	g.wantLogging(false)
@@ -75,7 +81,7 @@ func (g guarded) stopLogging() {
 
 func (g guarded) wantLogging(want bool) {
 	g.t.Helper()
-	status, err := cloudtrail.NewFromConfig(g.Config(Administrator)).GetTrailStatus(g.t.Context(), &cloudtrail.GetTrailStatusInput{Name: aws.String("guarded")})
+	status, err := cloudtrail.NewFromConfig(g.Config(g.Administrator())).GetTrailStatus(g.t.Context(), &cloudtrail.GetTrailStatusInput{Name: aws.String("guarded")})
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -94,7 +100,7 @@ func (g guarded) run() {
 // disableRule takes the event path away.
 func (g guarded) disableRule() {
 	g.t.Helper()
-	client := eventbridge.NewFromConfig(g.Config(Administrator))
+	client := eventbridge.NewFromConfig(g.Config(g.Administrator()))
 	rules, err := client.ListRules(g.t.Context(), &eventbridge.ListRulesInput{})
 	if err != nil {
 		g.t.Fatal(err)
@@ -109,13 +115,20 @@ func (g guarded) disableRule() {
 // putConfig adds the certain path: a recorder, a rule and its remediation.
 func (g guarded) putConfig() {
 	g.t.Helper()
-	client, ctx := configservice.NewFromConfig(g.Config(Administrator)), g.t.Context()
+	client, ctx := configservice.NewFromConfig(g.Config(g.Administrator())), g.t.Context()
 	if _, err := client.PutConfigurationRecorder(ctx, &configservice.PutConfigurationRecorderInput{ConfigurationRecorder: &configtypes.ConfigurationRecorder{
-		Name: aws.String("default"), RoleARN: aws.String("arn:aws:iam::123456789012:role/Recorder"),
+		Name: aws.String("default"), RoleARN: aws.String(g.here("arn:aws:iam::123456789012:role/Recorder")),
 		RecordingGroup: &configtypes.RecordingGroup{ResourceTypes: []configtypes.ResourceType{"AWS::CloudTrail::Trail"}},
 	}}); err != nil {
 		g.t.Fatal(err)
 	}
+	g.putRule()
+}
+
+// putRule adds a rule and its remediation.
+func (g guarded) putRule() {
+	g.t.Helper()
+	client, ctx := configservice.NewFromConfig(g.Config(g.Administrator())), g.t.Context()
 	if _, err := client.PutConfigRule(ctx, &configservice.PutConfigRuleInput{ConfigRule: &configtypes.ConfigRule{
 		ConfigRuleName: aws.String("enabled"), MaximumExecutionFrequency: configtypes.MaximumExecutionFrequencyOneHour,
 		Source: &configtypes.Source{Owner: configtypes.OwnerAws, SourceIdentifier: aws.String("CLOUD_TRAIL_ENABLED")},
@@ -130,7 +143,7 @@ func (g guarded) putConfig() {
 			ConfigRuleName: aws.String("enabled"), TargetId: aws.String("Repair"), TargetType: configtypes.RemediationTargetTypeSsmDocument,
 			Automatic: true, MaximumAutomaticAttempts: aws.Int32(3), RetryAttemptSeconds: aws.Int64(60),
 			Parameters: map[string]configtypes.RemediationParameterValue{
-				"AutomationAssumeRole": static("arn:aws:iam::123456789012:role/Repair"), "TrailName": static("guarded"),
+				"AutomationAssumeRole": static(g.here("arn:aws:iam::123456789012:role/Repair")), "TrailName": static("guarded"),
 			},
 		}},
 	}); err != nil {

@@ -49,6 +49,3 @@ func (a *AWS) Advance(ctx context.Context, d time.Duration) error {
 	}
 	return a.RunToQuiescence(ctx)
 }
-
-// HoldConfig keeps AWS Config from evaluating and remediating while time passes, or lets it go on.
-func (a *AWS) HoldConfig(hold bool) { a.configHeld.Store(hold) }

@@ -17,7 +17,7 @@ import (
 // That Config looks at the names is taken from its message, and from what is said of documents that change.
 // https://docs.aws.amazon.com/config/latest/APIReference/API_PutRemediationConfigurations.html
 // https://github.com/hashicorp/terraform-provider-aws/issues/31428
-func (a *AWS) checkRemediations(ctx context.Context, call api.Call) error {
+func (w *wiring) checkRemediations(ctx context.Context, call api.Call) error {
 	configurations, _ := call.Input["RemediationConfigurations"].([]any)
 	for _, configuration := range configurations {
 		fields, _ := configuration.(map[string]any)
@@ -32,7 +32,7 @@ func (a *AWS) checkRemediations(ctx context.Context, call api.Call) error {
 			return api.Errorf("InvalidParameterValueException", "There were invalid RemediationParameterValues for configurations for AWS Config Rules: [%s]: %s",
 				rule, fmt.Sprintf(format, args...))
 		}
-		found, err := a.directory.Document(ctx, name, version)
+		found, err := w.directory.Document(ctx, name, version)
 		if api.IsRefusal(err) {
 			continue // there is no such document, which Config says itself, or no such version
 		}

@@ -191,6 +191,32 @@ func TestEventsOfStacksAndSchedulesReachTheirRules(t *testing.T) {
 		})
 	}
 
+	scenario("what EventBridge refuses does not keep events from the other rules", func(g guarded) {
+		client, ctx := eventbridge.NewFromConfig(g.Config(Administrator)), g.t.Context()
+		g.listen("good", `{"source":["aws.cloudformation"]}`, "")
+		for _, pattern := range []string{
+			`{`, `[]`, `{}`, `{"source":"aws.s3"}`, `{"source":[]}`, `{"source":[["aws.s3"]]}`, `{"source":[{}]}`, `{"source":[{"prefix":1}]}`,
+			`{"source":[{"exists":"true"}]}`, `{"detail":{"n":[{"numeric":["<"]}]}}`, `{"detail":{"n":[{"numeric":[">",5,"<",1]}]}}`,
+			`{"source":[{"anything-but":[]}]}`, `{"source":[{"wildcard":"a**b"}]}`, `{"source":[{"prefixes":"aws."}]}`, `{"$or":[{"source":["a"]}]}`,
+		} {
+			_, err := client.PutRule(ctx, &eventbridge.PutRuleInput{Name: aws.String("bad"), EventPattern: &pattern})
+			if code := world.Code(err); code != "InvalidEventPatternException" {
+				g.t.Errorf("the pattern %s: got %v", pattern, err)
+			}
+		}
+		var six []eventbridgetypes.Target
+		for i := range 6 {
+			six = append(six, eventbridgetypes.Target{Id: aws.String(fmt.Sprint(i)), Arn: aws.String(world.TopicARN)})
+		}
+		_, err := client.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: aws.String("good"), Targets: six})
+		world.WantCode(g.t, err, "LimitExceededException")
+		_, err = client.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: aws.String("good"), Targets: six[:5]})
+		world.WantCode(g.t, err, "LimitExceededException") // with the one that it has
+		g.createStack("other", aws.String(`{"Resources":{"T":{"Type":"AWS::SNS::Topic"}}}`))
+		g.must(g.RunToQuiescence(ctx))
+		g.wantHeard("good", 2)
+	})
+
 	scenario("a rule hears of the creation and the updates of its own stack", func(g guarded) {
 		resources := map[string]string{"Deployed": startRule(ownStack)}
 		g.createStack("guard", g.template(resources))

@@ -118,7 +118,7 @@ func (w *wiring) newServices() (*services, *gateway.Services) {
 	} {
 		each.Register(registry)
 	}
-	registry.Check("config:PutRemediationConfigurations", a.checkRemediations)
+	registry.Check("config:PutRemediationConfigurations", w.checkRemediations)
 	registry.Observe(&cloudtrail.Recorder{
 		Clock: w.clock, IDs: w.ids, Logs: s.trails.Logs, History: s.trails.History().Add, Emit: emit,
 		DropDeletionOfLastTrail: w.options.Readings.DropDeletionOfLastTrail,

@@ -16,8 +16,8 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/ssm/automation"
 	"github.com/trailguard/trailguard/localaws/eventbridge"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 // The periods of the default template.
@@ -185,7 +185,7 @@ func TestEventsAloneKeepTheTrail(t *testing.T) {
 		}
 		g.step("a deletion", func(g guard) {
 			g.wantKept("event", guard.deleteTrails, func() {
-				if g.Settle(); g.Options.DropDeletionOfLastTrail {
+				if g.Settle(); g.Options.Readings.DropDeletionOfLastTrail {
 					find()
 				}
 			})

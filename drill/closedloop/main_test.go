@@ -126,7 +126,7 @@ func (a *account) test(t *testing.T, test func(t *testing.T, a *account)) {
 	defer func() {
 		if a.WantSimulated(t); t.Failed() {
 			a.shared = nil
-			a.Gateway.Reset()
+			a.ResetCalls()
 		}
 	}()
 	test(t, a)

@@ -20,8 +20,8 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/trailguard/trailguard/drill/deployed"
-	"github.com/trailguard/trailguard/localaws/ssm/automation"
 	"github.com/trailguard/trailguard/localaws/repository"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 // TestTheRunbookRepairsEveryTampering also compares, for three states, each call with its body and its outcome, and the

@@ -24,7 +24,6 @@ import (
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/eventbridge"
-	"github.com/trailguard/trailguard/localaws/iam/policy"
 )
 
 // told are the messages that the alert topic accepts while something is done.
@@ -72,7 +71,7 @@ func (g guard) now() string { return g.Clock.Now().UTC().Format(time.RFC3339) }
 
 func (g guard) tamperingMessage(what string, c caller) string {
 	return fmt.Sprintf("TAMPERING: %s on the trail %s in account %s, %s, by %s from 127.0.0.1 at %s.",
-		what, g.TrailName, api.Account, api.Region, policy.SessionARN(c.Principal), g.now())
+		what, g.TrailName, api.Account, api.Region, c.Principal.SessionARN(), g.now())
 }
 
 // failureMessage is that of an execution which has ended in a status.
@@ -335,7 +334,7 @@ func TestADeadLetterHasToComeFromTheGuard(t *testing.T) {
 			t.Errorf("the guard has %d rules, want 4", len(rules)-1)
 		}
 		for rule, lets := range rules {
-			err := g.Gateway.Authorize(t.Context(), eventBridge, "sqs:SendMessage", queue, map[string][]string{
+			err := g.IAM.Authorize(t.Context(), eventBridge, "sqs:SendMessage", queue, map[string][]string{
 				"aws:SourceArn": {"arn:aws:events:" + api.Region + ":" + api.Account + ":rule/" + rule}, "aws:SourceAccount": {api.Account},
 			})
 			if (err == nil) != lets {
@@ -359,7 +358,7 @@ func TestTheTopicTakesAlarmsOfTheAccountOnly(t *testing.T) {
 			{"events.amazonaws.com", "arn:aws:events:" + api.Region + ":" + api.Account + ":rule/any", api.Account, false},
 			{"events.amazonaws.com", "arn:aws:events:" + api.Region + ":210987654321:rule/any", "210987654321", false},
 		} {
-			err := g.Gateway.AuthorizePublish(t.Context(), api.Principal{Type: api.AWSService, ARN: who.service}, g.AlertTopicARN, map[string][]string{
+			err := g.IAM.AuthorizePublish(t.Context(), api.Principal{Type: api.AWSService, ARN: who.service}, g.AlertTopicARN, map[string][]string{
 				"aws:SourceArn": {who.arn}, "aws:SourceAccount": {who.account},
 			})
 			if (err == nil) != who.lets {
@@ -389,7 +388,7 @@ func (g guard) alarm(metric string) cloudwatchtypes.MetricAlarm {
 	}
 	alarm := found[0]
 	service := api.Principal{Type: api.AWSService, ARN: "cloudwatch.amazonaws.com"}
-	g.Must(g.Gateway.AuthorizePublish(g.T.Context(), service, g.AlertTopicARN, map[string][]string{
+	g.Must(g.IAM.AuthorizePublish(g.T.Context(), service, g.AlertTopicARN, map[string][]string{
 		"aws:SourceArn": {aws.ToString(alarm.AlarmArn)}, "aws:SourceAccount": {api.Account},
 	}))
 	if alarm.ComparisonOperator != cloudwatchtypes.ComparisonOperatorGreaterThanThreshold || *alarm.EvaluationPeriods != 5 || aws.ToInt32(alarm.DatapointsToAlarm) != 1 ||

@@ -71,7 +71,7 @@ func (g guard) letConfigGiveUp() {
 	g.Only(deployed.ConfigPath)
 	g.blind()
 	// Failures that count only while they are recent must come faster than a runbook fails.
-	fast := g.Options.AttemptCount == localconfig.AttemptsInWindow
+	fast := g.Options.Readings.AttemptCount == localconfig.AttemptsInWindow
 	g.Gateway.SetFaults(localaws.Faults{Before: func(call api.Call) error {
 		if fast && call.Action() == "ssm:StartAutomationExecution" || call.Principal.ARN == g.AutomationRoleARN && call.Service != "sns" {
 			return api.Errorf("AccessDeniedException", "denied for a while")

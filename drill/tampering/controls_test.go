@@ -110,7 +110,7 @@ func (e *examination) part(what string, do func(), runs int, repaired bool, told
 		e.problem("repaired: %s", what)
 	}
 	if !is && !e.found() {
-		e.Must(e.Gateway.SetOrganizationPolicies())
+		e.Must(e.IAM.SetOrganizationPolicies())
 		e.Must(e.begin(nil))
 		e.settle()
 	}
@@ -193,9 +193,9 @@ func (g guard) examine(t *testing.T, wanted string) []string {
 	}
 	e.part(aFailingRepair, func() { // an organization's policy keeps it from succeeding
 		g.strike("T01")
-		g.Must(g.Gateway.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:StartLogging","Resource":"*"}]}`))
+		g.Must(g.IAM.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:StartLogging","Resource":"*"}]}`))
 	}, 1, false, "TAMPERING", "REPAIR Failed")
-	g.Must(g.Gateway.SetOrganizationPolicies())
+	g.Must(g.IAM.SetOrganizationPolicies())
 	return e.problems
 }
 
@@ -562,7 +562,7 @@ func TestCallersWithoutASessionNeedAnAlternativeOfTheirOwn(t *testing.T) {
 		notice(drop)(g)
 		problems := g.examine(t, "")
 		for _, c := range callers {
-			seen := c.Type == api.AssumedRole || c.Type == api.FederatedUser || a.Options.Events.AnythingButMatchesAbsent
+			seen := c.Type == api.AssumedRole || c.Type == api.FederatedUser || a.Options.Readings.Events.AnythingButMatchesAbsent
 			for _, kind := range []string{"not repaired: ", "that people are told TAMPERING is false: "} {
 				missed := slices.ContainsFunc(problems, func(problem string) bool {
 					return strings.HasPrefix(problem, kind) && strings.HasSuffix(problem, "by "+c.name)
@@ -697,13 +697,13 @@ func TestTheGuardRepairsOnlyWhatPoliciesLetItRepair(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
 		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
 		g.strike("T01")
-		g.Must(g.Gateway.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:StartLogging","Resource":"*"}]}`))
+		g.Must(g.IAM.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:StartLogging","Resource":"*"}]}`))
 		before := len(g.Executions())
 		got := g.told(g.Settle)
 		if count(got, "REPAIR Failed: ") != 1 || count(got, "NOT REPAIRED: ") != 1 || g.started(before) != 1 {
 			t.Errorf("people are told %q", got)
 		}
-		g.Must(g.Gateway.SetOrganizationPolicies())
+		g.Must(g.IAM.SetOrganizationPolicies())
 		g.wantNotRepaired()
 		g.Pass(time.Hour)
 		g.WantRepaired()
@@ -739,13 +739,13 @@ func TestTheTargetRoleStartsNothingElse(t *testing.T) {
 			{"subscribing", "sns:Subscribe", g.AlertTopicARN, nil, false},
 			{"encrypting with the key of the log", "kms:GenerateDataKey", g.LogKeyARN, nil, false},
 		} {
-			if err := g.Gateway.Authorize(t.Context(), session, check.action, check.resource, check.keys); (err == nil) != check.lets {
+			if err := g.IAM.Authorize(t.Context(), session, check.action, check.resource, check.keys); (err == nil) != check.lets {
 				t.Errorf("%s: %v", check.what, err)
 			}
 		}
 		eventBridge := api.Principal{Type: api.AWSService, ARN: "events.amazonaws.com"}
 		for account, lets := range map[string]bool{api.Account: true, "210987654321": false} {
-			err := g.Gateway.Authorize(t.Context(), eventBridge, "sts:AssumeRole", role, map[string][]string{
+			err := g.IAM.Authorize(t.Context(), eventBridge, "sts:AssumeRole", role, map[string][]string{
 				"aws:SourceArn": {"arn:aws:events:" + api.Region + ":" + account + ":rule/any"}, "aws:SourceAccount": {account},
 			})
 			if (err == nil) != lets {

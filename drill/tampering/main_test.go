@@ -22,7 +22,7 @@ var accounts = []*account{{Account: testbed.FirstReading()}, {Account: secondRea
 
 func secondReading() *testbed.Account {
 	second := testbed.SecondReading()
-	second.Options.DropDeletionOfLastTrail, second.Options.Events.AnythingButMatchesAbsent = true, true
+	second.Options.Readings.DropDeletionOfLastTrail, second.Options.Readings.Events.AnythingButMatchesAbsent = true, true
 	return second
 }
 

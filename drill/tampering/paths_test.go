@@ -61,7 +61,7 @@ func TestEachPathAloneRepairsEveryTampering(t *testing.T) {
 func (g guard) unnoticed(path deployed.Path, a attack, alone bool) bool {
 	switch path {
 	case deployed.EventPath:
-		return a.ID == "T02" && alone && g.Options.DropDeletionOfLastTrail
+		return a.ID == "T02" && alone && g.Options.Readings.DropDeletionOfLastTrail
 	case deployed.ConfigPath:
 		return a.UnseenByConfig != "" || !alone && slices.Contains([]string{"T13", "T14", "T16", "T17"}, a.ID)
 	}
@@ -340,14 +340,14 @@ func TestWhatIsNoTamperingStartsNothing(t *testing.T) {
 			}
 		}
 		// One whom an organization's policy keeps away.
-		g.Must(g.Gateway.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*"}]}`))
+		g.Must(g.IAM.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*"}]}`))
 		for _, scenario := range scenarios() {
 			attack := attack{scenario, callers[1], true}
 			if err := g.tamper(attack, elsewhere); scenario.NotApplicable(g.Guard.Guard) == "" && !hasCode(err, "AccessDeniedException") {
 				t.Fatalf("%s ended with %v", attack, err)
 			}
 		}
-		g.Must(g.Gateway.SetOrganizationPolicies())
+		g.Must(g.IAM.SetOrganizationPolicies())
 		before := len(g.Executions())
 		g.wantTold(g.told(g.Settle))
 		g.wantExecutions(before, 0)

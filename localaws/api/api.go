@@ -2,7 +2,12 @@
 // what time it is, and what a service and the gateway before it know of each other.
 package api
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
 
 // Call is one request to one service, as the gateway understands it.
 type Call struct {
@@ -35,6 +40,20 @@ func (c Call) First(members ...string) []string {
 		if len(found) > 0 {
 			return found
 		}
+	}
+	return nil
+}
+
+// DecodeInput reads a call's input, and refuses members that are not modelled.
+func DecodeInput(call Call, into any) error {
+	encoded, err := json.Marshal(call.Input)
+	if err != nil {
+		return fmt.Errorf("reading the input of %s: %w", call.Action(), err)
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(encoded)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return NotModelled("this input of %s: %v", call.Action(), err)
 	}
 	return nil
 }

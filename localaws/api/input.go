@@ -1,8 +1,6 @@
 package api
 
 import (
-	"encoding/json"
-	"fmt"
 	"strings"
 )
 
@@ -34,20 +32,6 @@ func Text(input any, path string) string {
 		return all[0]
 	}
 	return ""
-}
-
-// DecodeInput reads a call's input, and refuses members that are not modelled.
-func DecodeInput(call Call, into any) error {
-	encoded, err := json.Marshal(call.Input)
-	if err != nil {
-		return fmt.Errorf("reading the input of %s: %w", call.Action(), err)
-	}
-	decoder := json.NewDecoder(strings.NewReader(string(encoded)))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return NotModelled("this input of %s: %v", call.Action(), err)
-	}
-	return nil
 }
 
 // AfterLast is what follows the last of some characters: the name at the end of an ARN.

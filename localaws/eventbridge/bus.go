@@ -346,7 +346,7 @@ func (b *Bus) count(rule Rule, add func(*Metrics)) {
 func (b *Bus) invoke(ctx context.Context, i *invocation) (input string, refusal *failure) {
 	kind, resource, err := targetOf(i.target.ARN, api.PlaceOf(i.rule.ARN))
 	if err != nil {
-		return "", &failure{code: "NotModelled", message: err.Error(), fault: err}
+		return "", &failure{code: api.CodeNotModelled, message: err.Error(), fault: err}
 	}
 	if input, err = i.input(); err != nil {
 		return "", &failure{code: "InvalidInput", message: err.Error()}

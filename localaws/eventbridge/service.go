@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -141,7 +142,7 @@ func (s *Service) checkCount(ctx context.Context, rule string, targets []types.T
 // refusedUnlessNotModelled is the refusal that an error of Parse… stands for.
 func refusedUnlessNotModelled(err error, code, message string) error {
 	if errors.Is(err, ErrNotModelled) {
-		return api.NotModelled("this: %v", err)
+		return &api.Error{Code: api.CodeNotModelled, Message: err.Error(), Status: http.StatusNotImplemented}
 	}
 	return &api.Error{Code: code, Message: message}
 }

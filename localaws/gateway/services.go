@@ -12,7 +12,7 @@ import (
 type Services struct {
 	handlers  map[string]api.Handler // by signing name or action
 	checks    map[string][]api.Check // by action
-	observers []Observer
+	observers []api.Observer
 }
 
 // Answer registers a handler.
@@ -32,7 +32,7 @@ func (s *Services) Check(action string, check api.Check) {
 }
 
 // Observe registers an observer.
-func (s *Services) Observe(observer Observer) { s.observers = append(s.observers, observer) }
+func (s *Services) Observe(observer api.Observer) { s.observers = append(s.observers, observer) }
 
 // Answered are the services and actions that handlers have registered for.
 func (s *Services) Answered() []string { return slices.Sorted(maps.Keys(s.handlers)) }

@@ -8,6 +8,32 @@ import (
 	"github.com/trailguard/trailguard/localaws/api"
 )
 
+// finder finds the resources of one type that a call names.
+type finder func(ctx context.Context, a *Authorizer, call api.Call) ([]named, error)
+
+// in finds resources whose names or ARNs stand in a member of the input; of several members the first that is there counts.
+// A member is a path, and may hold a list.
+func in(members ...string) finder {
+	return func(_ context.Context, _ *Authorizer, call api.Call) ([]named, error) {
+		var names []named
+		for _, name := range call.First(members...) {
+			names = append(names, named{name})
+		}
+		return names, nil
+	}
+}
+
+// parts finds the one resource whose name is made of several members.
+func parts(members ...string) finder {
+	return func(_ context.Context, _ *Authorizer, call api.Call) ([]named, error) {
+		var name named
+		for _, member := range members {
+			name = append(name, call.Text(member))
+		}
+		return []named{name}, nil
+	}
+}
+
 // findObject finds the objects of S3.
 func findObject(_ context.Context, _ *Authorizer, call api.Call) ([]named, error) {
 	var names []named

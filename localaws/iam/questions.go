@@ -1,26 +1,12 @@
 package iam
 
 import (
-	"cmp"
 	"context"
-	"regexp"
-	"strings"
 
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/catalog"
 	"github.com/trailguard/trailguard/localaws/iam/servicereference"
 )
-
-// anyResource is the resource of an action that takes none.
-const anyResource = "*"
-
-// question is one thing that a call must be allowed.
-type question struct {
-	action, resource string
-	keys             map[string][]string // condition keys
-	via              string              // the service that asks for the action: see sent
-	code             string              // of the refusal, if it is not that of the service's protocol
-}
 
 // questions are all that a call must be allowed: the action on each resource, and what else AWS asks of the caller. Which
 // resources an action takes the Service Authorization Reference says; where a call names them, finders do.
@@ -100,62 +86,6 @@ func requestKeys(call api.Call) map[string][]string {
 	return keys
 }
 
-// named is a resource that a call names: by the values of the variables in the type's ARN that are neither partition,
-// Region nor account, in their order, or by the ARN itself.
-type named []string
-
-// arnVariable is a variable in the form of an ARN.
-var arnVariable = regexp.MustCompile(`\$\{(\w+)\}`)
-
-// arn fills in the form of the type's ARN. What is not known stays open: *.
-func (n named) arn(kind servicereference.ResourceType, call api.Call) string {
-	if len(n) == 1 && (strings.HasPrefix(n[0], "arn:") || n[0] == anyResource) {
-		return n[0]
-	}
-	next := 0
-	return arnVariable.ReplaceAllStringFunc(kind.ARN, func(variable string) string {
-		switch variable {
-		case "${Partition}":
-			return call.Partition
-		case "${Region}":
-			return call.Region
-		case "${Account}":
-			return call.Account
-		}
-		next++
-		if next > len(n) || n[next-1] == "" {
-			return "*"
-		}
-		return n[next-1]
-	})
-}
-
-// finder finds the resources of one type that a call names.
-type finder func(ctx context.Context, a *Authorizer, call api.Call) ([]named, error)
-
-// in finds resources whose names or ARNs stand in a member of the input; of several members the first that is there counts.
-// A member is a path, and may hold a list.
-func in(members ...string) finder {
-	return func(_ context.Context, _ *Authorizer, call api.Call) ([]named, error) {
-		var names []named
-		for _, name := range call.First(members...) {
-			names = append(names, named{name})
-		}
-		return names, nil
-	}
-}
-
-// parts finds the one resource whose name is made of several members.
-func parts(members ...string) finder {
-	return func(_ context.Context, _ *Authorizer, call api.Call) ([]named, error) {
-		var name named
-		for _, member := range members {
-			name = append(name, call.Text(member))
-		}
-		return []named{name}, nil
-	}
-}
-
 // finderOf finds the resources of a type that the calls of a service name; nil if it is not known where they do.
 func finderOf(service, resourceType string) finder {
 	if find, ok := finders[service][resourceType]; ok {
@@ -206,10 +136,4 @@ var finders = map[string]map[string]finder{
 		"automation-definition": findDefinition,
 		"document":              findDocument,
 	},
-}
-
-// arnOf is the ARN of a resource of the called service, in the Region of the call.
-func arnOf(call api.Call, resource string) string {
-	service := catalog.Find(call.Service)
-	return call.ARN(cmp.Or(service.Prefix, service.Name), resource)
 }

@@ -55,16 +55,6 @@ func (a *Authorizer) topicKeyQuestions(ctx context.Context, call api.Call) ([]qu
 	return all, nil
 }
 
-// AuthorizePublish tells whether a principal may publish to a topic, by the policies that are deployed now and the topic's
-// key. It is for services that publish and make no calls here, such as the alarms of CloudWatch.
-func (a *Authorizer) AuthorizePublish(ctx context.Context, p api.Principal, topic string, keys map[string][]string) error {
-	call := api.Call{Principal: p, Service: "sns", Operation: "Publish", Place: a.options.Place, Input: map[string]any{"TopicArn": topic}}
-	if err := a.AuthorizeCall(ctx, call, keys); err != nil {
-		return err
-	}
-	return a.CheckTopicKey(ctx, call)
-}
-
 // CheckTopicKey is an api.Check that refuses to publish to a topic whose key cannot be used.
 func (a *Authorizer) CheckTopicKey(ctx context.Context, call api.Call) error {
 	id, err := a.topicKey(ctx, call)

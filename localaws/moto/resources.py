@@ -19,6 +19,7 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.moto_api._internal import mock_random
+from moto.utilities.utils import get_partition
 
 from conform import boolean, conform
 
@@ -126,7 +127,7 @@ class Resource:
     def arn(self, service, resource, region=None, account=None):
         region = self.stack.region_name if region is None else region
         account = self.stack.account_id if account is None else account
-        return f"arn:aws:{service}:{region}:{account}:{resource}"
+        return f"arn:{get_partition(self.stack.region_name)}:{service}:{region}:{account}:{resource}"
 
 
 class Put(Resource):
@@ -211,7 +212,7 @@ class Bucket(Resource):
         )
         self.physical_resource_id = name
         self.values = {
-            "Arn": f"arn:aws:s3:::{name}",
+            "Arn": f"arn:{get_partition(region)}:s3:::{name}",
             "DomainName": f"{name}.s3.amazonaws.com",
             "DualStackDomainName": f"{name}.s3.dualstack.{region}.amazonaws.com",
             "RegionalDomainName": f"{name}.s3.{region}.amazonaws.com",

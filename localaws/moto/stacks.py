@@ -5,6 +5,7 @@ DependsOn where a reference comes first, and leaves a failed stack half done.
 """
 
 import json
+import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -522,9 +523,10 @@ class Stack(models.Stack):
         )
 
     def _refuse_other_accounts(self):
-        if self.account_id != DEFAULT_ACCOUNT_ID:
+        account_id = os.environ.get("MOTO_ACCOUNT_ID", DEFAULT_ACCOUNT_ID)
+        if self.account_id != account_id:
             raise ValidationError(
-                message=f"stack {self.name}: the local AWS does not model deployments to another account than {DEFAULT_ACCOUNT_ID}"
+                message=f"stack {self.name}: the local AWS does not model deployments to another account than {account_id}"
             )
 
 

@@ -17,7 +17,7 @@ import (
 // TestStatusFindsEachThingThatIsNotWhole breaks one thing after the other, and mends it.
 func TestStatusFindsEachThingThatIsNotWhole(t *testing.T) {
 	const defaultRecorder = "default"
-	g := deployed(t, golden)
+	g := newGuarded(t, golden)
 	ctx, rule := t.Context(), g.guard.ConfigRuleNames[0]
 	admin := g.local.Config(localaws.Administrator)
 	events, trails, config := eventbridge.NewFromConfig(admin), cloudtrail.NewFromConfig(admin), configservice.NewFromConfig(admin)

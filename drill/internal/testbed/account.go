@@ -15,8 +15,6 @@ import (
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/cloudtrail"
-	"github.com/trailguard/trailguard/localaws/config"
-	"github.com/trailguard/trailguard/localaws/eventbridge"
 	"github.com/trailguard/trailguard/localaws/repository"
 )
 
@@ -62,26 +60,17 @@ func NewAccount(name string, options localaws.Options) *Account {
 
 // FirstReading and the others are readings of what AWS does not document. Each that a guard must survive holds in at least one of them.
 func FirstReading() *Account {
-	return NewAccount("first reading", localaws.Options{
-		UnsetFields: config.UnsetIsNull, TrailResourceID: config.ResourceIDIsARN, AttemptCount: config.AttemptsInARow,
-	})
+	return NewAccount("first reading", localaws.Options{Readings: localaws.AllReadings()[0]})
 }
 
 // SecondReading differs from the first in every field that an item of Config can have, and in the schedule.
 func SecondReading() *Account {
-	return NewAccount("second reading", localaws.Options{
-		UnsetFields: config.UnsetIsAbsent, TrailResourceID: config.ResourceIDIsName, AttemptCount: config.AttemptsInWindow,
-		DefaultSelectorsAreCustom: true, Events: eventbridge.Options{ScheduleFiresAtCreation: true},
-	})
+	return NewAccount("second reading", localaws.Options{Readings: localaws.AllReadings()[1]})
 }
 
 // ThirdReading takes no more than one change of a trail a second, and loses the event that deletes the last trail.
 func ThirdReading() *Account {
-	return NewAccount("third reading", localaws.Options{
-		UnsetFields: config.UnsetIsEmpty, TrailResourceID: config.ResourceIDIsARN, AttemptCount: config.AttemptsInARow,
-		DefaultSelectorsAreCustom: true, RateLimited: true, DropDeletionOfLastTrail: true,
-		Events: eventbridge.Options{AnythingButMatchesAbsent: true},
-	})
+	return NewAccount("third reading", localaws.Options{Readings: localaws.AllReadings()[2], RateLimited: true})
 }
 
 // start starts the local AWS.

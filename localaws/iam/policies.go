@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	"github.com/trailguard/trailguard/localaws/api"
-	"github.com/trailguard/trailguard/localaws/catalog"
 	"github.com/trailguard/trailguard/localaws/iam/policy"
 	"github.com/trailguard/trailguard/localaws/iam/servicereference"
 )
@@ -49,32 +48,6 @@ type Authorizer struct {
 func New(options Options) *Authorizer {
 	options.Place = options.Place.Or(api.Home())
 	return &Authorizer{options: options, grants: map[string][]policy.Document{}, parsed: map[string]policy.Document{}}
-}
-
-// Register has the Authorizer told of what changes policies.
-func (a *Authorizer) Register(registry api.Registry) {
-	registry.Check("kms:CreateKey", a.checkLockout)
-	registry.Check("kms:PutKeyPolicy", a.checkLockout)
-	registry.Observe(a)
-}
-
-// Begin forgets, once a call has ended, the policies that it may have changed. CloudFormation changes everything.
-func (a *Authorizer) Begin(request api.Request) func(api.Outcome) {
-	service := catalog.Find(request.Service)
-	operation := service.Operation(request.Operation)
-	changes := operation.Kind == catalog.Write && operation.By != catalog.Simulated && service.Policies
-	if !changes {
-		return nil
-	}
-	return func(outcome api.Outcome) {
-		switch {
-		case !outcome.Reached:
-		case request.Service == "cloudformation":
-			a.Forget("")
-		default:
-			a.Forget(request.Service)
-		}
-	}
 }
 
 // Grant gives the principal with this ARN identity policies that IAM does not hold, instead of those that it does.
@@ -149,51 +122,6 @@ type role struct {
 	arn                string
 	trust              policy.Document
 	identity, boundary []policy.Document
-}
-
-// Authorize tells whether a principal may do an action on a resource, by the policies that are deployed now. A refusal is
-// an *api.Error with the code AccessDenied. Condition keys that the request itself does not give, such as aws:SourceArn,
-// are the caller's to add.
-func (a *Authorizer) Authorize(ctx context.Context, p api.Principal, action, resource string, keys map[string][]string) error {
-	decision, err := a.decide(ctx, p, a.options.Place.Region, question{action: action, resource: resource, keys: keys})
-	if err != nil {
-		return err
-	}
-	if !decision.Allowed {
-		return denied(decision)
-	}
-	return nil
-}
-
-// AuthorizeCall refuses a call that the policies do not allow: with the code AccessDenied, unless AWS has another one for what
-// is lacking. keys are the condition keys of the caller.
-func (a *Authorizer) AuthorizeCall(ctx context.Context, call api.Call, keys map[string][]string) error {
-	if catalog.Of(call.Service, call.Operation).Free {
-		return nil
-	}
-	questions, err := a.questions(ctx, call)
-	if err != nil {
-		return err
-	}
-	for _, q := range questions {
-		q.keys = union(q.keys, keys)
-		decision, err := a.decide(ctx, call.Principal, call.Region, q)
-		if err != nil {
-			return err
-		}
-		if decision.Allowed {
-			continue
-		}
-		if q.code != "" {
-			return api.Errorf(q.code, "%s", decision.Reason)
-		}
-		return denied(decision)
-	}
-	return nil
-}
-
-func denied(decision policy.Decision) *api.Error {
-	return &api.Error{Code: "AccessDenied", Message: decision.Reason, Status: http.StatusForbidden}
 }
 
 // union is all keys of both; those of the second win.
