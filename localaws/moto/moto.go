@@ -27,7 +27,7 @@ import (
 var plugin embed.FS
 
 const (
-	startTimeout = time.Minute // importing moto takes two seconds of processor time, and machines can be busy
+	startTimeout = 5 * time.Minute // importing moto takes two seconds of processor time, and machines can be very busy
 	stopTimeout  = 5 * time.Second
 	announcement = "listening on "
 )
