@@ -3,54 +3,44 @@ package localaws
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
-// checkRemediations refuses a remediation whose parameters are not those of its runbook. What values the runbook allows is not looked
+// checkParameters refuses a remediation whose parameters are not those of its runbook. What values the runbook allows is not looked
 // at, and neither is whether it has the version: an execution is refused then.
 //
 // That Config looks at the names is taken from its message, and from what is said of documents that change.
 // https://docs.aws.amazon.com/config/latest/APIReference/API_PutRemediationConfigurations.html
 // https://github.com/hashicorp/terraform-provider-aws/issues/31428
-func (w *wiring) checkRemediations(ctx context.Context, call api.Call) error {
-	configurations, _ := call.Input["RemediationConfigurations"].([]any)
-	for _, configuration := range configurations {
-		fields, _ := configuration.(map[string]any)
-		rule, name, version := api.Text(fields, "ConfigRuleName"), api.AfterLast(api.Text(fields, "TargetId"), "/"), api.Text(fields, "TargetVersion")
-		if name == "" {
-			continue // Config says so itself
-		}
-		if version == "" {
-			version = "$DEFAULT"
-		}
-		refuse := func(format string, args ...any) error {
-			return api.Errorf("InvalidParameterValueException", "There were invalid RemediationParameterValues for configurations for AWS Config Rules: [%s]: %s",
-				rule, fmt.Sprintf(format, args...))
-		}
-		found, err := w.directory.Document(ctx, name, version)
-		if api.IsRefusal(err) {
-			continue // there is no such document, which Config says itself, or no such version
-		}
-		if err != nil {
-			return fmt.Errorf("reading document %s: %w", name, err)
-		}
-		document, err := automation.Parse([]byte(found.Content))
-		if err != nil {
-			return refuse("the document %s is no runbook: %v", name, err)
-		}
-		parameters, _ := fields["Parameters"].(map[string]any)
-		unknown, missing := document.CheckNames(slices.Collect(maps.Keys(parameters)))
-		if len(unknown) > 0 {
-			return refuse("the document %s has no parameter %s", name, strings.Join(unknown, ", "))
-		}
-		if len(missing) > 0 {
-			return refuse("the document %s requires the parameter %s", name, strings.Join(missing, ", "))
-		}
+func (w *wiring) checkParameters(ctx context.Context, rule, name, version string, names []string) error {
+	if version == "" {
+		version = "$DEFAULT"
+	}
+	refuse := func(format string, args ...any) error {
+		return api.Errorf("InvalidParameterValueException", "There were invalid RemediationParameterValues for configurations for AWS Config Rules: [%s]: %s",
+			rule, fmt.Sprintf(format, args...))
+	}
+	name = api.AfterLast(name, "/")
+	found, err := w.directory.Document(ctx, name, version)
+	if api.IsRefusal(err) {
+		return nil // there is no such version
+	}
+	if err != nil {
+		return fmt.Errorf("reading document %s: %w", name, err)
+	}
+	document, err := automation.Parse([]byte(found.Content))
+	if err != nil {
+		return refuse("the document %s is no runbook: %v", name, err)
+	}
+	unknown, missing := document.CheckNames(names)
+	if len(unknown) > 0 {
+		return refuse("the document %s has no parameter %s", name, strings.Join(unknown, ", "))
+	}
+	if len(missing) > 0 {
+		return refuse("the document %s requires the parameter %s", name, strings.Join(missing, ", "))
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func (w *wiring) newServices() (*services, *gateway.Services) {
 	s.config = config.New(config.Options{
 		Clock: w.clock, Place: place, Trails: func() []config.Trail { return trailsForConfig(s.trails.Trails()) },
 		EvaluatePolicy: w.evaluatePolicy, Emit: s.events.Bus.Publish, StartAutomation: w.startRemediation(),
-		DocumentExists: w.directory.DocumentExists, BucketExists: w.directory.BucketExists,
+		DocumentExists: w.directory.DocumentExists, CheckParameters: w.checkParameters, BucketExists: w.directory.BucketExists,
 		Unset: w.options.Readings.UnsetFields, ResourceID: w.options.Readings.TrailResourceID, Attempts: w.options.Readings.AttemptCount,
 	})
 	s.automations = ssm.New(ssm.Options{
@@ -118,7 +118,6 @@ func (w *wiring) newServices() (*services, *gateway.Services) {
 	} {
 		each.Register(registry)
 	}
-	registry.Check("config:PutRemediationConfigurations", w.checkRemediations)
 	registry.Observe(&cloudtrail.Recorder{
 		Clock: w.clock, IDs: w.ids, Logs: s.trails.Logs, History: s.trails.History().Add, Emit: emit,
 		DropDeletionOfLastTrail: w.options.Readings.DropDeletionOfLastTrail,

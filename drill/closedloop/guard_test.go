@@ -2,7 +2,6 @@ package closedloop
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/drill/internal/testbed"
@@ -254,16 +252,11 @@ func (g guard) trailARNs() []string {
 func (g guard) isLogging() bool {
 	g.T.Helper()
 	status, err := g.Clients.CloudTrail.GetTrailStatus(g.T.Context(), &cloudtrail.GetTrailStatusInput{Name: &g.TrailName})
-	if hasCode(err, "TrailNotFoundException") {
+	if testbed.HasCode(err, "TrailNotFoundException") {
 		return false
 	}
 	g.Must(err)
 	return *status.IsLogging
-}
-
-func hasCode(err error, code string) bool {
-	var refused smithy.APIError
-	return errors.As(err, &refused) && refused.ErrorCode() == code
 }
 
 var reference = regexp.MustCompile(`^\{\{ *(\w+) *\}\}$`)

@@ -20,6 +20,7 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws/repository"
 	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
@@ -295,7 +296,7 @@ func TestCloudTrailRefusesAnEmptyListOfSelectors(t *testing.T) {
 	onShared(t, "default", func(g guard) {
 		g.healthy()
 		_, err := g.Clients.CloudTrail.PutEventSelectors(t.Context(), &cloudtrail.PutEventSelectorsInput{TrailName: &g.TrailName})
-		if !hasCode(err, "InvalidEventSelectorsException") {
+		if !testbed.HasCode(err, "InvalidEventSelectorsException") {
 			t.Errorf("the error is %v", err)
 		}
 		g.WantRepaired()
@@ -465,7 +466,7 @@ func TestTheRunbookCanBeRunByHand(t *testing.T) {
 					if refused[name] = value; value == nil {
 						delete(refused, name)
 					}
-					if err := g.Begin(byHand, refused); !hasCode(err, invalidParameters) {
+					if err := g.Begin(byHand, refused); !testbed.HasCode(err, invalidParameters) {
 						t.Errorf("with %s=%v the error is %v", name, value, err)
 					}
 				}
@@ -490,7 +491,7 @@ func TestTheDeployedRunbookAcceptsOnlyTheDeclaredValues(t *testing.T) {
 	onShared(t, "default", func(g guard) {
 		g.healthy()
 		for name, value := range g.foreignParameters() {
-			if err := g.Begin(g.RunbookName, map[string][]string{name: {value}}); !hasCode(err, invalidParameters) {
+			if err := g.Begin(g.RunbookName, map[string][]string{name: {value}}); !testbed.HasCode(err, invalidParameters) {
 				t.Errorf("%s=%s: the error is %v", name, value, err)
 			}
 		}

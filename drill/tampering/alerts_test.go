@@ -165,7 +165,7 @@ func TestARepairThatCannotSucceedIsTold(t *testing.T) {
 					got := g.told(func() {
 						want = append(want, g.tamperingMessage("UpdateTrail", callers[1]))
 						err := g.tamper(attack{scenario(ids[1]), callers[1], false}, elsewhere)
-						if hasCode(err, "InsufficientEncryptionPolicyException", "KmsException") {
+						if testbed.HasCode(err, "InsufficientEncryptionPolicyException", "KmsException") {
 							t.Fatal(err)
 						}
 						g.Must(err)

@@ -248,7 +248,7 @@ func TestTheRunbookTakesNoForeignValues(t *testing.T) {
 				before := len(g.Executions())
 				for parameter, value := range foreign {
 					err := g.begin(map[string][]string{parameter: {value}})
-					if !hasCode(err, "InvalidAutomationExecutionParametersException") {
+					if !testbed.HasCode(err, "InvalidAutomationExecutionParametersException") {
 						t.Errorf("with %s=%s the start ended with %v", parameter, value, err)
 					}
 				}

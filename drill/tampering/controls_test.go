@@ -170,7 +170,7 @@ func (g guard) examine(t *testing.T, wanted string) []string {
 	}
 	e.part(aFailedCall, func() {
 		_, err := g.attacker(callers[0]).UpdateTrail(t.Context(), &cloudtrail.UpdateTrailInput{Name: name, KmsKeyId: aws.String("alias/none")})
-		if !hasCode(err, "KmsKeyNotFoundException") {
+		if !testbed.HasCode(err, "KmsKeyNotFoundException") {
 			t.Fatalf("the update ended with %v", err)
 		}
 	}, 0, true)

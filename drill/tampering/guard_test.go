@@ -1,16 +1,13 @@
 package tampering
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
 
 	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/drill/internal/testbed"
@@ -213,10 +210,4 @@ func (g guard) notCompliant() []string {
 		}
 	}
 	return found
-}
-
-// hasCode tells whether a service answered with one of these error codes.
-func hasCode(err error, codes ...string) bool {
-	var refused smithy.APIError
-	return errors.As(err, &refused) && slices.Contains(codes, refused.ErrorCode())
 }

@@ -116,7 +116,7 @@ func (g guard) attackedRun(id string, call int) (last int, unmet []string) {
 // ignore is an error unless CloudTrail answered with one of the codes: it says that what was to be changed is not there, or as the
 // last attacker left it.
 func ignore(err error, codes ...string) error {
-	if hasCode(err, codes...) {
+	if testbed.HasCode(err, codes...) {
 		return nil
 	}
 	return err

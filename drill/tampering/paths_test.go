@@ -83,8 +83,8 @@ func (g guard) wantRepairOn(t *testing.T, path deployed.Path, forms []attack, el
 		accepted := false
 		for i, form := range forms {
 			err := g.tamper(form, elsewhere)
-			isAgain := i > 0 && hasCode(err, "TrailNotFoundException") && a.ID == "T02"
-			if err != nil && !hasCode(err, a.Refusals...) && !isAgain {
+			isAgain := i > 0 && testbed.HasCode(err, "TrailNotFoundException") && a.ID == "T02"
+			if err != nil && !testbed.HasCode(err, a.Refusals...) && !isAgain {
 				t.Fatalf("%s: %v", form, err)
 			}
 			accepted = accepted || err == nil
@@ -326,7 +326,7 @@ func TestWhatIsNoTamperingStartsNothing(t *testing.T) {
 				target.Trail, target.ARN = form, other.arn
 				for _, scenario := range drill.Scenarios() {
 					if scenario.NotApplicable(g.Guard.Guard) == "" && scenario.Needs == "" && scenario.ID != "T02" && !scenario.Harmless {
-						if err := scenario.Tamper(t.Context(), g.attacker(c), target); err != nil && !hasCode(err, scenario.Refusals...) {
+						if err := scenario.Tamper(t.Context(), g.attacker(c), target); err != nil && !testbed.HasCode(err, scenario.Refusals...) {
 							t.Fatal(err)
 						}
 					}
@@ -334,7 +334,7 @@ func TestWhatIsNoTamperingStartsNothing(t *testing.T) {
 			}
 			for _, form := range []string{g.TrailName, g.TrailARN} {
 				in := &cloudtrail.UpdateTrailInput{Name: &form, KmsKeyId: aws.String("alias/none")}
-				if _, err := g.attacker(c).UpdateTrail(t.Context(), in); !hasCode(err, "KmsKeyNotFoundException") {
+				if _, err := g.attacker(c).UpdateTrail(t.Context(), in); !testbed.HasCode(err, "KmsKeyNotFoundException") {
 					t.Fatalf("the update ended with %v", err)
 				}
 			}
@@ -343,7 +343,7 @@ func TestWhatIsNoTamperingStartsNothing(t *testing.T) {
 		g.Must(g.IAM.SetOrganizationPolicies(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*"}]}`))
 		for _, scenario := range scenarios() {
 			attack := attack{scenario, callers[1], true}
-			if err := g.tamper(attack, elsewhere); scenario.NotApplicable(g.Guard.Guard) == "" && !hasCode(err, "AccessDeniedException") {
+			if err := g.tamper(attack, elsewhere); scenario.NotApplicable(g.Guard.Guard) == "" && !testbed.HasCode(err, "AccessDeniedException") {
 				t.Fatalf("%s ended with %v", attack, err)
 			}
 		}

@@ -281,7 +281,7 @@ func (g guard) call(client *cloudtrail.Client, m tampering) (accepted bool, err 
 		in.ResourceId = &g.TrailARN
 		_, err = client.RemoveTags(ctx, in)
 	}
-	if hasCode(err, "TrailNotFoundException", "ResourceNotFoundException", "InvalidEventSelectorsException", "InvalidInsightSelectorsException",
+	if testbed.HasCode(err, "TrailNotFoundException", "ResourceNotFoundException", "InvalidEventSelectorsException", "InvalidInsightSelectorsException",
 		"InvalidParameterCombinationException", "InsufficientS3BucketPolicyException") {
 		return false, nil
 	}

@@ -48,6 +48,8 @@ var iam = Service{
 var kms = Service{
 	Name: "kms", Rest: Moto, Policies: true,
 	Operations: map[string]Operation{
+		"CreateKey":                       {By: CheckedMoto},
+		"PutKeyPolicy":                    {By: CheckedMoto},
 		"Decrypt":                         {Kind: Read},
 		"Encrypt":                         {Kind: Read},
 		"GenerateDataKey":                 {Kind: Read},

@@ -79,6 +79,10 @@ func (s *Service) putRemediationConfigurations(ctx context.Context, _ api.Call, 
 		if !exists {
 			return nil, invalid("the document %s does not exist", *config.TargetId)
 		}
+		names := slices.Sorted(maps.Keys(config.Parameters))
+		if err := s.options.CheckParameters(ctx, value(config.ConfigRuleName), *config.TargetId, value(config.TargetVersion), names); err != nil {
+			return nil, err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -91,6 +91,8 @@ type Options struct {
 	Emit func(ctx context.Context, event map[string]any) error
 	// DocumentExists tells whether there is a runbook of this name. Default: - every document exists.
 	DocumentExists func(ctx context.Context, name string) (bool, error)
+	// CheckParameters refuses names of parameters that do not fit a version of a runbook. Default: - every name fits.
+	CheckParameters func(ctx context.Context, rule, document, version string, names []string) error
 	// BucketExists tells whether there is a bucket of this name. Default: - every bucket exists.
 	BucketExists func(ctx context.Context, name string) (bool, error)
 
@@ -131,6 +133,9 @@ func New(options Options) *Service {
 	exists := func(context.Context, string) (bool, error) { return true, nil }
 	if options.DocumentExists == nil {
 		options.DocumentExists = exists
+	}
+	if options.CheckParameters == nil {
+		options.CheckParameters = func(context.Context, string, string, string, []string) error { return nil }
 	}
 	if options.BucketExists == nil {
 		options.BucketExists = exists

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/localaws"
@@ -34,6 +36,12 @@ func Must(t TB, err error) {
 		t.Helper()
 		t.Fatal(err)
 	}
+}
+
+// HasCode tells whether a service answered with one of these error codes.
+func HasCode(err error, codes ...string) bool {
+	var refused smithy.APIError
+	return errors.As(err, &refused) && slices.Contains(codes, refused.ErrorCode())
 }
 
 // OrganizationID is the one in the golden templates.
