@@ -180,7 +180,7 @@ var breaks = []breakage{
 		"CloudFormation's schema of AWS::SQS::Queue, in cfn-lint", "#/VisibilityTimeout"},
 	{"a delay of more than 15 minutes", "default", "EventRulesDeadLetterQueue", "Properties/DelaySeconds", 901,
 		"CloudFormation's schema of AWS::SQS::Queue, in cfn-lint", "#/DelaySeconds"},
-	{"messages of 1 KB at most less one", "default", "EventRulesDeadLetterQueue", "Properties/MaximumMessageSize", 1023,
+	{"messages of at most 1,023 bytes", "default", "EventRulesDeadLetterQueue", "Properties/MaximumMessageSize", 1023,
 		"CloudFormation's schema of AWS::SQS::Queue, in cfn-lint", "#/MaximumMessageSize"},
 	{"a retention that is no number", "default", "EventRulesDeadLetterQueue", "Properties/MessageRetentionPeriod", "two weeks",
 		"CloudFormation's schema of AWS::SQS::Queue, in cfn-lint", "#/MessageRetentionPeriod"},
