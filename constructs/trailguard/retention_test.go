@@ -180,3 +180,24 @@ func TestConfigRulesLookAtTheTrail(t *testing.T) {
 		t.Errorf("the recorder records %s", got)
 	}
 }
+
+func TestTheAlertTopicIsClosedToPlainHTTP(t *testing.T) {
+	const want = "map[Action:sns:Publish Condition:map[Bool:map[aws:SecureTransport:false]] Effect:Deny"
+	if got := property(named(t, "default"), "AWS::SNS::TopicPolicy", "PolicyDocument.Statement"); !strings.Contains(got, want) {
+		t.Errorf("the policy of the topic is %s", got)
+	}
+}
+
+// TestTheOtherExecutionControlIsConfigsOwn: Config takes both or none.
+// https://docs.aws.amazon.com/config/latest/APIReference/API_SsmControls.html
+func TestTheOtherExecutionControlIsConfigsOwn(t *testing.T) {
+	for want, props := range map[string]*trailguard.TrailGuardProps{
+		"map[ConcurrentExecutionRatePercentage:10 ErrorPercentage:20]": {ErrorPercentage: jsii.Number(20)},
+		"map[ConcurrentExecutionRatePercentage:30 ErrorPercentage:50]": {ConcurrentExecutionRatePercentage: jsii.Number(30)},
+		"<nil>": nil,
+	} {
+		if got := property(guarded("", props), "AWS::Config::RemediationConfiguration", "ExecutionControls.SsmControls"); got != want {
+			t.Errorf("the controls are %s, not %s", got, want)
+		}
+	}
+}
