@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
 )
 
@@ -38,12 +37,12 @@ func (p *program) status(ctx context.Context, stack, region string) error {
 	if err != nil {
 		return err
 	}
-	clients := drill.NewClients(session)
-	guard, err := deployed.ReadGuard(ctx, clients.Reads(), stack)
+	clients := deployed.NewClients(session)
+	guard, err := deployed.ReadGuard(ctx, clients, stack)
 	if err != nil {
 		return err
 	}
-	findings, err := deployed.Inspect(ctx, clients.Reads(), guard, p.clock.Now())
+	findings, err := deployed.Inspect(ctx, clients, guard, p.clock.Now())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"go/parser"
+	"go/token"
 	"strings"
 	"testing"
 
@@ -13,6 +15,26 @@ import (
 
 	"github.com/trailguard/trailguard/localaws"
 )
+
+// TestStatusCannotTamper: what status.go imports can only read a guard.
+func TestStatusCannotTamper(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "status.go", nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := false
+	for _, imported := range file.Imports {
+		switch path := imported.Path.Value; {
+		case path == `"github.com/trailguard/trailguard/drill/deployed"`:
+			reads = true
+		case strings.Contains(path, "trailguard") || strings.Contains(path, "aws-sdk-go"):
+			t.Errorf("status imports %s", path)
+		}
+	}
+	if !reads {
+		t.Error("status does not import drill/deployed")
+	}
+}
 
 // TestStatusFindsEachThingThatIsNotWhole breaks one thing after the other, and mends it.
 func TestStatusFindsEachThingThatIsNotWhole(t *testing.T) {
