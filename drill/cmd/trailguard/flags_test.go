@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/trailguard/trailguard/drill"
@@ -202,7 +203,14 @@ func TestNothingButATerminalIsATerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer file.Close()
-		if standardInput := os.NewFile(file.Fd(), "/dev/stdin"); isTerminal(standardInput) || isTerminal(file) {
+		// A descriptor of its own: a second file of the same descriptor would close, at some later time, whatever has it then.
+		descriptor, err := syscall.Dup(int(file.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		standardInput := os.NewFile(uintptr(descriptor), "/dev/stdin")
+		defer standardInput.Close()
+		if isTerminal(standardInput) || isTerminal(file) {
 			t.Errorf("%s is a terminal", path)
 		}
 	}
