@@ -207,13 +207,7 @@ func (a *alerts) letAlarmsPublish() {
 	}
 	publish := alarms(jsii.Strings("sns:Publish"), &[]*string{a.topic.TopicArn()}, "StringEquals")
 	encrypt := alarms(jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"), jsii.Strings("*"), "StringEqualsIfExists")
-	if !*a.topic.AddToResourcePolicy(publish).StatementAdded {
-		supplied.Tell(a, "AlertTopic", "the topic's policy, and the policy of its key if it is encrypted,", publish, encrypt)
-		return
-	}
-	if key := a.topic.MasterKey(); key != nil && !*key.AddToResourcePolicy(encrypt, jsii.Bool(true)).StatementAdded {
-		supplied.Tell(a, "AlertTopic", "the policy of the topic's key", encrypt)
-	}
+	supplied.AddToTopic(a, "AlertTopic", a.topic, publish, encrypt)
 }
 
 // Publish lets a role publish to the topic, and use its key: of a topic that is not defined in this app, whatever key encrypts

@@ -165,9 +165,7 @@ func (s *logStore) grantDecrypt(grantee awsiam.IGrantable) awsiam.Grant {
 			Resources:  jsii.Strings("*"),
 			Conditions: &map[string]interface{}{"Null": encryptedByCloudTrail},
 		})
-		if !*s.key.AddToResourcePolicy(statement, jsii.Bool(true)).StatementAdded {
-			supplied.Tell(s, "LogKey", "the key's policy, for a reader,", statement)
-		}
+		supplied.AddToPolicy(s, "LogKey", "the key's policy, for a reader,", supplied.ToKey(s.key), statement)
 	}
 	return grant
 }
@@ -183,14 +181,7 @@ func (s *logStore) newKey(props *LogStoreProps) awskms.IKey {
 			RemovalPolicy:     removalPolicy(props),
 		})
 	}
-	statements := s.writer.keyStatements()
-	added := true
-	for _, statement := range statements {
-		added = *key.AddToResourcePolicy(statement, jsii.Bool(true)).StatementAdded && added
-	}
-	if !added {
-		supplied.Tell(s, "LogKey", "the key's policy", statements...)
-	}
+	supplied.AddToPolicy(s, "LogKey", "the key's policy", supplied.ToKey(key), s.writer.keyStatements()...)
 	return key
 }
 
@@ -216,14 +207,7 @@ func (s *logStore) newBucket(props *LogStoreProps) awss3.IBucket {
 		s.letAccessLogsIn(created)
 		bucket = created
 	}
-	statements := s.writer.bucketStatements(bucket)
-	added := true
-	for _, statement := range statements {
-		added = *bucket.AddToResourcePolicy(statement).StatementAdded && added
-	}
-	if !added {
-		supplied.Tell(s, "LogBucket", "the bucket's policy", statements...)
-	}
+	supplied.AddToPolicy(s, "LogBucket", "the bucket's policy", bucket.AddToResourcePolicy, s.writer.bucketStatements(bucket)...)
 	keepWithBucket(bucket)
 	return bucket
 }
@@ -282,9 +266,7 @@ func (s *logStore) letAccessLogsIn(bucket awss3.IBucket) {
 		Resources:  &[]*string{s.serverAccessLogsBucket.ArnForObjects(jsii.String("*"))},
 		Conditions: &conditions,
 	})
-	if !*s.serverAccessLogsBucket.AddToResourcePolicy(statement).StatementAdded {
-		supplied.Tell(s, "ServerAccessLogsBucket", "the bucket's policy", statement)
-	}
+	supplied.AddToPolicy(s, "ServerAccessLogsBucket", "the bucket's policy", s.serverAccessLogsBucket.AddToResourcePolicy, statement)
 }
 
 // lifecycleRules never delete a log file unless ExpireAfter asks for it. Uploads that were never completed are no log files.

@@ -3,15 +3,17 @@
 package supplied
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailguard/trailguard/constructs/validation"
 )
 
 // Tell warns at synthesis that the resource of a property cannot be changed here, and shows the statements that it must have:
@@ -30,6 +32,38 @@ func Tell(scope constructs.Construct, prop, where string, statements ...awsiam.P
 	awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("trailguard:supplied"+prop+strings.ReplaceAll(where, " ", "")), jsii.String(fmt.Sprintf(
 		"%s is supplied, and cannot be changed here: see that %s has these statements (the stack's output %s has them with their values): %s",
 		prop, where, *stack.GetLogicalId(output), Text(scope, statements...))))
+}
+
+// AddToPolicy adds the statements to the policy of the resource of a property, and tells if it cannot be changed here.
+func AddToPolicy(scope constructs.Construct, prop, where string, add func(awsiam.PolicyStatement) *awsiam.AddToResourcePolicyResult, statements ...awsiam.PolicyStatement) {
+	added := true
+	for _, statement := range statements {
+		added = *add(statement).StatementAdded && added
+	}
+	if !added {
+		Tell(scope, prop, where, statements...)
+	}
+}
+
+// ToKey adds a statement to the policy of a key, for AddToPolicy.
+func ToKey(key awskms.IKey) func(awsiam.PolicyStatement) *awsiam.AddToResourcePolicyResult {
+	return func(statement awsiam.PolicyStatement) *awsiam.AddToResourcePolicyResult {
+		return key.AddToResourcePolicy(statement, jsii.Bool(true))
+	}
+}
+
+// AddToTopic adds to the policy of the topic of a property what lets a service publish, and to that of its key, where that can be seen,
+// what lets it encrypt. It tells if one of them cannot be changed here, and returns what must exist before the service can publish.
+func AddToTopic(scope constructs.Construct, prop string, topic awssns.ITopic, publish, encrypt awsiam.PolicyStatement) []constructs.IDependable {
+	added := topic.AddToResourcePolicy(publish)
+	if !*added.StatementAdded {
+		Tell(scope, prop, "the topic's policy, and the policy of its key if it is encrypted,", publish, encrypt)
+		return nil
+	}
+	if key := topic.MasterKey(); key != nil {
+		AddToPolicy(scope, prop, "the policy of the topic's key", ToKey(key), encrypt)
+	}
+	return []constructs.IDependable{added.PolicyDependable}
 }
 
 // AddToRole gives a role the statements, and tells if it cannot be changed here. A role that the app defines in another stack gets
@@ -72,13 +106,7 @@ func Text(scope constructs.Construct, statements ...awsiam.PolicyStatement) stri
 	for _, statement := range statementsOf(statements) {
 		list = append(list, plain(unwrapped(awscdk.Stack_Of(scope).Resolve(statement))))
 	}
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(list); err != nil {
-		panic(fmt.Errorf("supplied: writing statements: %w", err))
-	}
-	return strings.TrimSpace(text.String())
+	return validation.JSON(list)
 }
 
 func statementsOf(statements []awsiam.PolicyStatement) []any {

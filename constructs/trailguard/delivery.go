@@ -40,7 +40,7 @@ func (g *trailGuard) newDelivery() delivery {
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-permissions-for-sns-notifications.html
 func (g *trailGuard) letTrailPublish() []constructs.IDependable {
 	topic := g.props.SnsTopic
-	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	publish := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("CloudTrailPublish"),
 		Principals: cloudTrail(),
 		Actions:    jsii.Strings("sns:Publish"),
@@ -59,15 +59,7 @@ func (g *trailGuard) letTrailPublish() []constructs.IDependable {
 			"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(g).Account()},
 		},
 	})
-	added := topic.AddToResourcePolicy(statement)
-	if !*added.StatementAdded {
-		supplied.Tell(g, "SnsTopic", "the topic's policy, and the policy of its key if it is encrypted,", statement, encrypt)
-		return nil
-	}
-	if key := topic.MasterKey(); key != nil && !*key.AddToResourcePolicy(encrypt, jsii.Bool(true)).StatementAdded {
-		supplied.Tell(g, "SnsTopic", "the policy of the topic's key", encrypt)
-	}
-	return []constructs.IDependable{added.PolicyDependable}
+	return supplied.AddToTopic(g, "SnsTopic", topic, publish, encrypt)
 }
 
 // newCloudWatchLogsRole is the role with which CloudTrail writes to the log group.
