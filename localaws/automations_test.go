@@ -16,7 +16,6 @@ import (
 
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/internal/world"
-	"github.com/trailguard/trailguard/localaws/repository"
 	localssm "github.com/trailguard/trailguard/localaws/ssm"
 	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
@@ -90,26 +89,7 @@ func (g guarded) expect(what string, got, want any) {
 }
 
 func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
-	local, err := Start(t.Context(), Options{Python: repository.Python(), NodeModules: repository.NodeModules()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := local.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	scenario := func(name string, run func(g guarded)) {
-		t.Run(name, func(t *testing.T) {
-			if err := local.Reset(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			run(guarded{local, t})
-			if err := local.Err(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	scenario := scenarios(t)
 
 	good := runbook("", sleeps)
 	broken := strings.NewReplacer("def main", "def other", "python3.11", "python3.9").Replace(good)

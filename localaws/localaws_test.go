@@ -30,6 +30,32 @@ type guarded struct {
 	t *testing.T
 }
 
+// scenarios starts a local AWS, and returns what runs a scenario in it, empty as it is at first. Nothing in a scenario may be left
+// unsimulated.
+func scenarios(t *testing.T) func(name string, run func(g guarded)) {
+	t.Helper()
+	local, err := Start(t.Context(), Options{Python: repository.Python(), NodeModules: repository.NodeModules()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := local.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return func(name string, run func(g guarded)) {
+		t.Run(name, func(t *testing.T) {
+			if err := local.Reset(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			run(guarded{local, t})
+			if err := local.Err(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // here writes what is written for the default place for the place of the local AWS.
 func (g guarded) here(text string) string {
 	place := g.Place()
@@ -152,26 +178,11 @@ func (g guarded) putRule() {
 }
 
 func TestTheLoopIsClosed(t *testing.T) {
-	local, err := Start(t.Context(), Options{Python: repository.Python(), NodeModules: repository.NodeModules()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := local.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	empty := scenarios(t)
 	scenario := func(name string, run func(g guarded)) {
-		t.Run(name, func(t *testing.T) {
-			if err := local.Reset(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			g := guarded{local, t}
+		empty(name, func(g guarded) {
 			g.deploy()
 			run(g)
-			if err := local.Err(); err != nil {
-				t.Error(err)
-			}
 		})
 	}
 

@@ -24,7 +24,6 @@ import (
 	"github.com/trailguard/trailguard/localaws/api"
 	localevents "github.com/trailguard/trailguard/localaws/eventbridge"
 	"github.com/trailguard/trailguard/localaws/internal/world"
-	"github.com/trailguard/trailguard/localaws/repository"
 )
 
 // template is testdata/guard.json with more resources, each as JSON.
@@ -170,26 +169,7 @@ func (g guarded) addVersion() {
 }
 
 func TestEventsOfStacksAndSchedulesReachTheirRules(t *testing.T) {
-	local, err := Start(t.Context(), Options{Python: repository.Python(), NodeModules: repository.NodeModules()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := local.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	scenario := func(name string, run func(g guarded)) {
-		t.Run(name, func(t *testing.T) {
-			if err := local.Reset(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			run(guarded{local, t})
-			if err := local.Err(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	scenario := scenarios(t)
 
 	scenario("what EventBridge refuses does not keep events from the other rules", func(g guarded) {
 		client, ctx := eventbridge.NewFromConfig(g.Config(Administrator)), g.t.Context()
