@@ -1,12 +1,8 @@
 package refusals
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,55 +13,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
-	"github.com/trailguard/trailguard/localaws/cloudtrail"
-	"github.com/trailguard/trailguard/localaws/repository"
 )
 
-// local is the AWS of all tests, which use it one after the other.
-var local *localaws.AWS
+// account is that of all tests, which use it one after the other.
+var account = testbed.NewAccount("the refusals", localaws.Options{})
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	testbed.Main(m, []*testbed.Account{account}, func() error { return nil })
 }
 
-func run(m *testing.M) (code int, err error) {
-	local, err = localaws.Start(context.Background(), localaws.Options{
-		Python: repository.Python(), NodeModules: repository.NodeModules(),
-		Organization: cloudtrail.ManagementAccount, OrganizationID: "o-a1b2c3d4e5",
-	})
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, local.Close()) }()
-	return m.Run(), nil
-}
-
-// template is a CloudFormation template.
-type template = map[string]any
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// golden reads a golden template.
-func golden(t *testing.T, name string) template {
-	t.Helper()
-	content, err := os.ReadFile(repository.Path("constructs", "trailguard", "testdata", name+".template.json"))
-	must(t, err)
-	var tpl template
-	must(t, json.Unmarshal(content, &tpl))
-	return tpl
-}
+type template = testbed.Template
 
 func resources(tpl template) map[string]any { return tpl["Resources"].(map[string]any) }
 
@@ -178,31 +137,16 @@ type stack struct {
 	failed map[string]string
 }
 
-func client() *cloudformation.Client {
-	return drill.NewClients(local.Config(localaws.Administrator)).CloudFormation
-}
-
-func encode(t *testing.T, tpl template) *string {
-	t.Helper()
-	content, err := json.Marshal(tpl)
-	must(t, err)
-	return aws.String(string(content))
-}
+func client() *cloudformation.Client { return account.Clients.CloudFormation }
 
 // create empties the account and creates a stack in it.
 func create(t *testing.T, tpl template) stack {
 	t.Helper()
-	must(t, local.Reset(t.Context()))
-	hasRecorder := func(resource any) bool {
-		return resource.(map[string]any)["Type"] == "AWS::Config::ConfigurationRecorder"
-	}
-	if !slices.ContainsFunc(slices.Collect(maps.Values(resources(tpl))), hasRecorder) {
-		must(t, localaws.PutRecorder(t.Context(), local.Config(localaws.Administrator)))
-	}
+	account.Empty(t, tpl)
 	_, err := client().CreateStack(t.Context(), &cloudformation.CreateStackInput{
-		StackName: aws.String(stackName), TemplateBody: encode(t, tpl), Capabilities: capabilities,
+		StackName: aws.String(stackName), TemplateBody: aws.String(tpl.JSON()), Capabilities: capabilities,
 	})
-	must(t, err)
+	testbed.Must(t, err)
 	return read(t)
 }
 
@@ -210,9 +154,9 @@ func create(t *testing.T, tpl template) stack {
 func update(t *testing.T, tpl template) stack {
 	t.Helper()
 	_, err := client().UpdateStack(t.Context(), &cloudformation.UpdateStackInput{
-		StackName: aws.String(stackName), TemplateBody: encode(t, tpl), Capabilities: capabilities,
+		StackName: aws.String(stackName), TemplateBody: aws.String(tpl.JSON()), Capabilities: capabilities,
 	})
-	must(t, err)
+	testbed.Must(t, err)
 	return read(t)
 }
 
@@ -220,12 +164,12 @@ func update(t *testing.T, tpl template) stack {
 func read(t *testing.T) stack {
 	t.Helper()
 	described, err := client().DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(stackName)})
-	must(t, err)
+	testbed.Must(t, err)
 	s := stack{
 		status: string(described.Stacks[0].StackStatus), reason: aws.ToString(described.Stacks[0].StackStatusReason), failed: map[string]string{},
 	}
 	events, err := client().DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: aws.String(stackName)})
-	must(t, err)
+	testbed.Must(t, err)
 	for _, event := range events.StackEvents { // the latest comes first
 		if aws.ToString(event.ResourceStatusReason) == "User Initiated" {
 			break
@@ -234,9 +178,7 @@ func read(t *testing.T) stack {
 			s.failed[aws.ToString(event.LogicalResourceId)] = aws.ToString(event.ResourceStatusReason)
 		}
 	}
-	if err := local.Err(); err != nil {
-		t.Errorf("the simulation itself failed, so that this test proves nothing: %v", err)
-	}
+	account.WantSimulated(t)
 	return s
 }
 
@@ -244,7 +186,7 @@ func read(t *testing.T) stack {
 func present(t *testing.T) []string {
 	t.Helper()
 	described, err := client().DescribeStackResources(t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: aws.String(stackName)})
-	must(t, err)
+	testbed.Must(t, err)
 	var ids []string
 	for _, resource := range described.StackResources {
 		ids = append(ids, aws.ToString(resource.LogicalResourceId))

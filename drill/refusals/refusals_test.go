@@ -3,9 +3,12 @@ package refusals
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 )
 
 // breakage is a resource that AWS refuses.
@@ -26,24 +29,19 @@ type breakage struct {
 func changed(t *testing.T, tpl template, resource, path string, to any) any {
 	t.Helper()
 	content, err := json.Marshal(resources(tpl)[logicalID(t, tpl, resource)])
-	must(t, err)
+	testbed.Must(t, err)
 	var twin any
-	must(t, json.Unmarshal(content, &twin))
+	testbed.Must(t, json.Unmarshal(content, &twin))
 	twin, err = change(twin, path, to)
-	must(t, err)
+	testbed.Must(t, err)
 	return twin
 }
 
 // with is the template with one more resource.
 func with(tpl template, id string, resource any) template {
-	more := template{}
-	for name, section := range tpl {
-		more[name] = section
-	}
-	all := map[string]any{id: resource}
-	for name, resource := range resources(tpl) {
-		all[name] = resource
-	}
+	all := maps.Clone(resources(tpl))
+	all[id] = resource
+	more := maps.Clone(tpl)
 	more["Resources"] = all
 	return more
 }
@@ -53,7 +51,7 @@ func with(tpl template, id string, resource any) template {
 func TestWhatAWSRefusesIsRefused(t *testing.T) {
 	deployed := 0
 	for _, name := range []string{"default", "everything"} {
-		tpl := golden(t, name)
+		tpl := testbed.ReadTemplate(t, name)
 		if created := create(t, tpl); created.status != "CREATE_COMPLETE" {
 			t.Fatalf("%s is %s: %s", name, created.status, created.reason)
 		}
@@ -89,7 +87,7 @@ func TestWhatAWSRefusesIsRefused(t *testing.T) {
 func TestWhatIsRefusedAtCreationLeavesNothing(t *testing.T) {
 	for _, what := range []string{"a retention of 59 seconds", "a bucket policy that names another bucket", "a parameter that the runbook does not have"} {
 		b := breaks[slices.IndexFunc(breaks, func(b breakage) bool { return b.what == what })]
-		tpl := golden(t, b.golden)
+		tpl := testbed.ReadTemplate(t, b.golden)
 		id := logicalID(t, tpl, b.resource)
 		resources(tpl)[id] = changed(t, tpl, b.resource, b.path, b.to)
 		got := create(t, only(tpl, id))
@@ -103,7 +101,7 @@ func TestWhatIsRefusedAtCreationLeavesNothing(t *testing.T) {
 }
 
 func TestARemediationWithoutARequiredParameterIsRefused(t *testing.T) {
-	tpl := golden(t, "default")
+	tpl := testbed.ReadTemplate(t, "default")
 	runbook, remediation := logicalID(t, tpl, "RemediationRunbook"), logicalID(t, tpl, "RemediationTrailEnabled")
 	for _, fallback := range []any{nil, "none"} {
 		parameter := map[string]any{"type": "String"}
@@ -120,7 +118,7 @@ func TestARemediationWithoutARequiredParameterIsRefused(t *testing.T) {
 
 // The control of the tests above: values at the edge of what they refuse are deployed.
 func TestTheLastValuesThatAWSTakesAreDeployed(t *testing.T) {
-	tpl := golden(t, "everything")
+	tpl := testbed.ReadTemplate(t, "everything")
 	if before := create(t, tpl); before.status != "CREATE_COMPLETE" {
 		t.Fatalf("the template is %s: %s", before.status, before.reason)
 	}
