@@ -1,17 +1,13 @@
 package drill
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/golden"
 )
-
-var rewrite = flag.Bool("update", false, "rewrite the golden files")
 
 func results() []Result {
 	stop, empty := Scenario{ID: "T01", Call: "cloudtrail StopLogging"}, Scenario{ID: "T15", Call: "cloudtrail PutEventSelectors EventSelectors=[]"}
@@ -33,29 +29,12 @@ func judgements() []Judgement {
 	}
 }
 
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	path := "testdata/" + file
-	if *rewrite {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs (go test -update rewrites it):\n%s", path, got)
-	}
-}
-
 func TestTheReportForPrograms(t *testing.T) {
 	got, err := json.MarshalIndent(Report{Simulated: []string{"CloudTrail", "AWS Config"}, Results: results(), Judged: judgements()}, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.json", append(got, '\n'))
+	golden.Check(t, "report.json", append(got, '\n'))
 }
 
 func TestAReportWithoutResultsHasEmptyLists(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/golden"
 )
 
 // recorder writes down the calls that it gets, without the members that are not set.
@@ -79,7 +80,7 @@ func TestTheCallsOfTheScenarios(t *testing.T) {
 		}
 		fmt.Fprintf(&lines, "%s %s\n", s.ID, strings.Join(r.calls, " "))
 	}
-	golden(t, "scenarios.txt", []byte(lines.String()))
+	golden.Check(t, "scenarios.txt", []byte(lines.String()))
 }
 
 func TestEachScenarioOfTheCatalogueIsThere(t *testing.T) {

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,9 +14,8 @@ import (
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/golden"
 )
-
-var rewrite = flag.Bool("update", false, "rewrite the golden files")
 
 var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
@@ -131,19 +128,7 @@ func TestWhatADrillFoundIsAsReviewed(t *testing.T) {
 		"drill.html":         htmlOf(t, broken()),
 		"drill-account.html": htmlOf(t, inAnAccount()),
 	} {
-		path := "testdata/" + file
-		if *rewrite {
-			if err := os.WriteFile(path, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s differs (go test -update rewrites it):\n%s", path, got)
-		}
+		golden.Check(t, file, got)
 	}
 }
 
