@@ -8,7 +8,6 @@ package moto
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"embed"
 	"errors"
@@ -19,8 +18,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/trailguard/trailguard/localaws/api"
 )
 
 //go:embed *.py
@@ -54,7 +54,7 @@ type Server struct {
 	dir    string
 	cmd    *exec.Cmd
 	stdin  io.Closer
-	output *log
+	output *api.Tail
 	exited chan struct{} // closed once the process has ended and its output is complete
 }
 
@@ -76,7 +76,7 @@ func Start(ctx context.Context, options Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir, output: &log{}, exited: make(chan struct{})}
+	s := &Server{dir: dir, output: &api.Tail{Size: 64 << 10}, exited: make(chan struct{})}
 	if err := s.start(ctx, options); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
@@ -185,28 +185,4 @@ func (s *Server) Stop() error {
 		return fmt.Errorf("stopping moto: %w", err)
 	}
 	return nil
-}
-
-// log keeps the last bytes written to it.
-type log struct {
-	mu   sync.Mutex
-	tail []byte
-}
-
-const logSize = 64 << 10
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.tail = append(l.tail, p...)
-	if excess := len(l.tail) - logSize; excess > 0 {
-		l.tail = bytes.Clone(l.tail[excess:])
-	}
-	return len(p), nil
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return string(l.tail)
 }

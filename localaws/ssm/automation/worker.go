@@ -1,7 +1,6 @@
 package automation
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -129,7 +128,7 @@ type response struct {
 type process struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
-	output tail
+	output api.Tail
 	ended  chan struct{}
 
 	mu   sync.Mutex // of writing, and of runs
@@ -175,7 +174,7 @@ func startProcess(python, region string) (*process, error) {
 	if _, err := exec.LookPath(python); err != nil {
 		return nil, fmt.Errorf("no interpreter (run `make setup`): %w", err)
 	}
-	p := &process{cmd: exec.Command(python, "-B", "-c", workerScript), ended: make(chan struct{}), runs: map[int64]*run{}}
+	p := &process{cmd: exec.Command(python, "-B", "-c", workerScript), output: api.Tail{Size: 16 << 10}, ended: make(chan struct{}), runs: map[int64]*run{}}
 	// The settings of whoever runs this must not matter: only what an interpreter may need to find its packages is kept.
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH"} {
 		if value, ok := os.LookupEnv(name); ok {
@@ -298,28 +297,4 @@ func (r *run) stop() {
 		}
 	}
 	r.process.kill()
-}
-
-// tail keeps the last bytes written to it.
-type tail struct {
-	mu    sync.Mutex
-	bytes []byte
-}
-
-const tailSize = 16 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.bytes = append(t.bytes, p...)
-	if excess := len(t.bytes) - tailSize; excess > 0 {
-		t.bytes = bytes.Clone(t.bytes[excess:])
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.bytes)
 }
