@@ -296,9 +296,6 @@ func resolve(p *TrailGuardProps) *TrailGuardProps {
 	if props.InsightTypes == nil {
 		props.InsightTypes = &insightTypes
 	}
-	if props.RemovalPolicy == "" {
-		props.RemovalPolicy = awscdk.RemovalPolicy_RETAIN
-	}
 	return &props
 }
 
