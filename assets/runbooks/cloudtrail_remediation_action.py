@@ -103,7 +103,7 @@ def ask(part, operation, missing='', **arguments):
             return {}
         wrong[part] = str(error)
         return None
-    if operation[:3] not in 'get lis des':
+    if operation[:3] not in ('get', 'lis', 'des'):
         writes.append(operation)
     return answer
 
@@ -228,7 +228,7 @@ def tell(report):
 
 def lines():
     for setting, one in changed.items():
-        yield '{}: found {}, declared {}'.format(setting, *map(json.dumps, one.values()))
+        yield f'{setting}: found {json.dumps(one["found"])}, declared {json.dumps(one["declared"])}'
     for part, error in wrong.items():
         yield ' '.join([f'LEFT: {part}: {error}', *(MENDS[word] for word in MENDS if word in part + error)])
     for rule in armed:
