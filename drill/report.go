@@ -98,7 +98,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 		}
 		out.Scenarios = append(out.Scenarios, scenarioJSON{
 			ID: one.Attempt.Scenario.ID, Call: call, Caller: one.Attempt.Caller.Name, Path: one.Attempt.Path, Repaired: one.Repaired,
-			CallsToLogging: one.CallsToLogging, Calls: one.Calls, Seconds: seconds(one.Elapsed), Unmet: append([]string{}, one.Unmet...), Message: one.Message(),
+			CallsToLogging: one.CallsToLogging, Calls: one.Calls, Seconds: Seconds(one.Elapsed), Unmet: append([]string{}, one.Unmet...), Message: one.Message(),
 		})
 	}
 	for _, one := range r.Judged {
@@ -107,4 +107,5 @@ func (r Report) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*10) / 10 }
+// Seconds are those of a time, to a tenth.
+func Seconds(d time.Duration) float64 { return math.Round(d.Seconds()*10) / 10 }

@@ -354,7 +354,7 @@ func (r *Runner) putBack(ctx context.Context, before deployed.State) (had bool, 
 // all.
 func countCalls(executions []deployed.Execution) (toLogging, all int) {
 	back := false
-	for _, x := range slices.SortedStableFunc(slices.Values(executions), func(a, b deployed.Execution) int { return a.Start.Compare(b.Start) }) {
+	for _, x := range deployed.ByStart(executions) {
 		if x.Report == nil {
 			continue
 		}

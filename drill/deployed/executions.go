@@ -33,6 +33,11 @@ type Step struct {
 	Start   time.Time
 }
 
+// ByStart are executions in the order in which they started.
+func ByStart(executions []Execution) []Execution {
+	return slices.SortedStableFunc(slices.Values(executions), func(a, b Execution) int { return a.Start.Compare(b.Start) })
+}
+
 // Ended tells whether nothing more will come of an execution.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-statuses.html
 func (x Execution) Ended() bool {
@@ -61,8 +66,7 @@ func ListExecutions(ctx context.Context, api SSM, runbook string) ([]Execution, 
 			})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Execution) int { return a.Start.Compare(b.Start) })
-	return all, nil
+	return ByStart(all), nil
 }
 
 // ReadSteps reads the steps that an execution has begun.

@@ -1,10 +1,8 @@
 package evidence
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -36,7 +34,7 @@ func (s span) String() string {
 
 // alike is what attempts of one line have in common.
 func alike(a, b drill.Result) bool {
-	return a.Attempt.Scenario.ID == b.Attempt.Scenario.ID && a.Attempt.Scenario.Call == b.Attempt.Scenario.Call &&
+	return compare(a.Attempt.Scenario, b.Attempt.Scenario) == 0 &&
 		a.Attempt.Path == b.Attempt.Path && verdict(a) == verdict(b) && slices.Equal(a.Unmet, b.Unmet)
 }
 
@@ -58,9 +56,7 @@ func (d Drill) alike() []attempts {
 		lines[i].calls.add(one.Calls)
 		lines[i].least, lines[i].most = min(lines[i].least, one.Elapsed), max(lines[i].most, one.Elapsed)
 	}
-	slices.SortStableFunc(lines, func(a, b attempts) int {
-		return cmp.Or(cmp.Compare(a.first.Attempt.Scenario.ID, b.first.Attempt.Scenario.ID), cmp.Compare(a.first.Attempt.Scenario.Call, b.first.Attempt.Scenario.Call))
-	})
+	slices.SortStableFunc(lines, func(a, b attempts) int { return compare(a.first.Attempt.Scenario, b.first.Attempt.Scenario) })
 	return lines
 }
 
@@ -117,11 +113,9 @@ func verdict(r drill.Result) string {
 	return "NO"
 }
 
-func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*10) / 10 }
-
 func elapsed(least, most time.Duration) string {
-	if seconds(least) == seconds(most) {
-		return fmt.Sprintf("%g s", seconds(least))
+	if drill.Seconds(least) == drill.Seconds(most) {
+		return fmt.Sprintf("%g s", drill.Seconds(least))
 	}
-	return fmt.Sprintf("%g-%g s", seconds(least), seconds(most))
+	return fmt.Sprintf("%g-%g s", drill.Seconds(least), drill.Seconds(most))
 }

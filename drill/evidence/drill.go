@@ -90,7 +90,7 @@ func (d Drill) rows() []row {
 	triggers := d.triggers()
 	for _, r := range d.Report.Results {
 		s := r.Attempt.Scenario
-		i := slices.IndexFunc(rows, func(one row) bool { return one.Scenario.ID == s.ID && one.Scenario.Call == s.Call })
+		i := slices.IndexFunc(rows, func(one row) bool { return compare(one.Scenario, s) == 0 })
 		if i < 0 {
 			i = len(rows)
 			rows = append(rows, row{Scenario: s})
@@ -106,10 +106,13 @@ func (d Drill) rows() []row {
 			one.Cells[i].Outcome = one.Cells[i].outcome(one.Scenario)
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.Scenario.ID, b.Scenario.ID), cmp.Compare(a.Scenario.Call, b.Scenario.Call))
-	})
+	slices.SortStableFunc(rows, func(a, b row) int { return compare(a.Scenario, b.Scenario) })
 	return rows
+}
+
+// compare orders scenarios by their ids, and those of one id by their calls.
+func compare(a, b drill.Scenario) int {
+	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Call, b.Call))
 }
 
 // outcome is that of the attempts together: the worst.
@@ -218,7 +221,7 @@ func (d Drill) story() (s story, ok bool) {
 		s.Attack = append(s.Attack, "Seen then: "+strings.Join(r.Looks[0].Unmet, "; ")+".")
 	}
 	quiet := 0
-	for _, x := range byStart(r.Executions) {
+	for _, x := range deployed.ByStart(r.Executions) {
 		if x.Report != nil && len(x.Report.Writes) == 0 && x.Failure == "" {
 			quiet++
 			continue
@@ -261,10 +264,6 @@ func (d Drill) oneOf() string {
 		return fmt.Sprintf("One of %d attempts, in %s; all are below.\n", n, plural(len(d.rows()), "scenario"))
 	}
 	return ""
-}
-
-func byStart(executions []deployed.Execution) []deployed.Execution {
-	return slices.SortedStableFunc(slices.Values(executions), func(a, b deployed.Execution) int { return a.Start.Compare(b.Start) })
 }
 
 // starter is what started an execution.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // timeline is what happened in an attempt, in order.
@@ -137,7 +138,7 @@ func (t *timeline) stretch(r drill.Result) {
 		from := r.PutBackAt.Sub(r.Began)
 		t.States = append(t.States, lay("drill", "put back by the drill", from, total))
 	}
-	for _, x := range byStart(r.Executions) {
+	for _, x := range deployed.ByStart(r.Executions) {
 		from, to := x.Start.Sub(r.Began), x.End.Sub(r.Began)
 		if x.End.IsZero() {
 			to = t.End
@@ -176,7 +177,7 @@ func (t timeline) Caption() string {
 			add(look.At, "all as declared")
 		}
 	}
-	if runs := byStart(r.Executions); len(runs) > 0 {
+	if runs := deployed.ByStart(r.Executions); len(runs) > 0 {
 		add(runs[0].Start, "runbook started")
 	}
 	if !r.PutBackAt.IsZero() {
