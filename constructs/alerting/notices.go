@@ -51,25 +51,19 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 		props = &NoticesProps{}
 	}
 	validation.Panic("Notices of", a.Node().Path(), props.Validate())
-	role, queue := props.EventRules.TargetRole(), props.EventRules.DeadLetterQueue()
 	for _, statement := range Publish(a.topic) {
-		role.AddToPolicy(statement)
+		props.EventRules.TargetRole().AddToPolicy(statement)
 	}
-	notice := func(id string, pattern detection.Pattern, paths map[string]any, template string) awsevents.IRule {
-		a.findings.AtSynthesis(a, detection.CheckPattern(id, pattern.Object(), props.Settings, *props.AutomationRole.RoleArn(), nil))
-		rule := detection.DefineEventRule(a, jsii.String(id), &awsevents.CfnRuleProps{
-			EventPattern: pattern.Object(),
-			Targets: []any{&awsevents.CfnRule_TargetProperty{
-				Id: jsii.String("AlertTopic"), Arn: a.topic.TopicArn(), RoleArn: role.RoleArn(),
-				DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: queue.QueueArn()},
-				InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
-					InputPathsMap: paths,
-					InputTemplate: jsii.String(`"` + template + `"`),
-				},
-			}},
+	notice := func(id string, of detection.Pattern, paths map[string]any, template string) awsevents.IRule {
+		pattern := of.Object()
+		a.findings.AtSynthesis(a, detection.CheckPattern(id, pattern, props.Settings, *props.AutomationRole.RoleArn(), nil))
+		return props.EventRules.Define(a, jsii.String(id), &awsevents.CfnRuleProps{EventPattern: pattern}, &awsevents.CfnRule_TargetProperty{
+			Id: jsii.String("AlertTopic"), Arn: a.topic.TopicArn(),
+			InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
+				InputPathsMap: paths,
+				InputTemplate: jsii.String(`"` + template + `"`),
+			},
 		})
-		rule.Node().AddDependency(role.Node().FindChild(jsii.String("DefaultPolicy")))
-		return rule
 	}
 	where := "the trail " + props.Settings.Name + " in account <account>, <region>"
 	tampering := notice("Tampering",

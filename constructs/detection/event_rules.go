@@ -54,6 +54,9 @@ type EventRules interface {
 	Schedule() awsevents.IRule
 	// Rules are all rules that start the runbook.
 	Rules() *[]awsevents.IRule
+	// Define defines a rule of the guard with one target: EventBridge reaches it with the TargetRole, and puts what it cannot deliver into
+	// the DeadLetterQueue, once KeepUndelivered lets it. The rule waits for the role's policy.
+	Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, target *awsevents.CfnRule_TargetProperty) awsevents.IRule
 	// TargetRole is the role with which EventBridge reaches the targets of the guard's rules.
 	TargetRole() awsiam.Role
 	// DeadLetterQueue holds events that could not be delivered to a target, for 14 days.
@@ -168,19 +171,24 @@ func (r *eventRules) newNonCompliant() {
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
 func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps) awsevents.IRule {
-	props.Targets = []any{&awsevents.CfnRule_TargetProperty{
-		Id:               jsii.String("Runbook"),
-		Arn:              r.runbookARN("automation-definition", ":1"),
-		RoleArn:          r.targetRole.RoleArn(),
-		Input:            jsii.String(`{"StartedBy":["` + startedBy + `"]}`),
-		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: r.deadLetterQueue.QueueArn()},
-	}}
 	if pattern, ok := props.EventPattern.(map[string]any); ok {
 		r.findings.AtSynthesis(r, CheckPattern(id, pattern, r.props.Settings, *r.props.AutomationRole.RoleArn(), r.props.ConfigRules))
 	}
-	rule := DefineEventRule(r, jsii.String(id), props)
-	rule.Node().AddDependency(r.targetRole.Node().FindChild(jsii.String("DefaultPolicy")))
+	rule := r.Define(r, jsii.String(id), props, &awsevents.CfnRule_TargetProperty{
+		Id:    jsii.String("Runbook"),
+		Arn:   r.runbookARN("automation-definition", ":1"),
+		Input: jsii.String(`{"StartedBy":["` + startedBy + `"]}`),
+	})
 	r.rules = append(r.rules, rule)
+	return rule
+}
+
+func (r *eventRules) Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, target *awsevents.CfnRule_TargetProperty) awsevents.IRule {
+	target.RoleArn = r.targetRole.RoleArn()
+	target.DeadLetterConfig = &awsevents.CfnRule_DeadLetterConfigProperty{Arn: r.deadLetterQueue.QueueArn()}
+	props.Targets = []any{target}
+	rule := defineEventRule(scope, id, props)
+	rule.Node().AddDependency(r.targetRole.Node().FindChild(jsii.String("DefaultPolicy")))
 	return rule
 }
 

@@ -8,16 +8,16 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// DefineEventRule defines an event rule of which everything can be said that CloudFormation knows, such as the role of a target. As that
+// defineEventRule defines an event rule of which everything can be said that CloudFormation knows, such as the role of a target. As that
 // of the CDK's own constructs, its resource is its default child.
-func DefineEventRule(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps) awsevents.IRule {
+func defineEventRule(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps) awsevents.IRule {
 	arn := &later{}
 	rule := awsevents.Rule_FromEventRuleArn(scope, id, awscdk.Lazy_String(arn, nil))
 	arn.text = awsevents.NewCfnRule(child(scope, id), jsii.String("Default"), props).AttrArn()
 	return rule
 }
 
-// EventRuleName is the name of a rule that DefineEventRule has defined.
+// EventRuleName is the name of a rule that EventRules.Define has defined.
 func EventRuleName(rule awsevents.IRule) *string {
 	return rule.Node().DefaultChild().(awsevents.CfnRule).Ref()
 }
