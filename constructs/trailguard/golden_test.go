@@ -28,19 +28,25 @@ func TestTemplatesAreAsReviewed(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			path := filepath.Join("testdata", c.Name+".template.json")
 			got := text(t, templateOf(t, c))
-			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("the template differs from %s: review the difference after `make update`\n%s", path, firstDifference(got, want))
-			}
+			reviewed(t, path, got)
 		})
+	}
+}
+
+// reviewed reports a golden file that differs from what the test made.
+func reviewed(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs: review the difference after `make update`\n%.2000s", path, firstDifference(got, want))
 	}
 }
 

@@ -3,7 +3,6 @@ package trailguard_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -43,19 +42,7 @@ func TestUpdatesAreAsReviewed(t *testing.T) {
 	if len(names) != len(all) {
 		t.Error("two updates have one name")
 	}
-	got, path := lines(t, all), filepath.Join("testdata", "updates.json")
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("the updates differ from %s: review the difference after `make update`\n%.2000s", path, firstDifference(got, want))
-	}
+	reviewed(t, filepath.Join("testdata", "updates.json"), lines(t, all))
 }
 
 // lines is a list with a line for each update and each change.
