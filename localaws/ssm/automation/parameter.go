@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/trailguard/trailguard/localaws/api"
 )
 
 // maxParameterValue is the number of characters that a value given to StartAutomationExecution may have.
@@ -168,37 +166,3 @@ func (p *parameter) parseItem(text string) (any, error) {
 	}
 	return text, nil
 }
-
-// arguments checks what an execution is started with and adds the defaults.
-func (d *Document) arguments(given map[string][]string) (map[string]any, *api.Error) {
-	var reasons []string
-	for _, name := range sortedKeys(given) {
-		if d.parameters[name] == nil {
-			reasons = append(reasons, fmt.Sprintf("parameter %s is not defined in the document", name))
-		}
-	}
-	arguments := map[string]any{}
-	for _, name := range sortedKeys(d.parameters) {
-		p := d.parameters[name]
-		texts, ok := given[name]
-		if !ok {
-			if p.fallback == nil {
-				reasons = append(reasons, fmt.Sprintf("parameter %s is required", name))
-			}
-			arguments[name] = p.fallback
-			continue
-		}
-		value, refused := p.parse(texts)
-		for _, reason := range refused {
-			reasons = append(reasons, fmt.Sprintf("parameter %s: %s", name, reason))
-		}
-		arguments[name] = value
-	}
-	if len(reasons) > 0 {
-		return nil, api.Errorf(codeInvalidParameters, "%s", strings.Join(reasons, "; "))
-	}
-	return arguments, nil
-}
-
-// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartAutomationExecution.html
-const codeInvalidParameters = "InvalidAutomationExecutionParametersException"
