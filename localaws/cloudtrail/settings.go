@@ -82,6 +82,17 @@ func (s *Service) updateTrail(ctx context.Context, call api.Call, in *cloudtrail
 	return &out, nil
 }
 
+func (s *Service) deleteTrail(_ context.Context, call api.Call, in *cloudtrail.DeleteTrailInput) (*cloudtrail.DeleteTrailOutput, error) {
+	t, err := s.findAtHome(call.Place, value(in.Name))
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.trails, t.ARN)
+	return &cloudtrail.DeleteTrailOutput{}, nil
+}
+
 // outcome returns a trail as CreateTrail and UpdateTrail answer with it.
 func outcome(t Trail) cloudtrail.UpdateTrailOutput {
 	shown := describe(t)
@@ -414,18 +425,4 @@ func set[T any](field *T, given *T) {
 	if given != nil {
 		*field = *given
 	}
-}
-
-func value(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
-}
-
-func optional(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }
