@@ -9,19 +9,9 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
 )
-
-// item is what Config recorded last about one trail.
-type item struct {
-	version  int // counts the changes
-	captured time.Time
-	deleted  bool
-	trail    Trail
-	content  []byte // what a change is told by
-}
 
 // Tick lets Config do what is due at the time that the clock shows: it records the trails that changed, evaluates the rules
 // that are due, tells EventBridge of changed compliance, and starts the automations that are due. A rule is due when it was
