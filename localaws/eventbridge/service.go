@@ -1,3 +1,6 @@
+// Package eventbridge is the EventBridge of the local AWS: it matches events against the patterns of rules, fires their
+// schedules, shapes the input of their targets and starts those targets, with EventBridge's retries, dead-letter queues and
+// metrics, on a clock that the test owns. Rules, targets and queues live elsewhere; see RuleSource and Targets.
 package eventbridge
 
 import (
