@@ -99,7 +99,10 @@ func (w *wiring) newServices() (*services, *gateway.Services) {
 	s.config = config.New(config.Options{
 		Clock: w.clock, Place: place, Trails: func() []config.Trail { return trailsForConfig(s.trails.Trails()) },
 		EvaluatePolicy: w.evaluatePolicy, Emit: s.events.Bus.Publish, StartAutomation: w.startRemediation(),
-		DocumentExists: w.directory.DocumentExists, CheckParameters: w.checkParameters, BucketExists: w.directory.BucketExists,
+		DocumentExists: w.directory.DocumentExists, BucketExists: w.directory.BucketExists,
+		CheckParameters: func(ctx context.Context, rule, document, version string, names []string) error {
+			return checkParameters(ctx, w.directory, rule, document, version, names)
+		},
 		Unset: w.options.Readings.UnsetFields, ResourceID: w.options.Readings.TrailResourceID, Attempts: w.options.Readings.AttemptCount,
 	})
 	s.automations = ssm.New(ssm.Options{
