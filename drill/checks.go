@@ -36,25 +36,6 @@ const (
 	NotSeen    Verdict = "not seen" // nothing showed it, or it may not be read
 )
 
-// Judgement is an assumption and what a drill found about it.
-type Judgement struct {
-	Assumption
-	Verdict Verdict
-	Why     string
-}
-
-// JudgeByReads judges the assumptions that reads show. It changes nothing. What cannot be read is not seen.
-func JudgeByReads(ctx context.Context, clients Clients, guard deployed.Guard, now time.Time) []Judgement {
-	return newLook(ctx, clients, guard, now).judge(ctx, func(a Assumption) bool { return len(a.Scenarios) == 0 })
-}
-
-// JudgeByResults judges the assumptions that scenarios show, by what came of those that ran.
-func JudgeByResults(ctx context.Context, clients Clients, guard deployed.Guard, now time.Time, results []Result) []Judgement {
-	l := newLook(ctx, clients, guard, now)
-	l.results = results
-	return l.judge(ctx, func(a Assumption) bool { return len(a.Scenarios) > 0 })
-}
-
 // look is what the checks look at. What several of them need is read once.
 type look struct {
 	clients    Clients
@@ -102,22 +83,6 @@ func newLook(ctx context.Context, clients Clients, guard deployed.Guard, now tim
 	return l
 }
 
-func (l *look) judge(ctx context.Context, which func(Assumption) bool) []Judgement {
-	var all []Judgement
-	for _, a := range Assumptions() {
-		if a.check == nil || !which(a) {
-			continue
-		}
-		l.scenarios = a.Scenarios
-		verdict, why, err := a.check(l, ctx)
-		if err != nil {
-			verdict, why = NotSeen, err.Error()
-		}
-		all = append(all, Judgement{a, verdict, why})
-	}
-	return all
-}
-
 func held(format string, args ...any) (Verdict, string, error) {
 	return Held, fmt.Sprintf(format, args...), nil
 }
@@ -128,15 +93,6 @@ func didNotHold(format string, args ...any) (Verdict, string, error) {
 
 func notSeen(format string, args ...any) (Verdict, string, error) {
 	return NotSeen, fmt.Sprintf(format, args...), nil
-}
-
-// encode writes maps and lists of texts, which always can be written.
-func encode(value any) string {
-	encoded, err := json.Marshal(value)
-	if err != nil {
-		panic(fmt.Sprintf("writing %v: %v", value, err))
-	}
-	return string(encoded)
 }
 
 func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -108,4 +109,13 @@ func (p *provisioner) fromTrail() map[string]any {
 // policy writes a policy of maps and texts.
 func policy(statements ...any) *string {
 	return aws.String(encode(map[string]any{"Version": "2012-10-17", "Statement": statements}))
+}
+
+// encode writes maps and lists of texts, which always can be written.
+func encode(value any) string {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("writing %v: %v", value, err))
+	}
+	return string(encoded)
 }

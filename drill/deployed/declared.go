@@ -10,9 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 )
 
-// Declared is what a trail's settings should be: strings quoted, the rest in JSON. A setting that is absent may be anything.
-type Declared map[Setting]string
-
 // Has tells whether a setting is declared to be something that could be taken away.
 func (d Declared) Has(setting Setting) bool {
 	value, ok := d[setting]

@@ -1,6 +1,7 @@
 package deployed
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,4 +72,19 @@ func advanced(basic types.EventSelector) []types.AdvancedEventSelector {
 		selectors = append(selectors, types.AdvancedEventSelector{FieldSelectors: fields})
 	}
 	return selectors
+}
+
+func sorted(list []string) []string {
+	list = append([]string{}, list...)
+	slices.Sort(list)
+	return list
+}
+
+// encode writes lists and maps of strings, which always can be written.
+func encode(list any) string {
+	encoded, err := json.Marshal(list)
+	if err != nil {
+		panic(fmt.Sprintf("writing %v: %v", list, err))
+	}
+	return string(encoded)
 }

@@ -371,3 +371,13 @@ func between(least, most time.Duration) string {
 	}
 	return from + "-" + to
 }
+
+// plain is a text without control characters.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || slices.Contains([]rune{0x2028, 0x2029}, r) || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, text)
+}
