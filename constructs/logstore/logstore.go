@@ -14,65 +14,6 @@ import (
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
-// LogStoreProps are the properties of a LogStore.
-type LogStoreProps struct {
-	// TrailName is the name of the trail that may write to the store.
-	TrailName *string
-
-	// PreviousTrailNames are names that the trail had before. A trail of such a name may go on writing to the store.
-	//
-	// Default: - the trail has always had its name.
-	PreviousTrailNames *[]*string
-
-	// S3KeyPrefix is what the log files' keys begin with, at most 200 characters.
-	//
-	// Default: - the keys begin with AWSLogs/.
-	S3KeyPrefix *string
-
-	// OrganizationId is the id of the organization, such as o-a1b2c3d4e5, whose accounts' log files the store takes.
-	//
-	// Default: - the store takes the log files of its own account only.
-	OrganizationId *string
-
-	// LogBucket is an existing bucket for the log files. It must be in the Region of the key. An imported bucket must
-	// already have the statements that the README shows, for CDK cannot add them.
-	//
-	// Default: - a new bucket is created: versioned, encrypted with the key, closed to the public and to plain HTTP.
-	LogBucket awss3.IBucket
-
-	// LogKey is an existing KMS key for the log files. An imported key must already have the statements that the README
-	// shows, for CDK cannot add them.
-	//
-	// Default: - a new key is created and rotated every year.
-	LogKey awskms.IKey
-
-	// TransitionAfter is the age, in whole days, at which log files move to the storage class S3 Glacier Instant Retrieval.
-	//
-	// Default: - after 90 days.
-	TransitionAfter awscdk.Duration
-
-	// ExpireAfter is the age, in whole days, at which log files are deleted.
-	//
-	// Default: - log files are kept for good.
-	ExpireAfter awscdk.Duration
-
-	// ObjectLockRetention turns S3 Object Lock on and keeps every log file from deletion for the given time.
-	//
-	// Default: - Object Lock is off.
-	ObjectLockRetention awss3.ObjectLockRetention
-
-	// ServerAccessLogsBucket is an existing bucket for the access log of the log bucket. An imported bucket must already
-	// let logging.s3.amazonaws.com write to it.
-	//
-	// Default: - a new bucket is created.
-	ServerAccessLogsBucket awss3.IBucket
-
-	// RemovalPolicy is what becomes of the new buckets and the new key when they are taken out of the stack.
-	//
-	// Default: - they are retained.
-	RemovalPolicy awscdk.RemovalPolicy
-}
-
 // LogStore is a bucket and a key for the log files of one trail.
 type LogStore interface {
 	constructs.Construct

@@ -114,13 +114,3 @@ func oneOrAll(values []string) any {
 	}
 	return values
 }
-
-func texts(list *[]*string) []string {
-	var texts []string
-	if list != nil {
-		for _, text := range *list {
-			texts = append(texts, *text)
-		}
-	}
-	return texts
-}
