@@ -113,7 +113,7 @@ func (w *wiring) newServices() (*services, *gateway.Services) {
 		Send: w.send, Emit: emit, Fail: w.gateway.Fail, Ended: s.config.AutomationFinished,
 	})
 	registry := &gateway.Services{}
-	// Observers are told in this order: policies and rules are forgotten before anybody looks at them.
+	// Observers see calls in this order: policies and rules are forgotten before anybody looks at them.
 	for _, each := range []service{
 		w.iam, s.events, sts.Service{Credentials: w.gateway.Credentials}, sns.Service{CheckKey: w.iam.CheckTopicKey}, s.config, s.automations,
 		cloudformation.New(cloudformation.Options{Config: w.direct, Clock: w.clock, IDs: w.ids, Emit: emit, Fail: w.gateway.Fail}),

@@ -22,8 +22,8 @@ func New(options Options) *Service {
 		"DeleteTrail":         s.changes(sdk.Bind(c, s.deleteTrail)),
 		"StartLogging":        s.changes(sdk.Bind(c, s.startLogging)),
 		"StopLogging":         s.changes(sdk.Bind(c, s.stopLogging)),
-		"PutEventSelectors":   s.changes(refuseEnumsAs("InvalidEventSelectorsException", sdk.Bind(c, s.putEventSelectors))),
-		"PutInsightSelectors": s.changes(refuseEnumsAs("InvalidInsightSelectorsException", sdk.Bind(c, s.putInsightSelectors))),
+		"PutEventSelectors":   s.changes(enumErrorsAs("InvalidEventSelectorsException", sdk.Bind(c, s.putEventSelectors))),
+		"PutInsightSelectors": s.changes(enumErrorsAs("InvalidInsightSelectorsException", sdk.Bind(c, s.putInsightSelectors))),
 		"AddTags":             s.changes(sdk.Bind(c, s.addTags)),
 		"RemoveTags":          s.changes(sdk.Bind(c, s.removeTags)),
 		"GetTrail":            sdk.Bind(c, s.getTrail),
@@ -65,8 +65,8 @@ func (s *Service) changes(operation sdk.Operation) sdk.Operation {
 	}
 }
 
-// refuseEnumsAs gives a value that an enum lacks the code that the operation has for it.
-func refuseEnumsAs(code string, operation sdk.Operation) sdk.Operation {
+// enumErrorsAs gives a value that an enum lacks the code that the operation has for it.
+func enumErrorsAs(code string, operation sdk.Operation) sdk.Operation {
 	return func(ctx context.Context, call api.Call) (any, error) {
 		output, err := operation(ctx, call)
 		var refusal *api.Error

@@ -91,7 +91,7 @@ func TestPutEventSelectorsReplacesTheOtherKind(t *testing.T) {
 	wantCode(t, err, "InvalidEventSelectorsException")
 }
 
-func TestSelectorsThatEqualTheDefaultsAreCustomWhereSaid(t *testing.T) {
+func TestSelectorsThatEqualTheDefaultsAreCustomUnderThatReading(t *testing.T) {
 	f := created(t, func(o *cloudtrail.Options) { o.DefaultSelectorsAreCustom = true })
 	if *f.trail().HasCustomEventSelectors {
 		t.Error("a new trail has custom selectors")

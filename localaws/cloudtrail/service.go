@@ -1,5 +1,5 @@
 // Package cloudtrail is CloudTrail in memory: the trails of one account, their settings, selectors and status, as the API
-// shows them. It writes no log file; Deliver tells only whether CloudTrail could have written one.
+// shows them. It writes no log file; Deliver shows only whether CloudTrail could have written one.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/Welcome.html
 package cloudtrail
 
@@ -119,12 +119,12 @@ func (s *Service) Deliver(ctx context.Context) error {
 
 func (s *Service) deliver(ctx context.Context, now time.Time, t *Trail) error {
 	env := s.options.Environment
-	log, err := refusal(env.MayDeliver(ctx, *t))
+	log, err := asRefusal(env.MayDeliver(ctx, *t))
 	if err != nil {
 		return err
 	}
 	if log == nil && t.KMSKeyID != "" {
-		if log, err = refusal(env.MayEncrypt(ctx, *t)); err != nil {
+		if log, err = asRefusal(env.MayEncrypt(ctx, *t)); err != nil {
 			return err
 		}
 	}
@@ -133,14 +133,14 @@ func (s *Service) deliver(ctx context.Context, now time.Time, t *Trail) error {
 		t.Digest.attempt(now, log)
 	}
 	if t.SNSTopicARN != "" && log == nil {
-		notification, err := refusal(env.MayNotify(ctx, *t))
+		notification, err := asRefusal(env.MayNotify(ctx, *t))
 		if err != nil {
 			return err
 		}
 		t.Notification.attempt(now, notification)
 	}
 	if t.CloudWatchLogsLogGroupARN != "" {
-		logs, err := refusal(env.MayWriteLogs(ctx, *t))
+		logs, err := asRefusal(env.MayWriteLogs(ctx, *t))
 		if err != nil {
 			return err
 		}
@@ -149,11 +149,11 @@ func (s *Service) deliver(ctx context.Context, now time.Time, t *Trail) error {
 	return nil
 }
 
-// refusal tells a refusal of the environment from a failure of it.
-func refusal(err error) (*api.Error, error) {
-	var refused *api.Error
-	if errors.As(err, &refused) {
-		return refused, nil
+// asRefusal separates a refusal of the environment from a failure of it.
+func asRefusal(err error) (*api.Error, error) {
+	var refusal *api.Error
+	if errors.As(err, &refusal) {
+		return refusal, nil
 	}
 	return nil, err
 }

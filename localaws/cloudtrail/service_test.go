@@ -443,7 +443,7 @@ func TestATrailIsChangedOnlyInItsHomeRegion(t *testing.T) {
 	wantCode(t, err, "TrailNotFoundException")
 }
 
-func TestDescribeTrailsShowsShadowTrailsUnlessToldNotTo(t *testing.T) {
+func TestDescribeTrailsShowsShadowTrailsUnlessAskedNotTo(t *testing.T) {
 	f := created(t, nil)
 	elsewhere := f.in("eu-west-1")
 	names := func(client *awscloudtrail.Client, in *awscloudtrail.DescribeTrailsInput) []string {

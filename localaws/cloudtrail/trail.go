@@ -66,10 +66,10 @@ type Delivery struct {
 	Error string
 }
 
-func (d *Delivery) attempt(now time.Time, refused *api.Error) {
+func (d *Delivery) attempt(now time.Time, refusal *api.Error) {
 	d.AttemptTime = now
-	if refused != nil {
-		d.Error = refused.Code
+	if refusal != nil {
+		d.Error = refusal.Code
 		return
 	}
 	d.Time, d.Error = now, ""

@@ -51,7 +51,7 @@ func TestCfnGuardEvaluates(t *testing.T) {
 	}
 }
 
-func TestCfnGuardTellsABadPolicyFromABadItem(t *testing.T) {
+func TestCfnGuardDistinguishesABadPolicyFromABadItem(t *testing.T) {
 	guard := realGuard(t)
 	if _, err := guard.Evaluate(t.Context(), "rule x { a == ", []byte("{}")); !errors.Is(err, config.ErrInvalidPolicy) {
 		t.Errorf("a bad policy: %v", err)

@@ -311,7 +311,7 @@ func TestTheResourceIDOfATrailIsItsARNOrItsName(t *testing.T) {
 	}
 }
 
-func TestAFailureOfGuardIsToldAndTriedAgain(t *testing.T) {
+func TestAFailureOfGuardIsReportedAndTheRuleEvaluatedAgain(t *testing.T) {
 	f := recording(t, nil)
 	f.must(f.putRule(policyRule("broken")))
 	f.must(f.putRule(enabledRule()))

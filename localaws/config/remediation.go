@@ -408,7 +408,7 @@ func (s *Service) startAutomation(ctx context.Context, one start) {
 	}
 }
 
-// AutomationFinished tells how an execution ended that StartAutomation has started, or is starting. An execution that
+// AutomationFinished reports how an execution ended that StartAutomation has started, or is starting. An execution that
 // Config did not start is none of its business.
 func (s *Service) AutomationFinished(executionID string, success bool) {
 	s.mu.Lock()

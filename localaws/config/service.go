@@ -84,7 +84,7 @@ type Options struct {
 	// EvaluatePolicy evaluates a Guard policy on a configuration item. Default: - custom policy rules are refused.
 	EvaluatePolicy func(ctx context.Context, policy string, item []byte) (Verdict, error)
 	// StartAutomation starts a version of a runbook, the default one if version is empty, and returns the id of the
-	// execution. How it ends is told to AutomationFinished, which StartAutomation may call itself. Default: - every start
+	// execution. Its end is reported to AutomationFinished, which StartAutomation may call itself. Default: - every start
 	// fails.
 	StartAutomation func(ctx context.Context, document, version string, parameters map[string][]string) (executionID string, err error)
 	// Emit hands an event to EventBridge, in EventBridge's envelope. Default: - events go nowhere.
@@ -126,7 +126,7 @@ type item struct {
 	captured time.Time
 	deleted  bool
 	trail    Trail
-	content  []byte // what a change is told by
+	content  []byte // is compared, to see a change
 }
 
 // recorder is the one customer-managed configuration recorder of the account and Region.

@@ -230,7 +230,7 @@ func (b *Bus) trigger(ctx context.Context, rule Rule, event arrival) error {
 	if err := rule.Validate(); err != nil {
 		return err
 	}
-	if event.rule == nil && (!heeds(rule.State, event.event) || !rule.Pattern.With(b.options).matches(event.fields)) {
+	if event.rule == nil && (!looksAt(rule.State, event.event) || !rule.Pattern.With(b.options).matches(event.fields)) {
 		return nil
 	}
 	b.count(rule, func(m *Metrics) {
@@ -244,10 +244,10 @@ func (b *Bus) trigger(ctx context.Context, rule Rule, event arrival) error {
 	return errors.Join(faults...)
 }
 
-// heeds tells whether a rule in this state looks at the event: an enabled one does not look at CloudTrail's read-only
+// looksAt tells whether a rule in this state looks at the event: an enabled one does not look at CloudTrail's read-only
 // management events.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail-management.html
-func heeds(state types.RuleState, event map[string]any) bool {
+func looksAt(state types.RuleState, event map[string]any) bool {
 	if state != types.RuleStateEnabled {
 		return enabled(state)
 	}
@@ -255,7 +255,7 @@ func heeds(state types.RuleState, event map[string]any) bool {
 	return event["detail-type"] != "AWS API Call via CloudTrail" || detail["readOnly"] != true || detail["managementEvent"] == false
 }
 
-// attempt invokes a target once and settles what follows. Its error is a fault of the local AWS.
+// attempt invokes a target once and decides what follows. Its error is a fault of the local AWS.
 func (b *Bus) attempt(ctx context.Context, i *invocation) error {
 	policy := i.target.retryPolicy()
 	deadline := i.at.Add(policy.age())

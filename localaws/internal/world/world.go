@@ -211,12 +211,12 @@ func (w *World) CloudTrail(p api.Principal) *awscloudtrail.Client {
 // Code is the error code of a call, empty if it succeeded.
 func Code(err error) string {
 	var answer smithy.APIError
-	var refused *api.Error
+	var refusal *api.Error
 	switch {
 	case errors.As(err, &answer):
 		return answer.ErrorCode()
-	case errors.As(err, &refused):
-		return refused.Code
+	case errors.As(err, &refusal):
+		return refusal.Code
 	case err != nil:
 		return err.Error()
 	}

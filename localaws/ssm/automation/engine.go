@@ -45,11 +45,11 @@ type Engine struct {
 	RetryInterval time.Duration
 	// OnStatus is called after each change of an execution's status: InProgress, then its last one.
 	//
-	// Default: - nobody is told.
+	// Default: - nothing is called.
 	OnStatus func(*Execution)
-	// OnFailure is told of what the simulation itself could not do. The step fails, too.
+	// OnFailure is called with what the simulation itself could not do. The step fails, too.
 	//
-	// Default: - nobody is told.
+	// Default: - nothing is called.
 	OnFailure func(error)
 
 	started atomic.Int64

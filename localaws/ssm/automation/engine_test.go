@@ -551,7 +551,7 @@ func TestAProcessThatEndsIsAFailureOfTheSimulation(t *testing.T) {
 	expect(t, "after Close", x.FailureMessage, "step Repair: the worker is closed")
 }
 
-func TestAMissingInterpreterIsSaidWithItsRemedy(t *testing.T) {
+func TestAMissingInterpreterIsAnErrorThatNamesTheRemedy(t *testing.T) {
 	e := newEngine(&cloud{})
 	e.Worker = NewWorker(WorkerOptions{Python: "/nowhere/python"})
 	x := execute(t, e, scripted(look, ""))

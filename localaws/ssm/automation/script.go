@@ -111,7 +111,7 @@ func (o *output) get(payload any) (any, error) {
 			return nil, fmt.Errorf("output %s: the selector %s matches nothing", o.name, o.selector)
 		}
 	}
-	if err := o.typ.refuse(value); err != nil {
+	if err := o.typ.check(value); err != nil {
 		return nil, fmt.Errorf("output %s is a %s: %s %w", o.name, o.typ, o.selector, err)
 	}
 	return value, nil

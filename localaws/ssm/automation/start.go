@@ -13,9 +13,9 @@ import (
 // that names all of them.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartAutomationExecution.html
 func (e *Engine) Start(doc *Document, parameters map[string][]string, options Options) (*Execution, error) {
-	arguments, refused := doc.arguments(parameters)
-	if refused != nil {
-		return nil, refused
+	arguments, refusal := doc.arguments(parameters)
+	if refusal != nil {
+		return nil, refusal
 	}
 	execution := &Execution{
 		ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", e.started.Add(1)), Options: options, Parameters: parameters,
@@ -49,8 +49,8 @@ func (d *Document) arguments(given map[string][]string) (map[string]any, *api.Er
 			arguments[name] = p.fallback
 			continue
 		}
-		value, refused := p.parse(texts)
-		for _, reason := range refused {
+		value, violations := p.parse(texts)
+		for _, reason := range violations {
 			reasons = append(reasons, fmt.Sprintf("parameter %s: %s", name, reason))
 		}
 		arguments[name] = value

@@ -15,8 +15,8 @@ const (
 	typeStringMap  valueType = "StringMap"
 )
 
-// refuse says why a value is not one of the type.
-func (t valueType) refuse(v any) error {
+// check says why a value is not one of the type.
+func (t valueType) check(v any) error {
 	var ok bool
 	var want string
 	switch t {
@@ -35,7 +35,7 @@ func (t valueType) refuse(v any) error {
 	case typeStringList, typeMapList:
 		items, isList := v.([]any)
 		for i, item := range items {
-			if err := t.item().refuse(item); err != nil {
+			if err := t.item().check(item); err != nil {
 				return fmt.Errorf("[%d] %w", i, err)
 			}
 		}
