@@ -4,6 +4,7 @@ package world
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -206,6 +207,21 @@ func (w *World) As(p api.Principal) aws.Config { return w.Config(w.Credentials(p
 // CloudTrail is a client that calls as a principal.
 func (w *World) CloudTrail(p api.Principal) *awscloudtrail.Client {
 	return awscloudtrail.NewFromConfig(w.As(p))
+}
+
+// Runbook is a document of one step that runs a script's function main with a role, which may be empty.
+func Runbook(role, script string) string {
+	content := map[string]any{"schemaVersion": "0.3", "mainSteps": []any{map[string]any{
+		"name": "Run", "action": "aws:executeScript", "inputs": map[string]any{"Runtime": "python3.11", "Handler": "main", "Script": script},
+	}}}
+	if role != "" {
+		content["assumeRole"] = role
+	}
+	encoded, err := json.Marshal(content)
+	if err != nil {
+		panic(err)
+	}
+	return string(encoded)
 }
 
 // Code is the error code of a call, empty if it succeeded.
