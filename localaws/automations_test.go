@@ -80,11 +80,11 @@ func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
 		}
 		g.expect("the caller", world.At(heard[0], "detail.userIdentity.arn"), "arn:aws:sts::123456789012:assumed-role/Repair/Automation")
 		g.expect("its role", world.At(heard[0], "detail.userIdentity.sessionContext.sessionIssuer.arn"), repairRole)
-		x := g.Executions()[0]
-		if len(x.Calls) != 1 || x.MutatingCalls() != 1 {
-			g.t.Fatalf("the calls are %+v", x.Calls)
+		execution := g.Executions()[0]
+		if len(execution.Calls) != 1 || execution.MutatingCalls() != 1 {
+			g.t.Fatalf("the calls are %+v", execution.Calls)
 		}
-		call := x.Calls[0]
+		call := execution.Calls[0]
 		g.expect("the call", []string{call.Step, call.Service, call.API, call.ErrorCode}, []string{"Repair", "cloudtrail", "StartLogging", ""})
 		g.expect("its input", call.Input, map[string]any{"Name": "guarded"})
 		i := slices.IndexFunc(g.Gateway.Calls(), func(c CallRecord) bool {
@@ -93,7 +93,7 @@ func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
 		if i < 0 || !g.Gateway.Calls()[i].Time.Equal(call.Time) {
 			g.t.Errorf("the gateway recorded %+v", g.Gateway.Calls())
 		}
-		shown := g.execution(x.ID)
+		shown := g.execution(execution.ID)
 		g.expect("the outputs", shown.Outputs, map[string][]string{"Repair.Started": {"guarded"}})
 		g.expect("the step's outputs", shown.StepExecutions[0].Outputs, map[string][]string{"Started": {"guarded"}})
 		g.expect("the parameters", shown.Parameters, map[string][]string{"AutomationAssumeRole": {repairRole}, "TrailName": {"guarded"}})
@@ -159,11 +159,11 @@ func TestAutomationsRunAsSystemsManagerRunsThem(t *testing.T) {
 		g.must(err)
 		g.stopLogging()
 		engine := g.Engine(api.Principal{Type: api.AssumedRole, ARN: repairRole, SessionName: "s"})
-		x, err := engine.Start(document, nil, automation.Options{})
+		execution, err := engine.Start(document, nil, automation.Options{})
 		g.must(err)
-		for !x.Step(g.t.Context()) {
+		for !execution.Step(g.t.Context()) {
 		}
-		g.expect("the failure", x.FailureMessage, "")
+		g.expect("the failure", execution.FailureMessage, "")
 		g.wantLogging(true)
 	})
 }

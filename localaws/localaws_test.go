@@ -303,9 +303,9 @@ func TestTheLoopIsClosed(t *testing.T) {
 			}
 		}
 		g.run()
-		for _, x := range g.Executions() {
-			if x.Status != automation.Success {
-				g.t.Errorf("%s is %s: %s", x.ID, x.Status, x.FailureMessage)
+		for _, execution := range g.Executions() {
+			if execution.Status != automation.Success {
+				g.t.Errorf("%s is %s: %s", execution.ID, execution.Status, execution.FailureMessage)
 			}
 		}
 	})
