@@ -100,23 +100,26 @@ var trailParameters = map[string]string{
 }
 
 // readOwnCalls are the events of the script's calls that the event history holds, by the session of the automation role.
-func readOwnCalls(ctx context.Context, api *cloudtrail.Client, guard deployed.Guard) ([]trailEvent, error) {
+func readOwnCalls(ctx context.Context, api cloudtrail.LookupEventsAPIClient, guard deployed.Guard) ([]trailEvent, error) {
 	role := guard.AutomationRoleARN[strings.LastIndexByte(guard.AutomationRoleARN, '/')+1:]
 	var own []trailEvent
 	for _, name := range slices.Sorted(maps.Keys(trailParameters)) {
-		found, err := api.LookupEvents(ctx, &cloudtrail.LookupEventsInput{LookupAttributes: []trailtypes.LookupAttribute{
+		input := &cloudtrail.LookupEventsInput{LookupAttributes: []trailtypes.LookupAttribute{
 			{AttributeKey: trailtypes.LookupAttributeKeyEventName, AttributeValue: &name},
-		}})
-		if err != nil {
-			return nil, fmt.Errorf("looking for the events of %s: %w", name, err)
-		}
-		for _, one := range found.Events {
-			var event trailEvent
-			if err := json.Unmarshal([]byte(aws.ToString(one.CloudTrailEvent)), &event); err != nil {
-				return nil, fmt.Errorf("reading an event of %s: %w", name, err)
+		}}
+		for pages := cloudtrail.NewLookupEventsPaginator(api, input); pages.HasMorePages(); {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("looking for the events of %s: %w", name, err)
 			}
-			if strings.Contains(event.UserIdentity.ARN, ":assumed-role/"+role+"/") {
-				own = append(own, event)
+			for _, found := range page.Events {
+				var event trailEvent
+				if err := json.Unmarshal([]byte(aws.ToString(found.CloudTrailEvent)), &event); err != nil {
+					return nil, fmt.Errorf("reading an event of %s: %w", name, err)
+				}
+				if strings.Contains(event.UserIdentity.ARN, ":assumed-role/"+role+"/") {
+					own = append(own, event)
+				}
 			}
 		}
 	}
@@ -127,14 +130,16 @@ func readOwnCalls(ctx context.Context, api *cloudtrail.Client, guard deployed.Gu
 var complete = []string{"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 
 // readDeployment is when the latest deployment of a stack ended; zero if it is not known.
-func readDeployment(ctx context.Context, api *cloudformation.Client, stack string) (time.Time, error) {
-	page, err := api.DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &stack})
-	if err != nil {
-		return time.Time{}, fmt.Errorf("reading the events of stack %s: %w", stack, err)
-	}
-	for _, event := range page.StackEvents { // the latest first
-		if aws.ToString(event.PhysicalResourceId) == aws.ToString(event.StackId) && slices.Contains(complete, string(event.ResourceStatus)) {
-			return aws.ToTime(event.Timestamp), nil
+func readDeployment(ctx context.Context, api cloudformation.DescribeStackEventsAPIClient, stack string) (time.Time, error) {
+	for pages := cloudformation.NewDescribeStackEventsPaginator(api, &cloudformation.DescribeStackEventsInput{StackName: &stack}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("reading the events of stack %s: %w", stack, err)
+		}
+		for _, event := range page.StackEvents { // the latest first
+			if aws.ToString(event.PhysicalResourceId) == aws.ToString(event.StackId) && slices.Contains(complete, string(event.ResourceStatus)) {
+				return aws.ToTime(event.Timestamp), nil
+			}
 		}
 	}
 	return time.Time{}, nil
