@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/localaws/config"
+	"github.com/trailguard/trailguard/localaws/internal/world"
 	"github.com/trailguard/trailguard/localaws/repository"
 )
 
@@ -104,5 +105,5 @@ func TestARealPolicyIsEvaluatedAndRemediated(t *testing.T) {
 		}
 	}
 	f := recording(t, func(o *config.Options) { o.EvaluatePolicy = guard.Evaluate })
-	wantCode(t, f.putRule(policyRule("rule x { a == ")), "InvalidParameterValueException")
+	world.WantCode(t, f.putRule(policyRule("rule x { a == ")), "InvalidParameterValueException")
 }
