@@ -598,10 +598,7 @@ func TestWhatIsNotSimulatedIsAnError(t *testing.T) {
 		{"Name": "org-trail", "RecursiveLogging": false},
 	} {
 		_, err := f.service.Handle(t.Context(), api.Call{Service: "cloudtrail", Operation: "UpdateTrail", Input: input})
-		var refused *api.Error
-		if !errors.As(err, &refused) || refused.Code != "SerializationException" {
-			t.Errorf("%v: got %v", input, err)
-		}
+		world.WantCode(t, err, "SerializationException")
 	}
 }
 

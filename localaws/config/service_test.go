@@ -408,9 +408,6 @@ func TestWhatIsNotSimulatedIsAnError(t *testing.T) {
 		{Operation: "PutConfigurationRecorder", Input: map[string]any{"ConfigurationRecorder": map[string]any{"Name": "default"}}},
 	} {
 		_, err := f.service.Handle(t.Context(), call)
-		var refused *api.Error
-		if !errors.As(err, &refused) || refused.Code != "SerializationException" {
-			t.Errorf("%v: got %v", call, err)
-		}
+		world.WantCode(t, err, "SerializationException")
 	}
 }
