@@ -8,7 +8,7 @@ import (
 	"github.com/trailguard/trailguard/drill/deployed"
 )
 
-// parametersOfEvents looks at the script's calls: it names the trail by its name.
+// parametersOfEvents looks at the events of the script's calls, in which the script names the trail by the trail's name.
 func (l *look) parametersOfEvents(context.Context) (Verdict, string, error) {
 	events, err := l.ownCalls()
 	n := 0
@@ -33,8 +33,8 @@ func (l *look) parametersOfEvents(context.Context) (Verdict, string, error) {
 	return held("so are %d events of the script's calls", n)
 }
 
-// wroteLongAgo tells whether a call of one of the latest executions succeeded so long ago that the event history must hold it.
-// AWS speaks of minutes and promises none.
+// wroteLongAgo tells whether one of the latest executions changed the trail so long ago that the event history must hold the
+// call. AWS speaks of minutes, and promises no number of them.
 func (l *look) wroteLongAgo() bool {
 	const late = time.Hour
 	all, err := l.executions()

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 )
 
-// sample is an event, and whether it starts the runbook and is told to people as tampering.
+// sample is an event, with whether it starts the runbook, and whether people are told of tampering.
 type sample struct {
 	what         string
 	event        map[string]any

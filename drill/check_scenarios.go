@@ -72,7 +72,7 @@ func (l *look) startedByEvent(context.Context) (Verdict, string, error) {
 	return held("the events of %d calls started the runbook, after %s at most", n, most.Round(time.Second))
 }
 
-// startedByLastEvent is startedByEvent where no other trail logs.
+// startedByLastEvent is startedByEvent in an account in which no other trail logs.
 func (l *look) startedByLastEvent(ctx context.Context) (Verdict, string, error) {
 	listed, err := l.clients.CloudTrail.DescribeTrails(ctx, &cloudtrail.DescribeTrailsInput{})
 	if err != nil {

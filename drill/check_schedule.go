@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// soon is how long after its cause an execution of the schedule is taken to come from it.
+	// soon is how long after a deployment's end, or after the time that the schedule gives, an execution may begin.
 	soon = 10 * time.Minute
 	// skew is how far two clocks may be apart.
 	skew = time.Minute
@@ -26,7 +26,7 @@ func (l *look) scheduled(from, to time.Time) ([]deployed.Execution, error) {
 	}), err
 }
 
-// scheduleRule is the rule of the schedule and the end of a deployment; why says why it shows nothing.
+// scheduleRule is the rule that the schedule and the end of a deployment trigger; why says why the rule shows nothing.
 func (l *look) scheduleRule() (rule deployed.EventRule, why string, err error) {
 	rules, err := l.rules()
 	i := slices.IndexFunc(rules, func(r deployed.EventRule) bool { return r.Starts && r.Path == deployed.SchedulePath })
@@ -41,8 +41,8 @@ func (l *look) scheduleRule() (rule deployed.EventRule, why string, err error) {
 	return rules[i], "", nil
 }
 
-// afterDeployment is the execution that the end of the latest deployment started; why says why there is none to be seen, and
-// is empty where there should be one.
+// afterDeployment is the execution that the end of the latest deployment started, nil if there is none. If none can be
+// expected, why says why.
 func (l *look) afterDeployment() (x *deployed.Execution, ended time.Time, why string, err error) {
 	if _, why, err = l.scheduleRule(); err != nil || why != "" {
 		return nil, ended, why, err
@@ -92,7 +92,7 @@ func (l *look) firstRun(context.Context) (Verdict, string, error) {
 
 var ratePattern = regexp.MustCompile(`^rate\(([0-9]+) (minute|hour|day)s?\)$`)
 
-// period is that of a schedule expression; 0 if it has none that is known.
+// period is the time between two runs of a rate expression; 0 if the expression is not a rate.
 func period(expression string) time.Duration {
 	parts := ratePattern.FindStringSubmatch(expression)
 	if parts == nil {

@@ -65,7 +65,7 @@ func newLook(ctx context.Context, clients Clients, guard deployed.Guard, now tim
 	return l
 }
 
-// startedBy are the executions that one of these started.
+// startedBy are the executions that one of the starters started.
 func (l *look) startedBy(starters ...string) ([]deployed.Execution, error) {
 	all, err := l.executions()
 	return slices.DeleteFunc(slices.Clone(all), func(x deployed.Execution) bool { return !slices.Contains(starters, x.StartedBy) }), err

@@ -24,7 +24,7 @@ const (
 	IsOrganizationTrail        Setting = "IsOrganizationTrail"
 	IncludeGlobalServiceEvents Setting = "IncludeGlobalServiceEvents"
 	LogFileValidationEnabled   Setting = "LogFileValidationEnabled"
-	// EventSelectors are the basic ones, or the advanced ones, by what they mean.
+	// EventSelectors are the basic or the advanced event selectors, as selectorText writes them.
 	EventSelectors   Setting = "EventSelectors"
 	InsightSelectors Setting = "InsightSelectors"
 	Tags             Setting = "Tags"

@@ -18,7 +18,7 @@ func only(flags *pflag.FlagSet, where string, names ...string) {
 	}
 }
 
-// placeOf is the place that a flag is only for; empty if it is for all.
+// placeOf is the place that a flag is only for; empty if the flag is for all.
 func placeOf(flag *pflag.Flag) string { return strings.Join(flag.Annotations[place], "") }
 
 const exitCodes = `Exit codes:

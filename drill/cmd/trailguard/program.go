@@ -28,7 +28,7 @@ func (p *program) print(text string) error {
 	return err
 }
 
-// getenv is a variable of the environment; empty where it is not set.
+// getenv is a variable of the environment; empty if it is not set.
 func (p *program) getenv(name string) string {
 	value := ""
 	for _, entry := range p.environ {
