@@ -304,7 +304,7 @@ func judgements(t *testing.T) []judged {
 			add(false, key, s.Enum[0]+"X")
 		case s.Pattern != "":
 			add(false, key, "?")
-		case s.Type == "string":
+		case s.Type == "string" && s.MaxLength > 0:
 			for length, good := range map[int]bool{s.MinLength - 1: false, s.MinLength: true, s.MaxLength: true, s.MaxLength + 1: false} {
 				add(good, key, strings.Repeat("a", length))
 			}
