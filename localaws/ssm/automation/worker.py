@@ -227,6 +227,7 @@ replace_datetime()
 replace_random()
 
 import boto3
+import botocore.auth
 import botocore.awsrequest
 import botocore.client
 import botocore.hooks
@@ -287,6 +288,10 @@ def replace_botocore():
         with creating:
             return create_client(self, *arguments, **options)
 
+    # A request names the key that it is signed with, and nobody looks at the signature.
+    botocore.auth.SigV4Auth.canonical_request = lambda self, request: ""
+    botocore.auth.SigV4Auth.signature = lambda self, string_to_sign, request: "0" * 64
+
     botocore.session.Session.get_credentials = get_credentials_here
     botocore.session.Session.create_client = create_client_alone
 
@@ -320,13 +325,37 @@ def remember():
         botocore.useragent.sanitize_user_agent_string_component
     )
 
-    # The handlers of a client are a copy of the session's. What an event is called depends on its name alone.
-    def copy_node(self, node):
-        return {
-            key: hooks.NodeList(*map(list, value)) if isinstance(value, hooks.NodeList)
-            else copy_node(self, value) if isinstance(value, dict) else value
-            for key, value in node.items()
-        }
+    # The handlers of a client are a copy of the session's, which shares the nodes until one of the two changes them. What an event is
+    # called depends on its name alone.
+    def copy_trie(self):
+        copied = type(self)()
+        copied._root = self._root
+        self.__dict__.pop("own", None)
+        return copied
+
+    def own_path(self, key):
+        """Replaces the nodes on the way to a key, unless they are those of this trie alone."""
+        own = self.__dict__.setdefault("own", {})  # the nodes by their ids, which are others' once a node is gone
+
+        def owned(node):
+            if id(node) not in own:
+                node = dict(node, children=dict(node["children"]), values=node["values"] and hooks.NodeList(*map(list, node["values"])))
+                own[id(node)] = node
+            return node
+
+        node = self._root = owned(self._root)
+        for part in key.split("."):
+            if part not in node["children"]:
+                return
+            child = node["children"][part] = owned(node["children"][part])
+            node = child
+
+    def changing(change):
+        def change_own(self, key, *arguments, **options):
+            own_path(self, key)
+            return change(self, key, *arguments, **options)
+
+        return change_own
 
     copy_aliaser = hooks.EventAliaser.__copy__
 
@@ -335,7 +364,9 @@ def remember():
         copied._alias_name_cache = self._alias_name_cache
         return copied
 
-    hooks._PrefixTrie._recursive_copy = copy_node
+    hooks._PrefixTrie.__copy__ = copy_trie
+    hooks._PrefixTrie.append_item = changing(hooks._PrefixTrie.append_item)
+    hooks._PrefixTrie.remove_item = changing(hooks._PrefixTrie.remove_item)
     hooks.EventAliaser.__copy__ = copy_with_names
 
 
