@@ -98,7 +98,9 @@ func (e *environment) ResolveTopic(ctx context.Context, nameOrARN string) (strin
 	if !strings.HasPrefix(arn, "arn:") {
 		arn = e.place.ARN("sns", nameOrARN)
 	}
-	if err := e.directory.TopicExists(ctx, arn); err != nil {
+	if _, err := iam.Cached(&e.iam.Cache, "sns", "existence of "+arn, func() (struct{}, error) {
+		return struct{}{}, e.directory.TopicExists(ctx, arn)
+	}); err != nil {
 		return "", fmt.Errorf("looking for topic %s: %w", arn, err)
 	}
 	return arn, nil
@@ -119,7 +121,9 @@ func (e *environment) MayWriteLogs(ctx context.Context, t cloudtrail.Trail) erro
 	if len(fields) != 2 {
 		return api.Errorf("ResourceNotFoundException", "%s is no log group", group)
 	}
-	exists, err := e.directory.LogGroupExists(ctx, fields[1])
+	exists, err := iam.Cached(&e.iam.Cache, "logs", "existence of "+fields[1], func() (bool, error) {
+		return e.directory.LogGroupExists(ctx, fields[1])
+	})
 	if err != nil {
 		return fmt.Errorf("looking for log group %s: %w", group, err)
 	}

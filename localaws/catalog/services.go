@@ -59,7 +59,7 @@ var kms = Service{
 }
 
 var logs = Service{
-	Name: "logs", Rest: Moto,
+	Name: "logs", Rest: Moto, Policies: true,
 	Operations: map[string]Operation{
 		"PutLogEvents":          {Kind: Data},
 		"PutSubscriptionFilter": {Passes: Role{"roleArn", "logs.amazonaws.com"}},

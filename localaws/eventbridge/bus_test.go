@@ -452,9 +452,14 @@ func TestClientRulesReadsEveryPageOnceUntilInvalidated(t *testing.T) {
 	if client.calls != 2 {
 		t.Errorf("ListRules was called %d times, want once a page", client.calls)
 	}
+	client.rules[1].State, client.targets = types.RuleStateEnabled, client.targets[:1]
+	source.InvalidateButTargets()
+	if rules, err := source.Rules(context.Background()); err != nil || rules[1].State != types.RuleStateEnabled || len(rules[0].Targets) != 2 {
+		t.Errorf("after InvalidateButTargets: %+v, %v", rules, err)
+	}
 	client.rules = client.rules[:1]
 	source.Invalidate()
-	if rules, err := source.Rules(context.Background()); err != nil || len(rules) != 1 {
+	if rules, err := source.Rules(context.Background()); err != nil || len(rules) != 1 || len(rules[0].Targets) != 1 {
 		t.Errorf("after Invalidate: %v, %v", rules, err)
 	}
 }

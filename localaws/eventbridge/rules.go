@@ -57,7 +57,8 @@ type ClientRules struct {
 
 	mu         sync.Mutex
 	cached     []Rule
-	generation int // counts the calls of Invalidate
+	targets    map[string][]Target // by the rule's name
+	generation int                 // counts the calls of Invalidate and InvalidateButTargets
 	valid      bool
 }
 
@@ -68,26 +69,36 @@ func NewClientRules(client RulesAPI) *ClientRules { return &ClientRules{client: 
 func (c *ClientRules) Invalidate() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.valid, c.generation, c.targets = false, c.generation+1, nil
+}
+
+// InvalidateButTargets makes the next call of Rules read the rules again, and the targets of those rules alone that it has not read yet.
+func (c *ClientRules) InvalidateButTargets() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.valid, c.generation = false, c.generation+1
 }
 
 // Rules returns every rule; one that cannot be parsed or is not modelled is an error.
 func (c *ClientRules) Rules(ctx context.Context) ([]Rule, error) {
 	c.mu.Lock()
-	generation := c.generation
+	generation, known := c.generation, c.targets
 	if c.valid {
 		defer c.mu.Unlock()
 		return c.cached, nil
 	}
 	c.mu.Unlock()
-	rules, err := c.read(ctx)
+	rules, err := c.read(ctx, known)
 	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if generation == c.generation {
-		c.cached, c.valid = rules, true
+		c.cached, c.valid, c.targets = rules, true, map[string][]Target{}
+		for _, rule := range rules {
+			c.targets[rule.Name] = rule.Targets
+		}
 	}
 	return rules, nil
 }
@@ -111,14 +122,14 @@ func (c *ClientRules) Schedules(ctx context.Context) (map[string]Schedule, error
 	return schedules, nil
 }
 
-func (c *ClientRules) read(ctx context.Context) ([]Rule, error) {
+func (c *ClientRules) read(ctx context.Context, known map[string][]Target) ([]Rule, error) {
 	deployed, err := c.list(ctx)
 	if err != nil {
 		return nil, err
 	}
 	rules := make([]Rule, 0, len(deployed))
 	for _, one := range deployed {
-		rule, err := c.readRule(ctx, one)
+		rule, err := c.readRule(ctx, one, known)
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", aws.ToString(one.Name), err)
 		}
@@ -142,7 +153,7 @@ func (c *ClientRules) list(ctx context.Context) ([]types.Rule, error) {
 	}
 }
 
-func (c *ClientRules) readRule(ctx context.Context, deployed types.Rule) (_ Rule, err error) {
+func (c *ClientRules) readRule(ctx context.Context, deployed types.Rule, known map[string][]Target) (_ Rule, err error) {
 	rule := Rule{Name: aws.ToString(deployed.Name), ARN: aws.ToString(deployed.Arn), State: deployed.State}
 	if text := aws.ToString(deployed.EventPattern); text != "" {
 		if rule.Pattern, err = ParsePattern(text); err != nil {
@@ -153,6 +164,10 @@ func (c *ClientRules) readRule(ctx context.Context, deployed types.Rule) (_ Rule
 		if rule.Schedule, err = ParseSchedule(expression); err != nil {
 			return Rule{}, err
 		}
+	}
+	if targets, ok := known[rule.Name]; ok {
+		rule.Targets = targets
+		return rule, rule.Validate()
 	}
 	for input := (&eventbridge.ListTargetsByRuleInput{Rule: deployed.Name}); ; {
 		page, err := c.client.ListTargetsByRule(ctx, input)

@@ -39,6 +39,9 @@ func (s *Service) Register(registry api.Registry) {
 // scheduleOperations change whether and when the schedule of a rule fires.
 var scheduleOperations = []string{"PutRule", "DeleteRule", "EnableRule", "DisableRule"}
 
+// targetless are those that leave the targets of each rule as they are.
+var targetless = []string{"PutRule", "EnableRule", "DisableRule"}
+
 // Begin forgets, once a call has ended, the rules that it may have changed, and takes notice of their schedules.
 // CloudFormation's calls change rules behind the gateway's back.
 func (s *Service) Begin(request api.Request) func(api.Outcome) {
@@ -50,7 +53,11 @@ func (s *Service) Begin(request api.Request) func(api.Outcome) {
 		if !outcome.Reached {
 			return
 		}
-		s.Rules.Invalidate()
+		if request.Service == "events" && slices.Contains(targetless, request.Operation) {
+			s.Rules.InvalidateButTargets()
+		} else {
+			s.Rules.Invalidate()
+		}
 		if request.Service != "events" || !slices.Contains(scheduleOperations, request.Operation) {
 			return
 		}
