@@ -335,7 +335,7 @@ def remember():
 
     def own_path(self, key):
         """Replaces the nodes on the way to a key, unless they are those of this trie alone."""
-        own = self.__dict__.setdefault("own", {})  # the nodes by their ids, which are others' once a node is gone
+        own = self.__dict__.setdefault("own", {})  # by id: a node that is kept here keeps its id
 
         def owned(node):
             if id(node) not in own:
