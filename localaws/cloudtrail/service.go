@@ -48,9 +48,19 @@ const (
 	NoOrganization    Organization = ""
 	ManagementAccount Organization = "management account"
 	MemberAccount     Organization = "member account"
-	NoTrustedAccess   Organization = "management account without trusted access for CloudTrail"
-	NotAllFeatures    Organization = "management account of an organization with consolidated billing only"
+	// DelegatedAdministrator is a member account that administers CloudTrail for the organization.
+	DelegatedAdministrator Organization = "delegated administrator"
+	NoTrustedAccess        Organization = "management account without trusted access for CloudTrail"
+	NotAllFeatures         Organization = "management account of an organization with consolidated billing only"
 )
+
+// Membership is what the account is in AWS Organizations at the moment.
+type Membership struct {
+	Organization Organization
+	ID           string // of the organization: it is a folder of its trails' log files
+	Management   string // the account that owns the organization's trails
+	Trusted      bool   // CloudTrail has trusted access
+}
 
 // Options are the settings of a Service.
 type Options struct {
@@ -60,6 +70,10 @@ type Options struct {
 	Environment Environment
 	// Organization is what the account is. Default: - no organization is in use.
 	Organization Organization
+	// Membership is what the account is at the moment, in place of Organization. Default: - Organization, without other accounts.
+	Membership func(ctx context.Context) (Membership, error)
+	// Account is the CloudTrail of another account of the organization. Default: - there is none.
+	Account func(id string) *Service
 	// RateLimited refuses a second call that changes something within one second of the clock (ThrottlingException).
 	// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
 	// Default: - any number of calls is accepted.

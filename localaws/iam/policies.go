@@ -5,9 +5,6 @@ package iam
 import (
 	"context"
 	"fmt"
-	"maps"
-	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/trailguard/trailguard/localaws/api"
@@ -29,6 +26,18 @@ type Options struct {
 	//
 	// Default: - such ARNs are open.
 	Ask func(ctx context.Context, call api.Call) (output any, err error)
+	// Account is the Authorizer of another account: it knows the account's principals and the policies of its resources.
+	//
+	// Default: - there is no other account.
+	Account func(id string) *Authorizer
+	// BucketOwner is the account that owns a bucket; empty if there is no such bucket.
+	//
+	// Default: - the account owns every bucket.
+	BucketOwner func(ctx context.Context, bucket string) (string, error)
+	// Membership is what an account is in AWS Organizations.
+	//
+	// Default: - no account is in an organization.
+	Membership func(ctx context.Context, account string) (Membership, error)
 }
 
 // Authorizer decides by the policies that are deployed now. It is safe for concurrent use.
@@ -57,8 +66,8 @@ func (a *Authorizer) Grant(arn string, policies ...policy.Document) {
 	a.grants[arn] = policies
 }
 
-// SetOrganizationPolicies attaches service control policies to the account, next to FullAWSAccess, in place of those
-// before. None means that the account is in no organization.
+// SetOrganizationPolicies attaches service control policies to the account, next to FullAWSAccess, in place of those that it
+// attached before, as another level of those that AWS Organizations holds for the account. None takes that level away.
 func (a *Authorizer) SetOrganizationPolicies(documents ...string) error {
 	var policies []policy.Document
 	if len(documents) > 0 {
@@ -100,6 +109,8 @@ type Directory interface {
 	TopicKey(ctx context.Context, arn string) (string, error)
 	// QueuePolicy returns the document, empty where the queue has none.
 	QueuePolicy(ctx context.Context, arn string) (string, error)
+	// BusPolicy returns the document of an event bus, empty where it has none.
+	BusPolicy(ctx context.Context, arn string) (string, error)
 }
 
 // Role is a role of IAM with the documents of its policies.
@@ -124,148 +135,30 @@ type role struct {
 	identity, boundary []policy.Document
 }
 
-// union is all keys of both; those of the second win.
-func union(a, b map[string][]string) map[string][]string {
-	all := make(map[string][]string, len(a)+len(b))
-	maps.Copy(all, a)
-	maps.Copy(all, b)
-	return all
+// Membership is what an account is in AWS Organizations. The zero Membership is that of an account in no organization.
+type Membership struct {
+	Organization string // its id: o-...
+	// Path leads to the account's parent, with a slash at its end: o-.../r-.../ou-.../
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed-view-data-orgs.html#access_policies_last-accessed-viewing-orgs-entity-path
+	Path string
+	// ServiceControl and ResourceControl are the documents of the policies that bind the account, from the root's level to its
+	// own. Those of a management account are none: neither kind binds it.
+	ServiceControl, ResourceControl [][]string
+	// Bound tells that one of the service control policies is not AWS's FullAWSAccess.
+	Bound bool
 }
 
-// unlimited tells whether a principal may do everything, whatever the resource.
-func (a *Authorizer) unlimited(p api.Principal) (bool, error) {
-	a.mu.Lock()
-	granted, organization := a.grants[p.ARN], len(a.organization)
-	a.mu.Unlock()
-	if organization > 0 {
-		return false, nil
+// of is the Authorizer of an account; a itself if there is no other.
+func (a *Authorizer) of(account string) *Authorizer {
+	if a.options.Account == nil || account == a.options.Place.Account || len(account) != len(api.Account) {
+		return a
 	}
-	if p.Type == api.Root {
-		return true, nil
-	}
-	decision, err := policy.Evaluate(policy.Request{Principal: p, Action: "any:Thing", Resource: anyResource},
-		policy.Policies{Identity: granted})
-	return decision.Allowed, err
+	return a.options.Account(account)
 }
 
-// decide gathers the policies that bear on a question and evaluates them.
-func (a *Authorizer) decide(ctx context.Context, p api.Principal, region string, q question) (policy.Decision, error) {
-	keys, err := a.keysOf(p, q)
-	if err != nil {
-		return policy.Decision{}, err
-	}
-	policies, err := a.identityPolicies(ctx, p)
-	if err != nil {
-		return policy.Decision{}, err
-	}
-	if policies.Resource, err = a.resourcePolicy(ctx, q); err != nil {
-		return policy.Decision{}, err
-	}
-	request := policy.Request{
-		Principal: p, Action: q.action, Resource: q.resource, ResourceAccount: a.options.Place.Account,
-		// Clients reach AWS over TLS only, though this one is reached without.
-		Context: map[string][]string{"aws:RequestedRegion": {region}, "aws:SecureTransport": {"true"}},
-	}
-	if fields := strings.SplitN(q.resource, ":", 6); len(fields) == 6 && fields[4] != "" {
-		request.ResourceAccount = fields[4]
-	}
-	request.Context = union(request.Context, keys)
-	return policy.Evaluate(request, policies)
-}
-
-// keysOf are the condition keys that a question has: none that AWS does not have for the action, and none that a service
-// does not send.
-func (a *Authorizer) keysOf(p api.Principal, q question) (map[string][]string, error) {
-	action, known, err := a.options.Reference.Action(q.action)
-	if err != nil {
-		return nil, err
-	}
-	if !known {
-		return nil, fmt.Errorf("asking for the action %s, which AWS does not have", q.action)
-	}
-	for key := range q.keys {
-		if !action.HasKey(key) {
-			return nil, fmt.Errorf("asking for %s with the condition key %s, which AWS does not have there", q.action, key)
-		}
-	}
-	return sentBy(p, q)
-}
-
-// identityPolicies are those of the principal and of the organization.
-func (a *Authorizer) identityPolicies(ctx context.Context, p api.Principal) (policy.Policies, error) {
-	a.mu.Lock()
-	granted, isGranted := a.grants[p.ARN]
-	policies := policy.Policies{Identity: granted, Organization: a.organization}
-	a.mu.Unlock()
-	if isGranted || p.Type == api.Root || p.Type == api.AWSService {
-		return policies, nil
-	}
-	if p.Type != api.AssumedRole {
-		return policies, api.NotModelled("the identity policies of %s: grant them", p.ARN)
-	}
-	found, err := a.role(ctx, p.Name())
-	if api.IsRefusal(err) {
-		return policies, &api.Error{Code: "InvalidClientTokenId", Status: http.StatusForbidden,
-			Message: fmt.Sprintf("the role %s does not exist any more", p.ARN)}
-	}
-	if err != nil {
-		return policies, err
-	}
-	if found.arn != p.ARN {
-		return policies, fmt.Errorf("the principal's ARN is %s, its role's %s", p.ARN, found.arn)
-	}
-	policies.Identity, policies.Boundary = found.identity, found.boundary
-	return policies, nil
-}
-
-// resourcePolicy is the policy of the resource, or the trust policy of the role; nil where there is none.
-func (a *Authorizer) resourcePolicy(ctx context.Context, q question) (*policy.Document, error) {
-	if q.action == "sts:AssumeRole" {
-		found, err := a.role(ctx, q.resource[strings.LastIndexByte(q.resource, '/')+1:])
-		if api.IsRefusal(err) || (err == nil && found.arn != q.resource) {
-			return nil, nil
-		}
-		return &found.trust, err
-	}
-	fields := strings.SplitN(q.resource, ":", 6)
-	if len(fields) != 6 {
-		return nil, nil
-	}
-	service, _, _ := strings.Cut(q.action, ":")
-	var find func(context.Context, string) (string, error)
-	name := q.resource
-	switch {
-	case service == "s3":
-		find = a.options.Directory.BucketPolicy
-		name, _, _ = strings.Cut(fields[5], "/")
-	case service == "kms" && strings.HasPrefix(fields[5], "key/"):
-		found, err := a.Key(ctx, q.resource)
-		if api.IsRefusal(err) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		return a.parse(policy.Resource, found.Policy)
-	case service == "sns":
-		find = a.options.Directory.TopicPolicy
-	case service == "sqs":
-		find = a.options.Directory.QueuePolicy
-	default:
-		return nil, nil
-	}
-	document, err := Cached(&a.Cache, service, name, func() (string, error) { return find(ctx, name) })
-	if api.IsRefusal(err) || (err == nil && document == "") {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the policy of %s: %w", q.resource, err)
-	}
-	return a.parse(policy.Resource, document)
-}
-
-// Key returns a key by id, ARN or alias.
+// Key returns a key by id, ARN or alias; by its ARN also one of another account.
 func (a *Authorizer) Key(ctx context.Context, id string) (Key, error) {
+	a = a.of(api.PlaceOf(id).Account)
 	return Cached(&a.Cache, "kms", id, func() (Key, error) { return a.options.Directory.Key(ctx, id) })
 }
 

@@ -1,6 +1,5 @@
 """What moto's services do differently from AWS, and what a guarded trail leans on."""
 
-import copy
 import functools
 import io
 import json
@@ -12,6 +11,8 @@ from botocore.parsers import RpcV2CBORParser
 from botocore.session import get_session
 from moto import backends
 from moto.core import responses
+from moto.events import models as events
+from moto.events.responses import EventsHandler
 from moto.iam import models as iam
 from moto.kms import models as kms
 from moto.iam.access_control import PermissionResult
@@ -29,6 +30,9 @@ def install():
     S3Backend.put_object_lock_configuration = put_object_lock_configuration
     FakeBucket._log_permissions_enabled_policy = log_permissions_enabled_policy
     sns.requests = Nowhere
+    events.EventBus.add_permission = add_permission
+    events.EventBus.add_policy = add_policy
+    EventsHandler.update_event_bus = update_event_bus
     modules = frozenset(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: modules  # it looks into each folder of moto at each call
     # It looks at each member of a service's class at each call.
@@ -37,19 +41,22 @@ def install():
 
 
 @functools.cache
-def _managed_policies(account, partition):
+def _managed_policies(partition):
     data = json.loads(iam.aws_managed_policies_data)
-    return [iam.AWSManagedPolicy.from_data(name, account, partition, one) for name, one in data.items()]
+    return [iam.AWSManagedPolicy.from_data(name, "aws", partition, one) for name, one in data.items()]
 
 
 def aws_managed_policies(backend):
     """Stands in for IAMBackend._init_aws_policies, which has AWS's managed policies only where it is told to, and then
-    parses them anew for each partition: a second for each reset. Each account has its own: they count what they are attached to."""
+    parses them anew for each account and partition: a second for each. Each account has its own: they count what they are attached to.
+    Nobody may tag them or give them versions."""
     if backend.region_name != "aws":
         return []
-    policies = [copy.copy(policy) for policy in _managed_policies(backend.account_id, backend.region_name)]
-    for policy in policies:
-        policy.tags, policy.versions = dict(policy.tags), list(policy.versions)
+    policies = []
+    for policy in _managed_policies(backend.region_name):
+        own = object.__new__(type(policy))
+        own.__dict__ = {**policy.__dict__, "account_id": backend.account_id}
+        policies.append(own)
     return policies
 
 
@@ -99,6 +106,37 @@ def log_permissions_enabled_policy(bucket, target_bucket, target_prefix):
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
     """
     return True
+
+
+def add_permission(bus, statement_id, action, principal, condition):
+    """Stands in for EventBus.add_permission, which drops the other statements for the same principal, and makes an ARN of *.
+
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html
+    """
+    if ":iam::*:" in principal["AWS"]:
+        principal = "*"
+    bus._statements[statement_id] = events.EventBusPolicyStatement(
+        sid=statement_id, action=action, principal=principal, condition=condition, resource=bus.arn
+    )
+
+
+def add_policy(bus, policy):
+    """Stands in for EventBus.add_policy, which drops the other statements for the same principals."""
+    statements = policy["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        bus._statements[statement["Sid"]] = events.EventBusPolicyStatement.from_dict(statement)
+
+
+def update_event_bus(response):
+    """Is EventsHandler.update_event_bus, which moto lacks.
+
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_UpdateEventBus.html
+    """
+    bus = response.events_backend.describe_event_bus(response._get_param("Name"))
+    bus.description = response._get_param("Description")
+    bus.kms_key_identifier = response._get_param("KmsKeyIdentifier")
+    bus.dead_letter_config = response._get_param("DeadLetterConfig")
+    return json.dumps({"Arn": bus.arn, "Name": bus.name}), response.response_headers
 
 
 class Nowhere:

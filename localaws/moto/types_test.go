@@ -2,19 +2,22 @@ package moto
 
 import (
 	_ "embed"
-	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/trailguard/trailguard/localaws/api"
 )
 
 var (
@@ -27,20 +30,8 @@ var (
 // createOrganization makes the account the management account of an organization, with organization policies.
 func createOrganization(t *testing.T) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL(), strings.NewReader(`{"FeatureSet": "ALL"}`))
-	if err != nil {
+	if err := NewState(server.URL(), time.Minute).CreateOrganization(t.Context(), api.Home(), "o-exampleorgid", nil); err != nil {
 		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	request.Header.Set("X-Amz-Target", "AWSOrganizationsV20161128.CreateOrganization")
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIADEPLOYER/20260101/us-east-1/organizations/aws4_request")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("creating an organization: %s", response.Status)
 	}
 }
 
@@ -76,6 +67,11 @@ func TestEveryTypeIsCreatedUpdatedPutBackAndDeleted(t *testing.T) {
 	attached := must[*iam.ListAttachedRolePoliciesOutput](t)(role.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: aws.String(out["RoleName"])}))
 	if got := string(encode(t, attached.AttachedPolicies)); len(attached.AttachedPolicies) != 2 || !strings.Contains(got, "AWS_ConfigRole") || !strings.Contains(got, out["Boundary"]) {
 		t.Errorf("the managed policies are %s", got)
+	}
+	bus := must[*eventbridge.DescribeEventBusOutput](t)(eventbridge.NewFromConfig(cfg).DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: aws.String("bus")}))
+	policy := aws.ToString(bus.Policy)
+	if *bus.Description != "two" || !strings.Contains(policy, "aws:PrincipalOrgID") || strings.Contains(policy, "111122223333") {
+		t.Errorf("the event bus is %s", encode(t, bus))
 	}
 	bucket, client := aws.String(out["BucketName"]), s3Client(cfg)
 	if got, err := client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: bucket}); err == nil {
