@@ -162,6 +162,7 @@ func TestEachKeyReachesItsPropAlone(t *testing.T) {
 		topic = "arn:aws:sns:eu-central-1:123456789012:topic"
 		role  = "arn:aws:iam::123456789012:role/role"
 		logs  = "arn:aws:kms:eu-central-1:123456789012:key/1"
+		bus   = "arn:aws:events:eu-central-1:123456789012:event-bus/trailguard"
 	)
 	type props = *trailguard.TrailGuardProps
 	tested := map[string]bool{"account": true, "region": true, "objectLockMode": true} // below, and with objectLockRetentionDays
@@ -207,6 +208,7 @@ func TestEachKeyReachesItsPropAlone(t *testing.T) {
 		{"checkEveryMinutes", `0`, func(p props) any { return *p.CheckEvery.ToMinutes(nil) }, "0"},
 		{"configRules", `false`, func(p props) any { return *p.ConfigRules }, "false"},
 		{"alertTopicArn", `"` + topic + `"`, func(p props) any { return *p.AlertTopic.TopicArn() }, topic},
+		{"centralEventBusArn", `"` + bus + `"`, func(p props) any { return *p.CentralEventBus.EventBusArn() }, bus},
 		{"alertEmailAddresses", `["a@example.com", "b@example.com"]`, func(p props) any { return plainTexts(p.AlertEmailAddresses) }, "[a@example.com b@example.com]"},
 		{"maximumExecutionFrequency", `"SIX_HOURS"`, func(p props) any { return p.MaximumExecutionFrequency }, "SIX_HOURS"},
 		{"maximumAutomaticAttempts", `7`, func(p props) any { return *p.MaximumAutomaticAttempts }, "7"},
