@@ -53,7 +53,11 @@ const (
 	ownAccount = "${AWS::AccountId}"
 )
 
+// trailARN takes an account that is a token, too, which Fn::Sub cannot have in its text.
 func trailARN(region, account, name string) string {
+	if *awscdk.Token_IsUnresolved(account) {
+		return *awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:cloudtrail:"+region+":${Account}:trail/"+name), &map[string]*string{"Account": &account})
+	}
 	return *awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:cloudtrail:"+region+":"+account+":trail/"+name), nil)
 }
 
