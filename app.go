@@ -67,7 +67,8 @@ func synthesize() (err error) {
 	return checkTemplate(filepath.Join(*app.Outdir(), *stack.TemplateFile()), configuration)
 }
 
-// validate returns what the CDK's own validations of the construct, and of all in it, find. The CDK would panic with it.
+// validate returns the problems that the CDK's validations find in the construct and the constructs within. At the synthesis, the
+// CDK would panic with them.
 func validate(construct constructs.Construct) error {
 	var problems []error
 	for _, child := range *construct.Node().FindAll(constructs.ConstructOrder_PREORDER) {

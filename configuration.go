@@ -27,9 +27,9 @@ import (
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
-// configuration is the trailguard block of cdk.json. A key of the block may also be given on the command line, where it
-// wins: -c trailguard:trailName=my-trail. The keys are those of trailguard.TrailGuardProps; what is an object there is
-// named here by its name, its ARN or its number.
+// configuration is the trailguard block of cdk.json. A key on the command line wins over the block's:
+// -c trailguard:trailName=my-trail. The keys are named after the fields of trailguard.TrailGuardProps; an object of a field, such
+// as a bucket or a duration, is given by its name, its ARN or its number.
 type configuration struct {
 	// Account is the id of the account that the stack is deployed to.
 	//
@@ -132,7 +132,7 @@ func readConfiguration(context any) (configuration, error) {
 	return c, errors.Join(append(problems, c.check())...)
 }
 
-// contextKeys returns the keys of the block, with those of the command line put over them.
+// contextKeys returns the keys of the block, overridden by the keys of the command line.
 func contextKeys(context any) (map[string]any, error) {
 	all, _ := context.(map[string]any)
 	given := map[string]any{}
@@ -151,8 +151,8 @@ func contextKeys(context any) (map[string]any, error) {
 	return given, nil
 }
 
-// decode puts a value of the context into the field. All values of the command line are strings: what is not one in the
-// field is read from the string as JSON.
+// decode puts a value of the context into the field. All values of the command line are strings: for a field that
+// is no string, the string is read as JSON.
 func decode(value, field any) error {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -205,7 +205,7 @@ func kind(field any) string {
 	}
 }
 
-// forms are what the strings of some keys look like. The CDK would panic with what it finds when some of them are imported.
+// forms are what the strings of some keys look like. With other strings the CDK would panic when it imports a resource.
 var forms = []struct {
 	key, pattern string
 	// advice says what a string that does not match is not.
@@ -308,7 +308,7 @@ func (c configuration) trailName() string {
 	return *c.TrailName
 }
 
-// environment is nil where neither the account nor the Region is given: the template then fits every environment.
+// environment is nil if neither the account nor the Region is given: the template then fits every environment.
 func (c configuration) environment() *awscdk.Environment {
 	if c.Account == nil && c.Region == nil {
 		return nil
