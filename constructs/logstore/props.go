@@ -2,8 +2,10 @@ package logstore
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -18,8 +20,16 @@ import (
 
 // LogStoreProps are the properties of a LogStore.
 type LogStoreProps struct {
-	// TrailName is the name of the trail that may write to the store.
+	// TrailName is the name of the trail that may write to the store. It is required unless there is a MemberTrailName.
+	//
+	// Default: - only the trails of MemberTrailName may write.
 	TrailName *string
+
+	// TrailAccount is the id of the account that owns the trail of TrailName, such as the organization's management account
+	// while the store stands in a log archive.
+	//
+	// Default: - the stack's account.
+	TrailAccount *string
 
 	// PreviousTrailNames are names that the trail had before. A trail of such a name may go on writing to the store.
 	//
@@ -31,10 +41,34 @@ type LogStoreProps struct {
 	// Default: - the keys begin with AWSLogs/.
 	S3KeyPrefix *string
 
-	// OrganizationId is the id of the organization, such as o-a1b2c3d4e5, whose accounts' log files the store takes.
+	// OrganizationId is the id of the organization, such as o-a1b2c3d4e5, whose accounts' log files the store takes: those that the
+	// trail of TrailName writes as the organization's, and those that trails of MemberTrailName write.
 	//
-	// Default: - the store takes the log files of its own account only.
+	// Default: - the store takes the log files of the trail's own account only.
 	OrganizationId *string
+
+	// MemberTrailName is a name of trails in other accounts, in the stack's Region. Trails of this name may write to the store, each
+	// the log files of its own account: those of MemberAccounts, or of every account of the organization, of its management account,
+	// too.
+	//
+	// Default: - only the trail of TrailName may write.
+	MemberTrailName *string
+
+	// MemberAccounts are the ids, at most 50, of the only accounts whose trails of MemberTrailName may write to the store.
+	//
+	// Default: - those of every account of the organization may.
+	MemberAccounts *[]*string
+
+	// ReaderAccounts are the ids, at most 50, of accounts whose principals may list, read and decrypt the log files, as far as
+	// their own account lets them. If the organization is known, an account that has left it may not.
+	//
+	// Default: - principals of the stack's account may, as far as that lets them.
+	ReaderAccounts *[]*string
+
+	// BucketName is the name of the new bucket.
+	//
+	// Default: - CloudFormation names it.
+	BucketName *string
 
 	// LogBucket is an existing bucket for the log files. It must be in the Region of the key. An imported bucket must
 	// already have the statements that the README shows, for CDK cannot add them.
@@ -84,12 +118,10 @@ const (
 // Validate returns an error that names every property that cannot be used, nil where there is none.
 func (p *LogStoreProps) Validate() error {
 	var problems []error
-	if p.TrailName == nil {
-		problems = append(problems, validation.Problem("TrailName", "is required"))
-	} else {
-		problems = append(problems, trail.CheckName("TrailName", *p.TrailName))
-		problems = append(problems, p.checkPreviousTrailNames())
-	}
+	problems = append(problems, p.checkTrailName()...)
+	problems = append(problems, p.checkMembers()...)
+	problems = append(problems, checkAccounts("ReaderAccounts", p.ReaderAccounts)...)
+	problems = append(problems, p.checkPolicySize())
 	if p.S3KeyPrefix != nil {
 		problems = append(problems, trail.CheckS3KeyPrefix("S3KeyPrefix", *p.S3KeyPrefix))
 	}
@@ -108,6 +140,100 @@ func (p *LogStoreProps) Validate() error {
 			"use RETAIN, RETAIN_ON_UPDATE_OR_DELETE or DESTROY", p.RemovalPolicy))
 	}
 	return errors.Join(problems...)
+}
+
+// checkTrailName also refuses what is about the trail of TrailName where there is none.
+func (p *LogStoreProps) checkTrailName() []error {
+	if p.TrailName != nil {
+		problems := []error{trail.CheckName("TrailName", *p.TrailName), p.checkPreviousTrailNames()}
+		if p.TrailAccount != nil {
+			problems = append(problems, trail.CheckAccountID("TrailAccount", *p.TrailAccount))
+		}
+		return problems
+	}
+	if p.MemberTrailName == nil {
+		return []error{validation.Problem("TrailName", "is required")}
+	}
+	var problems []error
+	for _, prop := range []struct {
+		name string
+		set  bool
+	}{{"PreviousTrailNames", p.PreviousTrailNames != nil}, {"TrailAccount", p.TrailAccount != nil}} {
+		if prop.set {
+			problems = append(problems, validation.Problem(prop.name, "is about the trail of %s, and there is none: give %[1]s, or leave out %s",
+				validation.Prop("TrailName"), validation.Prop(prop.name)))
+		}
+	}
+	return problems
+}
+
+func (p *LogStoreProps) checkMembers() []error {
+	if p.MemberTrailName == nil {
+		if p.MemberAccounts != nil {
+			return []error{validation.Problem("MemberAccounts", "have no trails that may write: give %s, or leave out %s",
+				validation.Prop("MemberTrailName"), validation.Prop("MemberAccounts"))}
+		}
+		return nil
+	}
+	problems := []error{trail.CheckName("MemberTrailName", *p.MemberTrailName)}
+	if p.MemberAccounts == nil && p.OrganizationId == nil {
+		problems = append(problems, validation.Problem("MemberTrailName", "is the name of trails of no account: give %s or %s",
+			validation.Prop("OrganizationId"), validation.Prop("MemberAccounts")))
+	}
+	return append(problems, checkAccounts("MemberAccounts", p.MemberAccounts)...)
+}
+
+// checkPolicySize refuses more accounts, and names, than the policy of a bucket has room for; that of a key has more room. Each member's trail is
+// named in three statements, each other trail and each reader in two.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html
+func (p *LogStoreProps) checkPolicySize() error {
+	const others = 3000 // the bytes of the statements without their lists
+	trailARN := func(name *string) int {
+		if name == nil {
+			return 0
+		}
+		return len(`"arn:aws-us-gov:cloudtrail:us-gov-west-1:123456789012:trail/",`) + len(*name)
+	}
+	parts := map[string]string{"MemberAccounts": "", "ReaderAccounts": "", "PreviousTrailNames": ""}
+	if p.MemberAccounts != nil {
+		parts["MemberAccounts"] = strings.Repeat("x", 3*len(*p.MemberAccounts)*trailARN(p.MemberTrailName))
+	}
+	if p.ReaderAccounts != nil {
+		parts["ReaderAccounts"] = strings.Repeat("x", 2*len(*p.ReaderAccounts)*len(`"arn:aws-us-gov:iam::123456789012:root",`))
+	}
+	if p.PreviousTrailNames != nil {
+		for _, name := range *p.PreviousTrailNames {
+			parts["PreviousTrailNames"] += strings.Repeat("x", 2*trailARN(name))
+		}
+	}
+	has := others + 2*trailARN(p.TrailName)
+	for _, part := range parts {
+		has += len(part)
+	}
+	return validation.Text{Name: "the bucket's policy", Taker: "S3", Unit: "bytes", Most: 20 * 1024, Has: has, Parts: parts}.Check()
+}
+
+func checkAccounts(field string, accounts *[]*string) []error {
+	const most = 50
+	if accounts == nil {
+		return nil
+	}
+	var problems []error
+	if n := len(*accounts); n == 0 || n > most {
+		problems = append(problems, validation.Problem(field, "%d accounts cannot be given: give 1-%d, or leave out %s", n, most, validation.Prop(field)))
+	}
+	for i, account := range *accounts {
+		field := fmt.Sprintf("%s[%d]", field, i)
+		if account == nil {
+			problems = append(problems, validation.Problem(field, "is empty: give an account's id, or leave it out"))
+			continue
+		}
+		problems = append(problems, trail.CheckAccountID(field, *account))
+		if slices.ContainsFunc((*accounts)[:i], func(before *string) bool { return before != nil && *before == *account }) {
+			problems = append(problems, validation.Problem(field, "%q is given twice: leave it out", *account))
+		}
+	}
+	return problems
 }
 
 // ValidateIn returns an error that names every property that cannot be used in the scope's stack, nil where there is none. Bucket and key may
@@ -150,6 +276,9 @@ func (p *LogStoreProps) checkKey() error {
 // checkBuckets refuses names that the CDK lets pass and CloudTrail would refuse.
 func (p *LogStoreProps) checkBuckets() error {
 	var problems []error
+	if p.BucketName != nil {
+		problems = append(problems, trail.CheckBucketName("BucketName", *p.BucketName))
+	}
 	if p.LogBucket != nil {
 		problems = append(problems, trail.CheckBucketName("LogBucket", *p.LogBucket.BucketName()))
 	}
@@ -173,6 +302,7 @@ func (p *LogStoreProps) checkSuppliedBucket() []error {
 		name string
 		set  bool
 	}{
+		{"BucketName", p.BucketName != nil},
 		{"TransitionAfter", p.TransitionAfter != nil},
 		{"ExpireAfter", p.ExpireAfter != nil},
 		{"ObjectLockRetention", p.ObjectLockRetention != nil},

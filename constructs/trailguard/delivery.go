@@ -4,7 +4,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -25,7 +24,7 @@ func newDelivery(scope constructs.Construct, props *TrailGuardProps, logStore lo
 	var d delivery
 	if props.SnsTopic != nil {
 		d.topicARN = *props.SnsTopic.TopicArn()
-		d.policies = append(d.policies, letTrailPublish(scope, props.SnsTopic, logStore)...)
+		d.policies = append(d.policies, letTrailPublish(scope, props, logStore)...)
 	}
 	if props.CloudWatchLogGroup != nil {
 		role := props.CloudWatchLogsRole
@@ -39,14 +38,14 @@ func newDelivery(scope constructs.Construct, props *TrailGuardProps, logStore lo
 	return d
 }
 
-// letTrailPublish lets CloudTrail publish to the topic for this trail, and use the topic's key where that can be seen.
+// letTrailPublish lets CloudTrail publish to the SnsTopic for this trail, and use the topic's key where that can be seen.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-permissions-for-sns-notifications.html
-func letTrailPublish(scope constructs.Construct, topic awssns.ITopic, logStore logstore.LogStore) []constructs.IDependable {
+func letTrailPublish(scope constructs.Construct, props *TrailGuardProps, logStore logstore.LogStore) []constructs.IDependable {
 	publish := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("CloudTrailPublish"),
 		Principals: cloudTrail(),
 		Actions:    jsii.Strings("sns:Publish"),
-		Resources:  &[]*string{topic.TopicArn()},
+		Resources:  &[]*string{props.SnsTopic.TopicArn()},
 		Conditions: &map[string]interface{}{
 			"StringEquals": map[string]interface{}{"aws:SourceArn": logStore.SourceArns()},
 		},
@@ -58,10 +57,10 @@ func letTrailPublish(scope constructs.Construct, topic awssns.ITopic, logStore l
 		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"),
 		Resources:  jsii.Strings("*"),
 		Conditions: &map[string]interface{}{
-			"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
+			"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": trailAccount(scope, props)},
 		},
 	})
-	return supplied.AddToTopic(scope, "SnsTopic", topic, publish, encrypt)
+	return supplied.AddToTopic(scope, "SnsTopic", props.SnsTopic, publish, encrypt)
 }
 
 // newCloudWatchLogsRole is the role with which CloudTrail writes to the log group.
@@ -78,7 +77,7 @@ func newCloudWatchLogsRole(scope constructs.Construct, trailName string) awsiam.
 // writeEvents is what the role may do: write to the log streams that CloudTrail names after the account, and after the
 // organization.
 func writeEvents(scope constructs.Construct, props *TrailGuardProps) awsiam.PolicyStatement {
-	account := awscdk.Stack_Of(scope).Account()
+	account := trailAccount(scope, props)
 	streams := []*string{logStreams(scope, props.CloudWatchLogGroup, *account+"_CloudTrail_"+*awscdk.Stack_Of(scope).Region()+"*")}
 	if props.OrganizationId != nil {
 		streams = append(streams, logStreams(scope, props.CloudWatchLogGroup, *props.OrganizationId+"_*"))
@@ -88,6 +87,14 @@ func writeEvents(scope constructs.Construct, props *TrailGuardProps) awsiam.Poli
 		Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
 		Resources: &streams,
 	})
+}
+
+// trailAccount is the account that owns the trail.
+func trailAccount(scope constructs.Construct, props *TrailGuardProps) *string {
+	if owner := props.ownerAccount(scope); owner != "" {
+		return &owner
+	}
+	return awscdk.Stack_Of(scope).Account()
 }
 
 func logStreams(scope constructs.Construct, group awslogs.ILogGroup, pattern string) *string {
