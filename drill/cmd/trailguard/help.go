@@ -108,7 +108,7 @@ func (p *program) newHelp() *cobra.Command {
 
 // unknownCommand names a command that is near.
 func unknownCommand(root *cobra.Command, name string) error {
-	use := "use drill or status"
+	use := "use drill, policy or status"
 	if near := root.SuggestionsFor(name); len(near) > 0 {
 		use = "did you mean " + near[0] + "?"
 	}
