@@ -1,5 +1,5 @@
 // Package logstore is where CloudTrail's log files are kept: the bucket and the key, and the policies that let
-// CloudTrail write for one trail and let nobody else in.
+// CloudTrail write for one trail, for the trails of an organization's accounts, or for both, and let nobody else in.
 package logstore
 
 import (
@@ -16,8 +16,16 @@ import (
 
 // LogStoreProps are the properties of a LogStore.
 type LogStoreProps struct {
-	// TrailName is the name of the trail that may write to the store.
+	// TrailName is the name of the trail that may write to the store. It is required unless there is a MemberTrailName.
+	//
+	// Default: - only the trails of MemberTrailName may write.
 	TrailName *string
+
+	// TrailAccount is the id of the account that owns the trail of TrailName, such as the organization's management account
+	// while the store stands in a log archive.
+	//
+	// Default: - the stack's account.
+	TrailAccount *string
 
 	// PreviousTrailNames are names that the trail had before. A trail of such a name may go on writing to the store.
 	//
@@ -29,10 +37,34 @@ type LogStoreProps struct {
 	// Default: - the keys begin with AWSLogs/.
 	S3KeyPrefix *string
 
-	// OrganizationId is the id of the organization, such as o-a1b2c3d4e5, whose accounts' log files the store takes.
+	// OrganizationId is the id of the organization, such as o-a1b2c3d4e5, whose accounts' log files the store takes: those that the
+	// trail of TrailName writes as the organization's, and those that trails of MemberTrailName write.
 	//
-	// Default: - the store takes the log files of its own account only.
+	// Default: - the store takes the log files of the trail's own account only.
 	OrganizationId *string
+
+	// MemberTrailName is a name of trails in other accounts, in the stack's Region. Trails of this name may write to the store, each
+	// the log files of its own account: those of MemberAccounts, or of every account of the organization, of its management account,
+	// too.
+	//
+	// Default: - only the trail of TrailName may write.
+	MemberTrailName *string
+
+	// MemberAccounts are the ids, at most 50, of the only accounts whose trails of MemberTrailName may write to the store.
+	//
+	// Default: - those of every account of the organization may.
+	MemberAccounts *[]*string
+
+	// ReaderAccounts are the ids, at most 50, of accounts whose principals may list, read and decrypt the log files, as far as
+	// their own account lets them. If the organization is known, an account that has left it may not.
+	//
+	// Default: - principals of the stack's account may, as far as that lets them.
+	ReaderAccounts *[]*string
+
+	// BucketName is the name of the new bucket.
+	//
+	// Default: - CloudFormation names it.
+	BucketName *string
 
 	// LogBucket is an existing bucket for the log files. It must be in the Region of the key. An imported bucket must
 	// already have the statements that the README shows, for CDK cannot add them.
@@ -73,10 +105,10 @@ type LogStoreProps struct {
 	RemovalPolicy awscdk.RemovalPolicy
 }
 
-// LogStore is a bucket and a key for the log files of one trail.
+// LogStore is a bucket and a key for the log files of one trail, or of the trails of many accounts.
 type LogStore interface {
 	constructs.Construct
-	// TrailArn is the ARN of the trail that may write to the store.
+	// TrailArn is the ARN of the trail of TrailName. It is nil where only trails of MemberTrailName may write.
 	TrailArn() *string
 	// SourceArns are the ARNs that the trail has, and had under its previous names.
 	SourceArns() *[]*string
@@ -104,8 +136,9 @@ type logStore struct {
 
 // NewLogStore defines a LogStore. It panics where props.Validate or props.ValidateIn returns an error.
 //
-//	trail ──writes──► Bucket ──access log──► ServerAccessLogsBucket
-//	  └──encrypts with──► Key
+//	trail, members' trails ──write──► Bucket ──access log──► ServerAccessLogsBucket
+//	  └──encrypt with──► Key
+//	ReaderAccounts ──read──► Bucket, Key
 func NewLogStore(scope constructs.Construct, id *string, props *LogStoreProps) LogStore {
 	if props == nil {
 		props = &LogStoreProps{}
@@ -118,26 +151,33 @@ func NewLogStore(scope constructs.Construct, id *string, props *LogStoreProps) L
 	this.key = this.newKey(props)
 	this.serverAccessLogsBucket = this.newServerAccessLogsBucket(props)
 	this.bucket = this.newBucket(props)
+	this.letReadersIn(props)
 	return this
 }
 
-func (s *logStore) TrailArn() *string                     { return jsii.String(s.writer.trailARN) }
 func (s *logStore) SourceArns() *[]*string                { return jsii.Strings(s.writer.sources...) }
 func (s *logStore) Bucket() awss3.IBucket                 { return s.bucket }
 func (s *logStore) Key() awskms.IKey                      { return s.key }
 func (s *logStore) ServerAccessLogsBucket() awss3.IBucket { return s.serverAccessLogsBucket }
 func (s *logStore) Policy() awss3.BucketPolicy            { return s.bucket.Policy() }
 
+func (s *logStore) TrailArn() *string {
+	if s.writer.trailARN == "" {
+		return nil
+	}
+	return jsii.String(s.writer.trailARN)
+}
+
 func (s *logStore) GrantRead(grantee awsiam.IGrantable) awsiam.Grant {
 	list := awsiam.Grant_AddToPrincipalOrResource(&awsiam.GrantWithResourceOptions{
 		Grantee:      grantee,
-		Actions:      jsii.Strings("s3:ListBucket", "s3:GetBucketLocation"),
+		Actions:      jsii.Strings(listActions...),
 		ResourceArns: &[]*string{s.bucket.BucketArn()},
 		Resource:     s.bucket,
 	})
 	read := awsiam.Grant_AddToPrincipalOrResource(&awsiam.GrantWithResourceOptions{
 		Grantee:      grantee,
-		Actions:      jsii.Strings("s3:GetObject", "s3:GetObjectVersion"),
+		Actions:      jsii.Strings(getActions...),
 		ResourceArns: &[]*string{s.bucket.ArnForObjects(jsii.String(s.writer.keys()))},
 		Resource:     s.bucket,
 	})
@@ -149,21 +189,21 @@ func (s *logStore) GrantRead(grantee awsiam.IGrantable) awsiam.Grant {
 }
 
 // grantDecrypt lets a reader decrypt what CloudTrail encrypted, and nothing else that the key may protect.
-// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
 func (s *logStore) grantDecrypt(grantee awsiam.IGrantable) awsiam.Grant {
-	encryptedByCloudTrail := map[string]interface{}{"kms:EncryptionContext:aws:cloudtrail:arn": "false"}
+	conditions := encryptedByCloudTrail()
+	null := conditions["Null"].(map[string]interface{})
 	grant := awsiam.Grant_AddToPrincipal(&awsiam.GrantOnPrincipalOptions{
 		Grantee:      grantee,
 		Actions:      jsii.Strings("kms:Decrypt"),
 		ResourceArns: &[]*string{s.key.KeyArn()},
-		Conditions:   &map[string]*map[string]interface{}{"Null": &encryptedByCloudTrail},
+		Conditions:   &map[string]*map[string]interface{}{"Null": &null},
 	})
 	if !*grant.Success() {
 		statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Principals: &[]awsiam.IPrincipal{grantee.GrantPrincipal()},
 			Actions:    jsii.Strings("kms:Decrypt"),
 			Resources:  jsii.Strings("*"),
-			Conditions: &map[string]interface{}{"Null": encryptedByCloudTrail},
+			Conditions: &conditions,
 		})
 		supplied.AddToPolicy(s, "LogKey", "the key's policy, for a reader,", supplied.ToKey(s.key), statement)
 	}
@@ -175,7 +215,7 @@ func (s *logStore) newKey(props *LogStoreProps) awskms.IKey {
 	key := props.LogKey
 	if key == nil {
 		key = awskms.NewKey(s, jsii.String("Key"), &awskms.KeyProps{
-			Description:       jsii.String("Encrypts the log files of the trail " + s.writer.trailName),
+			Description:       jsii.String("Encrypts the log files of " + s.writer.description()),
 			EnableKeyRotation: jsii.Bool(true),
 			PendingWindow:     awscdk.Duration_Days(jsii.Number(30)),
 			RemovalPolicy:     removalPolicy(props),
@@ -190,6 +230,7 @@ func (s *logStore) newBucket(props *LogStoreProps) awss3.IBucket {
 	bucket := props.LogBucket
 	if bucket == nil {
 		created := awss3.NewBucket(s, jsii.String("Bucket"), &awss3.BucketProps{
+			BucketName:                 props.BucketName,
 			Versioned:                  jsii.Bool(true),
 			ObjectOwnership:            awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 			BlockPublicAccess:          awss3.BlockPublicAccess_BLOCK_ALL(),

@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -25,12 +26,9 @@ const (
 // Validate returns an error that names every property that cannot be used, nil where there is none.
 func (p *LogStoreProps) Validate() error {
 	var problems []error
-	if p.TrailName == nil {
-		problems = append(problems, validation.Problem("TrailName", "is required"))
-	} else {
-		problems = append(problems, trail.CheckName("TrailName", *p.TrailName))
-		problems = append(problems, p.checkPreviousTrailNames())
-	}
+	problems = append(problems, p.checkTrailName()...)
+	problems = append(problems, p.checkMembers()...)
+	problems = append(problems, checkAccounts("ReaderAccounts", p.ReaderAccounts)...)
 	if p.S3KeyPrefix != nil {
 		problems = append(problems, trail.CheckS3KeyPrefix("S3KeyPrefix", *p.S3KeyPrefix))
 	}
@@ -49,6 +47,72 @@ func (p *LogStoreProps) Validate() error {
 			"use RETAIN, RETAIN_ON_UPDATE_OR_DELETE or DESTROY", p.RemovalPolicy))
 	}
 	return errors.Join(problems...)
+}
+
+// checkTrailName also refuses what is about the trail of TrailName where there is none.
+func (p *LogStoreProps) checkTrailName() []error {
+	if p.TrailName != nil {
+		problems := []error{trail.CheckName("TrailName", *p.TrailName), p.checkPreviousTrailNames()}
+		if p.TrailAccount != nil {
+			problems = append(problems, trail.CheckAccountID("TrailAccount", *p.TrailAccount))
+		}
+		return problems
+	}
+	if p.MemberTrailName == nil {
+		return []error{validation.Problem("TrailName", "is required")}
+	}
+	var problems []error
+	for _, prop := range []struct {
+		name string
+		set  bool
+	}{{"PreviousTrailNames", p.PreviousTrailNames != nil}, {"TrailAccount", p.TrailAccount != nil}} {
+		if prop.set {
+			problems = append(problems, validation.Problem(prop.name, "is about the trail of %s, and there is none: give %[1]s, or leave out %s",
+				validation.Prop("TrailName"), validation.Prop(prop.name)))
+		}
+	}
+	return problems
+}
+
+func (p *LogStoreProps) checkMembers() []error {
+	if p.MemberTrailName == nil {
+		if p.MemberAccounts != nil {
+			return []error{validation.Problem("MemberAccounts", "have no trails that may write: give %s, or leave out %s",
+				validation.Prop("MemberTrailName"), validation.Prop("MemberAccounts"))}
+		}
+		return nil
+	}
+	problems := []error{trail.CheckName("MemberTrailName", *p.MemberTrailName)}
+	if p.MemberAccounts == nil && p.OrganizationId == nil {
+		problems = append(problems, validation.Problem("MemberTrailName", "is the name of trails of no account: give %s or %s",
+			validation.Prop("OrganizationId"), validation.Prop("MemberAccounts")))
+	}
+	return append(problems, checkAccounts("MemberAccounts", p.MemberAccounts)...)
+}
+
+// checkAccounts refuses more accounts than the policies of a bucket and a key have room for beside the statements of others.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html
+func checkAccounts(field string, accounts *[]*string) []error {
+	const most = 50
+	if accounts == nil {
+		return nil
+	}
+	var problems []error
+	if n := len(*accounts); n == 0 || n > most {
+		problems = append(problems, validation.Problem(field, "%d accounts cannot be given: give 1-%d, or leave out %s", n, most, validation.Prop(field)))
+	}
+	for i, account := range *accounts {
+		field := fmt.Sprintf("%s[%d]", field, i)
+		if account == nil {
+			problems = append(problems, validation.Problem(field, "is empty: give an account's id, or leave it out"))
+			continue
+		}
+		problems = append(problems, trail.CheckAccountID(field, *account))
+		if slices.ContainsFunc((*accounts)[:i], func(before *string) bool { return before != nil && *before == *account }) {
+			problems = append(problems, validation.Problem(field, "%q is given twice: leave it out", *account))
+		}
+	}
+	return problems
 }
 
 // ValidateIn returns an error that names every property that cannot be used in the scope's stack, nil where there is none. Bucket and key may
@@ -91,6 +155,9 @@ func (p *LogStoreProps) checkKey() error {
 // checkBuckets refuses names that the CDK lets pass and CloudTrail would refuse.
 func (p *LogStoreProps) checkBuckets() error {
 	var problems []error
+	if p.BucketName != nil {
+		problems = append(problems, trail.CheckBucketName("BucketName", *p.BucketName))
+	}
 	if p.LogBucket != nil {
 		problems = append(problems, trail.CheckBucketName("LogBucket", *p.LogBucket.BucketName()))
 	}
@@ -114,6 +181,7 @@ func (p *LogStoreProps) checkSuppliedBucket() []error {
 		name string
 		set  bool
 	}{
+		{"BucketName", p.BucketName != nil},
 		{"TransitionAfter", p.TransitionAfter != nil},
 		{"ExpireAfter", p.ExpireAfter != nil},
 		{"ObjectLockRetention", p.ObjectLockRetention != nil},

@@ -8,8 +8,10 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// writer is the one trail that may write to the store, under its name and its previous names.
+// writer is the one trail that may write to the store, under its name and its previous names, and its members: the trails of other
+// accounts that may.
 type writer struct {
+	// trailName and trailARN are empty where only members may write.
 	trailName string
 	trailARN  string
 	// sources are the ARNs that the trail has, and had under its previous names.
@@ -20,21 +22,22 @@ type writer struct {
 	// prefix is empty or ends in a slash.
 	prefix         string
 	organizationID string
+	members        *members
 }
 
 func newWriter(scope constructs.Construct, props *LogStoreProps) writer {
-	arn := func(region, name string) string {
-		return *awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:cloudtrail:"+region+":${AWS::AccountId}:trail/"+name), nil)
+	w := writer{account: *awscdk.Stack_Of(scope).Account(), members: newMembers(props)}
+	owner := ownAccount
+	if props.TrailAccount != nil {
+		owner, w.account = *props.TrailAccount, *props.TrailAccount
 	}
-	const home = "${AWS::Region}"
-	w := writer{
-		trailName: *props.TrailName,
-		trailARN:  arn(home, *props.TrailName),
-		account:   *awscdk.Stack_Of(scope).Account(),
-	}
-	for _, name := range append([]string{*props.TrailName}, texts(props.PreviousTrailNames)...) {
-		w.sources = append(w.sources, arn(home, name))
-		w.contexts = append(w.contexts, arn("*", name))
+	if props.TrailName != nil {
+		w.trailName = *props.TrailName
+		w.trailARN = trailARN(homeRegion, owner, w.trailName)
+		for _, name := range append([]string{w.trailName}, texts(props.PreviousTrailNames)...) {
+			w.sources = append(w.sources, trailARN(homeRegion, owner, name))
+			w.contexts = append(w.contexts, trailARN("*", owner, name))
+		}
 	}
 	if props.S3KeyPrefix != nil {
 		w.prefix = *props.S3KeyPrefix + "/"
@@ -45,66 +48,96 @@ func newWriter(scope constructs.Construct, props *LogStoreProps) writer {
 	return w
 }
 
+const (
+	homeRegion = "${AWS::Region}"
+	ownAccount = "${AWS::AccountId}"
+)
+
+func trailARN(region, account, name string) string {
+	return *awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:cloudtrail:"+region+":"+account+":trail/"+name), nil)
+}
+
+// description says whose log files the store takes.
+func (w writer) description() string {
+	if w.trailARN == "" {
+		return "the trails " + w.members.trailName
+	}
+	return "the trail " + w.trailName
+}
+
 // keys matches the keys of all log files and digest files.
 func (w writer) keys() string { return w.prefix + "AWSLogs/*" }
 
-// bucketStatements are the statements with which CloudTrail may write for the trail.
-// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
+// bucketStatements are the statements with which CloudTrail may write for the trail, and for the members.
 func (w writer) bucketStatements(bucket awss3.IBucket) []awsiam.PolicyStatement {
+	var statements []awsiam.PolicyStatement
+	if w.trailARN != "" {
+		statements = w.trailBucketStatements(bucket)
+	}
+	if w.members != nil {
+		statements = append(statements, w.members.bucketStatements(bucket, w.prefix)...)
+	}
+	return statements
+}
+
+// keyStatements are the statements with which CloudTrail may encrypt for the trail, and for the members.
+func (w writer) keyStatements() []awsiam.PolicyStatement {
+	var statements []awsiam.PolicyStatement
+	if w.trailARN != "" {
+		statements = w.trailKeyStatements()
+	}
+	if w.members != nil {
+		statements = append(statements, w.members.keyStatements()...)
+	}
+	return statements
+}
+
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
+func (w writer) trailBucketStatements(bucket awss3.IBucket) []awsiam.PolicyStatement {
 	objects := []*string{bucket.ArnForObjects(jsii.String(w.prefix + "AWSLogs/" + w.account + "/*"))}
 	if w.organizationID != "" {
 		objects = append(objects, bucket.ArnForObjects(jsii.String(w.prefix+"AWSLogs/"+w.organizationID+"/*")))
 	}
-	return []awsiam.PolicyStatement{
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:        jsii.String("CloudTrailAclCheck"),
-			Principals: cloudTrail(),
-			Actions:    jsii.Strings("s3:GetBucketAcl"),
-			Resources:  &[]*string{bucket.BucketArn()},
-			Conditions: &map[string]interface{}{
-				"StringEquals": map[string]interface{}{"aws:SourceArn": oneOrAll(w.sources)},
-			},
-		}),
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:        jsii.String("CloudTrailWrite"),
-			Principals: cloudTrail(),
-			Actions:    jsii.Strings("s3:PutObject"),
-			Resources:  &objects,
-			Conditions: &map[string]interface{}{
-				"StringEquals": map[string]interface{}{
-					"aws:SourceArn": oneOrAll(w.sources),
-					"s3:x-amz-acl":  "bucket-owner-full-control",
-				},
-			},
-		}),
-	}
-}
-
-// keyStatements are the statements with which CloudTrail may encrypt for the trail. In a key policy the resource * is
-// the key itself.
-// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
-func (w writer) keyStatements() []awsiam.PolicyStatement {
-	statement := func(sid, action string, conditions map[string]interface{}) awsiam.PolicyStatement {
-		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:        jsii.String(sid),
-			Principals: cloudTrail(),
-			Actions:    jsii.Strings(action),
-			Resources:  jsii.Strings("*"),
-			Conditions: &conditions,
-		})
-	}
 	ofTrail := map[string]interface{}{"aws:SourceArn": oneOrAll(w.sources)}
 	return []awsiam.PolicyStatement{
-		statement("CloudTrailEncrypt", "kms:GenerateDataKey*", map[string]interface{}{
-			"StringEquals": ofTrail,
-			"StringLike":   map[string]interface{}{"kms:EncryptionContext:aws:cloudtrail:arn": oneOrAll(w.contexts)},
+		letCloudTrail("CloudTrailAclCheck", "s3:GetBucketAcl", []*string{bucket.BucketArn()}, map[string]interface{}{"StringEquals": ofTrail}),
+		letCloudTrail("CloudTrailWrite", "s3:PutObject", objects, map[string]interface{}{
+			"StringEquals": map[string]interface{}{
+				"aws:SourceArn": oneOrAll(w.sources),
+				"s3:x-amz-acl":  ownerHasFullControl,
+			},
 		}),
-		statement("CloudTrailDescribeKey", "kms:DescribeKey", map[string]interface{}{"StringEquals": ofTrail}),
 	}
 }
 
-func cloudTrail() *[]awsiam.IPrincipal {
-	return &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudtrail.amazonaws.com"), nil)}
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
+func (w writer) trailKeyStatements() []awsiam.PolicyStatement {
+	ofTrail := map[string]interface{}{"aws:SourceArn": oneOrAll(w.sources)}
+	return []awsiam.PolicyStatement{
+		letCloudTrail("CloudTrailEncrypt", "kms:GenerateDataKey*", theKey(), map[string]interface{}{
+			"StringEquals": ofTrail,
+			"StringLike":   map[string]interface{}{encryptionContext: oneOrAll(w.contexts)},
+		}),
+		letCloudTrail("CloudTrailDescribeKey", "kms:DescribeKey", theKey(), map[string]interface{}{"StringEquals": ofTrail}),
+	}
+}
+
+const (
+	ownerHasFullControl = "bucket-owner-full-control"
+	encryptionContext   = "kms:EncryptionContext:aws:cloudtrail:arn"
+)
+
+// theKey is the key itself, in its policy.
+func theKey() []*string { return *jsii.Strings("*") }
+
+func letCloudTrail(sid, action string, resources []*string, conditions map[string]interface{}) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        &sid,
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudtrail.amazonaws.com"), nil)},
+		Actions:    jsii.Strings(action),
+		Resources:  &resources,
+		Conditions: &conditions,
+	})
 }
 
 // oneOrAll is a value of a condition: a list only where there are several.

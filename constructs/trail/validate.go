@@ -77,6 +77,17 @@ func CheckBucketName(field, name string) error {
 		"or digit, put no dot beside a dot or dash, form no IP address, and use no beginning or end that S3 reserves", name)
 }
 
+var accountID = regexp.MustCompile(`^[0-9]{12}$`)
+
+// CheckAccountID refuses what is not the id of an account.
+// https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html
+func CheckAccountID(field, id string) error {
+	if isToken(id) || accountID.MatchString(id) {
+		return nil
+	}
+	return validation.Problem(field, "%q is not an account id: use 12 digits", id)
+}
+
 // CheckOrganizationID refuses what is not the id of an organization.
 // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html
 func CheckOrganizationID(field, id string) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -36,11 +37,19 @@ type TrailGuardProps struct {
 	TrailName *string
 
 	// OrganizationId is the id, such as o-a1b2c3d4e5, of the organization that the trail covers. The stack must then be
-	// in the organization's management account. Before it is taken away, make the trail its account's: the guard does not, and
-	// the log bucket would refuse the log files of an organization trail.
+	// in the organization's management account, or in that of its delegated administrator, with TrailAccount. Before it is taken
+	// away, make the trail its account's: the guard does not, and the log bucket would refuse the log files of an organization
+	// trail.
 	//
 	// Default: - the trail covers its own account. A trail that is found to be an organization trail remains one.
 	OrganizationId *string
+
+	// TrailAccount is the id of the account that owns the trail: of the organization's management account, if the stack is in the
+	// account of its delegated administrator for CloudTrail. The guard then sees a call that is made in the management account at
+	// its next look only, and has no Config rules.
+	//
+	// Default: - the stack's account.
+	TrailAccount *string
 
 	// PreviousTrailNames are names that the trail had before. A trail of such a name is not guarded, but may go on writing
 	// to the log bucket until somebody deletes it.
@@ -167,6 +176,13 @@ type TrailGuardProps struct {
 	// Default: - there are none.
 	AlertSubscriptions *[]awssns.ITopicSubscription
 
+	// CentralEventBus is an event bus, in the stack's Region, that gets the events of tampering and of failed repairs as well, and
+	// each report of a repair: with the source trailguard and the type TrailGuard Repair. It may be of another account, whose policy
+	// of the bus must let the stack's account put events. It must not be the default bus of the stack's own account.
+	//
+	// Default: - no event leaves the account.
+	CentralEventBus awsevents.IEventBus
+
 	// MaximumExecutionFrequency is how often the two periodic Config rules look at the trail.
 	//
 	// Default: - every 24 hours.
@@ -277,6 +293,7 @@ func (p *TrailGuardProps) ValidateIn(scope constructs.Construct) error {
 	return errors.Join(
 		props.logStore().ValidateIn(scope),
 		props.checkPartition(scope),
+		props.checkTrailAccount(scope),
 		props.checkDelivery(scope),
 		props.role().ValidateIn(scope),
 		props.remediation().ValidateIn(scope),
@@ -302,6 +319,7 @@ func resolve(p *TrailGuardProps) *TrailGuardProps {
 func (p *TrailGuardProps) logStore() *logstore.LogStoreProps {
 	return &logstore.LogStoreProps{
 		TrailName:              p.TrailName,
+		TrailAccount:           p.TrailAccount,
 		PreviousTrailNames:     p.PreviousTrailNames,
 		S3KeyPrefix:            p.S3KeyPrefix,
 		OrganizationId:         p.OrganizationId,
@@ -550,6 +568,34 @@ func (p *TrailGuardProps) checkDelivery(scope constructs.Construct) error {
 	}
 	if p.CloudWatchLogsRole != nil {
 		problems = append(problems, supplied.OfAccount(scope, "CloudWatchLogsRole", p.CloudWatchLogsRole.Env(), ofAccount))
+	}
+	return errors.Join(problems...)
+}
+
+// ownerAccount is the account that owns the trail, empty if it is known to be the stack's.
+func (p *TrailGuardProps) ownerAccount(scope constructs.Construct) string {
+	if p.TrailAccount == nil || *p.TrailAccount == *awscdk.Stack_Of(scope).Account() {
+		return ""
+	}
+	return *p.TrailAccount
+}
+
+// checkTrailAccount refuses the trail of another account that is not an organization's, for only such a one may be changed from here, and
+// Config rules, which see the trails of their own account.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-delegated-administrator.html
+func (p *TrailGuardProps) checkTrailAccount(scope constructs.Construct) error {
+	owner := p.ownerAccount(scope)
+	if owner == "" {
+		return nil
+	}
+	var problems []error
+	if p.OrganizationId == nil {
+		problems = append(problems, validation.Problem("TrailAccount", "%q owns the trail, which only a delegated administrator of its organization may guard from "+
+			"the stack's account: give %s, or leave out %s", owner, validation.Prop("OrganizationId"), validation.Prop("TrailAccount")))
+	}
+	if p.hasConfigRules() {
+		problems = append(problems, validation.Problem("ConfigRules", "are on, and cannot see the trail of the account %s: set %s to false",
+			owner, validation.Prop("ConfigRules")))
 	}
 	return errors.Join(problems...)
 }
