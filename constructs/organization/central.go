@@ -93,7 +93,7 @@ type Central interface {
 
 type central struct {
 	constructs.Construct
-	*notices
+	notices *notices
 }
 
 // NewCentral defines a Central, in an account that the organization's people of security look at. It panics where props.Validate or
@@ -115,13 +115,14 @@ func NewCentral(scope constructs.Construct, id *string, props *CentralProps) Cen
 	this.notices = newNotices(this, bus, topic, nil)
 	this.addCalls()
 	this.addRepairs()
-	this.keepUndelivered()
+	this.notices.keepUndelivered()
 	this.newOutputs()
 	return this
 }
 
-func (c *central) EventBus() awsevents.IEventBus { return c.from }
-func (c *central) AlertTopic() awssns.ITopic     { return c.topic }
+func (c *central) EventBus() awsevents.IEventBus { return c.notices.from }
+func (c *central) AlertTopic() awssns.ITopic     { return c.notices.topic }
+func (c *central) Validate() error               { return c.notices.Validate() }
 
 // sources are what guards send: events of AWS, which a rule of theirs hands on, and their own reports, which they put.
 var sources = []any{"aws.cloudtrail", "aws.config", "aws.guardduty", "aws.organizations", "aws.ssm", reportSource}
@@ -159,9 +160,9 @@ func (c *central) addCalls() {
 		}
 		return patterns
 	}
-	c.add(notice{"Tampering", withError(absent, calls("aws.cloudtrail", "aws.config")...), callPaths, call("TAMPERING")})
-	c.add(notice{"Organization", withError(absent, calls("aws.organizations")...), callPaths, call("ORGANIZATION")})
-	c.add(notice{"Refused", withError(present, calls("aws.cloudtrail", "aws.config", "aws.organizations")...), refusedPaths, refused})
+	c.notices.add(notice{"Tampering", withError(absent, calls("aws.cloudtrail", "aws.config")...), callPaths, call("TAMPERING")})
+	c.notices.add(notice{"Organization", withError(absent, calls("aws.organizations")...), callPaths, call("ORGANIZATION")})
+	c.notices.add(notice{"Refused", withError(present, calls("aws.cloudtrail", "aws.config", "aws.organizations")...), refusedPaths, refused})
 }
 
 // What the runbook puts on the event bus when it has repaired a trail, or has tried to.
@@ -172,12 +173,12 @@ const (
 
 // addRepairs tells of repairs.
 func (c *central) addRepairs() {
-	c.add(notice{
+	c.notices.add(notice{
 		"Repaired", map[string]any{"source": []any{reportSource}, "detail-type": []any{reportDetailType}},
-		map[string]any{"account": "$.account", "region": "$.region", "when": "$.time", "report": "$.detail"},
-		"REPAIR in account <account>, <region>, at <when>: <report>",
+		map[string]any{"subject": "$.detail.subject", "message": "$.detail.message", "account": "$.account", "region": "$.region", "when": "$.time"},
+		`<subject> in account <account>, <region>, at <when>.\n\n<message>`,
 	})
-	c.add(notice{
+	c.notices.add(notice{
 		"RepairFailed", map[string]any{
 			"source": []any{"aws.ssm"}, "detail-type": []any{"EC2 Automation Execution Status-change Notification"},
 			"detail": map[string]any{"Status": []any{"Failed", "TimedOut", "Cancelled"}},
@@ -188,6 +189,6 @@ func (c *central) addRepairs() {
 }
 
 func (c *central) newOutputs() {
-	awscdk.NewCfnOutput(c, jsii.String("EventBusArn"), &awscdk.CfnOutputProps{Value: c.from.EventBusArn()})
-	awscdk.NewCfnOutput(c, jsii.String("AlertTopicArn"), &awscdk.CfnOutputProps{Value: c.topic.TopicArn()})
+	awscdk.NewCfnOutput(c, jsii.String("EventBusArn"), &awscdk.CfnOutputProps{Value: c.notices.from.EventBusArn()})
+	awscdk.NewCfnOutput(c, jsii.String("AlertTopicArn"), &awscdk.CfnOutputProps{Value: c.notices.topic.TopicArn()})
 }

@@ -10,19 +10,8 @@ import (
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
-var (
-	accountID = regexp.MustCompile(`^[0-9]{12}$`)
-	// https://docs.aws.amazon.com/organizations/latest/APIReference/API_OrganizationalUnit.html
-	organizationalUnitID = regexp.MustCompile(`^(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$`)
-)
-
-// checkAccount refuses what is no account id. Nothing given is fine.
-func checkAccount(prop string, account *string) error {
-	if account == nil || *awscdk.Token_IsUnresolved(account) || accountID.MatchString(*account) {
-		return nil
-	}
-	return validation.Problem(prop, "%q is not an account id: use 12 digits", *account)
-}
+// https://docs.aws.amazon.com/organizations/latest/APIReference/API_OrganizationalUnit.html
+var organizationalUnitID = regexp.MustCompile(`^(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$`)
 
 // checkOrganizationalUnits refuses what is neither an organizational unit nor a root.
 func checkOrganizationalUnits(prop string, ids *[]*string) []error {

@@ -72,10 +72,11 @@ func NewManagement(scope constructs.Construct, id *string, props *ManagementProp
 	this := &management{}
 	constructs.NewConstruct_Override(this, scope, id)
 	this.guard = trailguard.NewTrailGuard(this, jsii.String("Default"), props.Guard)
-	this.events = NewOrganizationEvents(this, jsii.String("OrganizationEvents"), &OrganizationEventsProps{
-		AlertTopic: this.guard.AlertTopic(),
-		PolicyIds:  props.PolicyIds,
-	})
+	events := &OrganizationEventsProps{AlertTopic: this.guard.AlertTopic(), PolicyIds: props.PolicyIds}
+	if props.Guard != nil {
+		events.CentralEventBus = props.Guard.CentralEventBus
+	}
+	this.events = NewOrganizationEvents(this, jsii.String("OrganizationEvents"), events)
 	return this
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -101,9 +102,11 @@ func recovered(do func()) (err error) {
 	return nil
 }
 
-// explain says in terms of the property what the CDK says of references between apps.
+// explain says in terms of the property what the CDK says of references between apps: of dependencies, of resources in other environments, and of
+// all others.
 func explain(err error) error {
-	if strings.Contains(err.Error(), "across apps") || strings.Contains(err.Error(), "same CDK app") {
+	isOfReferences := func(words string) bool { return strings.Contains(err.Error(), words) }
+	if slices.ContainsFunc([]string{"NoCrossStageDependency", "CannotUseCrossEnvironment", "same CDK app", "across apps"}, isOfReferences) {
 		return validation.Problem("Member", "refers to a resource of another stack, which is of another app: name it by a text, such as its ARN (%v)", firstLine(err))
 	}
 	return fmt.Errorf("Member: %w", err)

@@ -63,7 +63,7 @@ type OrganizationEvents interface {
 
 type organizationEvents struct {
 	constructs.Construct
-	*notices
+	notices *notices
 }
 
 // NewOrganizationEvents defines OrganizationEvents in the organization's management account. It panics where props.Validate returns an error.
@@ -84,7 +84,9 @@ func NewOrganizationEvents(scope constructs.Construct, id *string, props *Organi
 	if seesOrganizationEvents(this) {
 		patterns = append(organizationPatterns(texts(props.PolicyIds)), patterns...)
 	}
-	this.add(notice{"Organization", withError(absent, patterns...), callPaths, call("ORGANIZATION")})
-	this.keepUndelivered()
+	this.notices.add(notice{"Organization", withError(absent, patterns...), callPaths, call("ORGANIZATION")})
+	this.notices.keepUndelivered()
 	return this
 }
+
+func (e *organizationEvents) Validate() error { return e.notices.Validate() }

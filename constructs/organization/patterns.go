@@ -81,8 +81,8 @@ func trailPattern(name string) detection.Pattern {
 func withError(errorCode []any, patterns ...detection.Pattern) map[string]any {
 	var all []detection.Pattern
 	for _, pattern := range patterns {
-		detail := maps.Clone(pattern.Detail)
-		detail["errorCode"] = errorCode
+		detail := map[string]any{"errorCode": errorCode}
+		maps.Copy(detail, pattern.Detail)
 		all = append(all, detection.Pattern{Source: pattern.Source, DetailType: pattern.DetailType, Detail: detail})
 	}
 	return detection.AnyOf(all...)

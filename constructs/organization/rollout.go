@@ -11,6 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/supplied"
+	"github.com/trailguard/trailguard/constructs/trail"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
@@ -163,9 +164,7 @@ func (p *RolloutProps) checkAccountFilter() []error {
 	if len(listed(p.AccountFilter.Accounts)) == 0 {
 		problems = append(problems, validation.Problem("AccountFilter.Accounts", "is empty: name the accounts, or leave out %s", validation.Prop("AccountFilter")))
 	}
-	return append(problems, checkEach("AccountFilter.Accounts", p.AccountFilter.Accounts, func(prop, account string) error {
-		return checkAccount(prop, &account)
-	})...)
+	return append(problems, checkEach("AccountFilter.Accounts", p.AccountFilter.Accounts, trail.CheckAccountID)...)
 }
 
 // ValidateIn returns an error that names every property that cannot be used in the scope's stack, nil where there is none.
@@ -188,6 +187,14 @@ func (p *RolloutProps) ValidateIn(scope constructs.Construct) error {
 			"the trails, their archive and what is told of them have one home Region: give the stack that Region"))
 	}
 	return errors.Join(problems...)
+}
+
+// checkAccount refuses what is no account id. Nothing given is fine.
+func checkAccount(prop string, account *string) error {
+	if account == nil {
+		return nil
+	}
+	return trail.CheckAccountID(prop, *account)
 }
 
 // managementAccount is nil if it is not known.

@@ -84,7 +84,7 @@ type Watch interface {
 
 type watch struct {
 	constructs.Construct
-	*notices
+	notices *notices
 }
 
 // NewWatch defines a Watch. It panics where props.Validate or props.ValidateIn returns an error. Nil props watch for the organization trail
@@ -113,13 +113,14 @@ func NewWatch(scope constructs.Construct, id *string, props *WatchProps) Watch {
 	if seesOrganizationEvents(this) {
 		patterns = append(patterns, organizationPatterns(nil)...)
 	}
-	this.add(notice{"Tampering", withError(absent, patterns...), callPaths, call("TAMPERING")})
-	this.add(notice{"Refused", withError(present, patterns...), refusedPaths, refused})
-	this.keepUndelivered()
+	this.notices.add(notice{"Tampering", withError(absent, patterns...), callPaths, call("TAMPERING")})
+	this.notices.add(notice{"Refused", withError(present, patterns...), refusedPaths, refused})
+	this.notices.keepUndelivered()
 	if topic != nil {
 		awscdk.NewCfnOutput(this, jsii.String("AlertTopicArn"), &awscdk.CfnOutputProps{Value: topic.TopicArn()})
 	}
 	return this
 }
 
-func (w *watch) AlertTopic() awssns.ITopic { return w.topic }
+func (w *watch) AlertTopic() awssns.ITopic { return w.notices.topic }
+func (w *watch) Validate() error           { return w.notices.Validate() }

@@ -33,7 +33,7 @@ func All() []Case {
 		{Name: "owned", Props: owned},
 		{Name: "config-only", Props: configOnly},
 		{Name: "without-config", Props: withoutConfig},
-		{Name: "organization", Props: organization},
+		{Name: "organization", Props: organizationTrail},
 		{Name: "govcloud", Region: "us-gov-west-1", Props: defaults},
 		{Name: "china", Region: "cn-north-1", Props: defaults},
 	}
@@ -94,7 +94,7 @@ func withoutConfig(awscdk.Stack) *trailguard.TrailGuardProps {
 	}
 }
 
-func organization(awscdk.Stack) *trailguard.TrailGuardProps {
+func organizationTrail(awscdk.Stack) *trailguard.TrailGuardProps {
 	return &trailguard.TrailGuardProps{
 		TrailName:      jsii.String("org-trail"),
 		OrganizationId: jsii.String("o-a1b2c3d4e5"),
