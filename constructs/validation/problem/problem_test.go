@@ -1,4 +1,4 @@
-package validation
+package problem
 
 import (
 	"errors"
@@ -9,11 +9,11 @@ import (
 
 func ExamplePropError() {
 	err := fmt.Errorf("TrailGuard %q: %w", "Audit", errors.Join(
-		Problem("RetryAttempt", "is for Config rules, and %s is false", Prop("ConfigRules")),
-		Problem("DataResources[0].Type", "%q is not a type of data resource", "AWS::EC2::Instance"),
+		New("RetryAttempt", "is for Config rules, and %s is false", Prop("ConfigRules")),
+		New("DataResources[0].Type", "%q is not a type of data resource", "AWS::EC2::Instance"),
 	))
-	for _, problem := range PropErrors(err) {
-		fmt.Printf("%s | %s\n", problem.Prop, problem.Problem)
+	for _, wrong := range PropErrors(err) {
+		fmt.Printf("%s | %s\n", wrong.Prop, wrong.Problem)
 	}
 	var first *PropError
 	fmt.Println(errors.As(err, &first), first)
@@ -26,8 +26,8 @@ func ExamplePropError() {
 func TestPropsAreRenamedInWhatIsSaidOfThemAlone(t *testing.T) {
 	other := errors.New("Prop: of another kind")
 	err := Renamed(errors.Join(
-		Problem("Prop[a.Other]", "%q is beside %s in %[1]s", "Other", Prop("Other")),
-		errors.Join(Problem("Other.Part", "of Other"), other),
+		New("Prop[a.Other]", "%q is beside %s in %[1]s", "Other", Prop("Other")),
+		errors.Join(New("Other.Part", "of Other"), other),
 		&PropError{Prop: "Prop", Problem: "100 % of Other"},
 	), strings.ToLower)
 	const want = "prop[a.Other]: \"Other\" is beside other in Other\nother.Part: of Other\nProp: of another kind\nprop: 100 % of Other"
