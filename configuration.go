@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -42,6 +43,7 @@ type configuration struct {
 	TrailName              *string                              `json:"trailName"`
 	PreviousTrailNames     *[]*string                           `json:"previousTrailNames"`
 	OrganizationID         *string                              `json:"organizationId"`
+	TrailAccount           *string                              `json:"trailAccount"`
 	S3KeyPrefix            *string                              `json:"s3KeyPrefix"`
 	DataResources          *[]*trailguard.DataResource          `json:"dataResources"`
 	AdvancedEventSelectors *[]*trailguard.AdvancedEventSelector `json:"advancedEventSelectors"`
@@ -70,6 +72,7 @@ type configuration struct {
 	ConfigRules                       *bool                               `json:"configRules"`
 	AlertTopicARN                     *string                             `json:"alertTopicArn" prop:"AlertTopic"`
 	AlertEmailAddresses               *[]*string                          `json:"alertEmailAddresses"`
+	CentralEventBusARN                *string                             `json:"centralEventBusArn" prop:"CentralEventBus"`
 	MaximumExecutionFrequency         awsconfig.MaximumExecutionFrequency `json:"maximumExecutionFrequency"`
 	MaximumAutomaticAttempts          *float64                            `json:"maximumAutomaticAttempts"`
 	RetryAttemptSeconds               *float64                            `json:"retryAttemptSeconds" prop:"RetryAttempt"`
@@ -211,12 +214,15 @@ var forms = []struct {
 }{
 	{"account", `^[0-9]{12}$`, "an account id: use 12 digits", "123456789012"},
 	{"region", `^[a-z]{2,}(-[a-z]+)+-[0-9]$`, "a Region: use a code such as eu-central-1", "eu-central-1"},
+	{"trailAccount", `^[0-9]{12}$`, "an account id: use 12 digits", "123456789012"},
 	{"snsTopicArn", arn("sns", topic), aTopic, "arn:aws:sns:eu-central-1:123456789012:deliveries"},
 	{"cloudWatchLogGroupName", `^[A-Za-z0-9_/.#-]{1,512}$`, "the name of a log group: use 1-512 letters, digits and _ / . # -", "audit/events"},
 	{"cloudWatchLogsRoleArn", arn("iam", role), aRole, "arn:aws:iam::123456789012:role/logs"},
 	{"logKeyArn", arn("kms", "key/[A-Za-z0-9-]+"), "the ARN of a key: use arn:aws:kms:REGION:ACCOUNT:key/ID", "arn:aws:kms:eu-central-1:123456789012:key/1"},
 	{"automationRoleArn", arn("iam", role), aRole, "arn:aws:iam::123456789012:role/automation"},
 	{"alertTopicArn", arn("sns", topic), aTopic, "arn:aws:sns:eu-central-1:123456789012:alerts"},
+	{"centralEventBusArn", arn("events", "event-bus/[A-Za-z0-9._/-]{1,256}"), "the ARN of an event bus: use arn:aws:events:REGION:ACCOUNT:event-bus/NAME",
+		"arn:aws:events:eu-central-1:123456789012:event-bus/trailguard"},
 	{"objectLockMode", `^(GOVERNANCE|COMPLIANCE)$`, "a mode: use GOVERNANCE or COMPLIANCE", "COMPLIANCE"},
 }
 
@@ -316,6 +322,7 @@ func (c configuration) props(scope constructs.Construct) *trailguard.TrailGuardP
 		TrailName:                         c.TrailName,
 		PreviousTrailNames:                c.PreviousTrailNames,
 		OrganizationId:                    c.OrganizationID,
+		TrailAccount:                      c.TrailAccount,
 		S3KeyPrefix:                       c.S3KeyPrefix,
 		DataResources:                     c.DataResources,
 		AdvancedEventSelectors:            c.AdvancedEventSelectors,
@@ -345,6 +352,9 @@ func (c configuration) props(scope constructs.Construct) *trailguard.TrailGuardP
 	}
 	if c.AlertTopicARN != nil {
 		props.AlertTopic = awssns.Topic_FromTopicArn(scope, jsii.String("AlertTopic"), c.AlertTopicARN)
+	}
+	if c.CentralEventBusARN != nil {
+		props.CentralEventBus = awsevents.EventBus_FromEventBusArn(scope, jsii.String("CentralEventBus"), c.CentralEventBusARN)
 	}
 	if c.CloudWatchLogGroupName != nil {
 		props.CloudWatchLogGroup = awslogs.LogGroup_FromLogGroupName(scope, jsii.String("CloudWatchLogGroup"), c.CloudWatchLogGroupName)

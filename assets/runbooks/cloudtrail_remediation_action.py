@@ -3,7 +3,8 @@
 # This is the script of the runbook cloudtrail-remediation-action, whose InputPayload is the declared state. A script runs once
 # in a process, so its state is the module's. The deployed script has no comments and is indented by single spaces: so a
 # comment has a line of its own, and no text goes over several lines. Two braces in a row are a variable to Automation, in here
-# too. The boto3 of Automation is older than today's: only operations and parameters of long standing are used.
+# too. A paragraph that begins with a comment "Only with" a value of InputPayload is deployed only if that is declared.
+# The boto3 of Automation is older than today's: only operations and parameters of long standing are used.
 # https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-executeScript.html
 import json
 import time
@@ -96,6 +97,12 @@ def passing():
 # Asks CloudTrail. The answer is {} where what is asked for is missing, and None where AWS refuses, or cannot be reached: that
 # is noted, and the rest goes on.
 def ask(part, operation, missing='', **arguments):
+    # Only with TrailArn: a trail of another account is found by its ARN, and is made as its organization's.
+    if want['TrailArn'] and operation == 'create_trail':
+        arguments.update(IsOrganizationTrail=True)
+    elif want['TrailArn']:
+        arguments.update((key, want['TrailArn']) for key in ('Name', 'TrailName') if key in arguments)
+
     try:
         answer = getattr(cloudtrail, operation)(**arguments)
     except Exception as error:
@@ -224,6 +231,15 @@ def tell(report):
             client('sns').publish(TopicArn=want['AlertTopicArn'], Subject=subject[:99], Message=text[:99999])
     except Exception as error:
         report['notTold'] = str(error)
+    # Only with CentralEventBusArn: the event bus takes the same, of at most 256 kB, of which a character may be six.
+    detail = dict(subject=subject, message=report['message'][:40000], trail=want['Name'])
+    entry = dict(EventBusName=want['CentralEventBusArn'], Source='trailguard', DetailType='TrailGuard Repair', Detail=json.dumps(detail))
+    try:
+        answer = entry['EventBusName'] and client('events').put_events(Entries=[entry])
+        if answer and answer['FailedEntryCount']:
+            report['notToldCentrally'] = str(answer['Entries'])
+    except Exception as error:
+        report['notToldCentrally'] = str(error)
 
 
 def lines():

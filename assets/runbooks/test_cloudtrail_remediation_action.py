@@ -1,5 +1,6 @@
 """Tests the script by itself: what selectors mean, and what it writes in which order. The local AWS tests it with real clients."""
 
+import functools
 import importlib.util
 import json
 import os
@@ -16,7 +17,7 @@ WANT = dict(
     IncludeGlobalServiceEvents=True, SnsTopicName='', CloudWatchLogsLogGroupArn='', CloudWatchLogsRoleArn='',
     IsOrganizationTrail=False, EventSelectors=[dict(ReadWriteType='All', IncludeManagementEvents=True)], AdvancedEventSelectors=[],
     InsightSelectors=[dict(InsightType='ApiCallRateInsight')], TagsList=[], ConfigRuleNames=[], AlertTopicArn='topic',
-    StartedBy='hand', Execution='link',
+    TrailArn='', CentralEventBusArn='', StartedBy='hand', Execution='link',
 )
 
 
@@ -236,6 +237,88 @@ class Runs(unittest.TestCase):
         publish.side_effect = ClientError(dict(Error=dict(Code='NotFound', Message='no topic')), 'Publish')
         report = json.loads(script.handler(dict(WANT), None)['Report'])
         self.assertIn('no topic', report['notTold'])
+
+    def test_an_event_bus_is_told_the_same_once(self):
+        for refused in (), [('start_logging', 'RefusedException')]:
+            with self.subTest(refused):
+                script, publish, put_events = self.with_event_bus(dict(FailedEntryCount=0, Entries=[dict(EventId='1')]), refused)
+                _, failed = self.handled(script)
+                self.assertEqual((failed, publish.call_count, put_events.call_count), (bool(refused), 1, 1))
+                message, (entry,) = publish.call_args.kwargs, put_events.call_args.kwargs['Entries']
+                self.assertEqual(json.loads(entry.pop('Detail')), dict(subject=message['Subject'], message=message['Message'], trail='trail'))
+                self.assertEqual(entry, dict(EventBusName='bus', Source='trailguard', DetailType='TrailGuard Repair'))
+
+    def test_an_event_bus_is_told_nothing_of_a_run_that_found_all_well(self):
+        script, publish, put_events = self.with_event_bus(dict(FailedEntryCount=0))
+        script.cloudtrail.logging = True
+        self.handled(script)
+        self.assertEqual((publish.call_count, put_events.call_count), (0, 0))
+
+    def test_an_event_bus_that_cannot_be_reached_fails_nothing(self):
+        for answer, said in (
+            (ClientError(dict(Error=dict(Code='AccessDeniedException', Message='no such bus')), 'PutEvents'), 'no such bus'),
+            (dict(FailedEntryCount=1, Entries=[dict(ErrorCode='InternalException', ErrorMessage='later')]), 'InternalException'),
+        ):
+            with self.subTest(said):
+                script, publish, _ = self.with_event_bus(answer)
+                report, failed = self.handled(script)
+                self.assertEqual((failed, report['wrong'], publish.call_count), (False, {}, 1))
+                self.assertIn(said, report['notToldCentrally'])
+                self.assertNotIn('notTold', report)
+
+    def test_an_event_bus_is_told_if_the_topic_cannot_be(self):
+        script, publish, put_events = self.with_event_bus(dict(FailedEntryCount=0))
+        publish.side_effect = ClientError(dict(Error=dict(Code='NotFound', Message='no topic')), 'Publish')
+        report, _ = self.handled(script)
+        (entry,) = put_events.call_args.kwargs['Entries']
+        self.assertEqual(json.loads(entry['Detail'])['message'], report['message'])
+        self.assertIn('no topic', report['notTold'])
+
+    def test_an_event_is_no_longer_than_an_event_bus_takes(self):
+        script, _, put_events = self.with_event_bus(dict(FailedEntryCount=0))
+        script.lines = lambda: ['\u00fc' * 99999]
+        script.handler(WANT | dict(CentralEventBusArn='bus'), None)
+        (entry,) = put_events.call_args.kwargs['Entries']
+        self.assertLess(sum(len(value) for value in entry.values()), 256 * 1024)
+
+    def with_event_bus(self, answer, refused=()):
+        cloudtrail = CloudTrail(refused=refused)
+        cloudtrail.logging = False
+        script, publish = load(cloudtrail)
+        events, sns = mock.Mock(), script.client('sns')
+        events.put_events.side_effect = [answer]
+        script.client = dict(sns=sns, events=events, config=sns).get
+        return script, publish, events.put_events
+
+    def handled(self, script):
+        try:
+            return json.loads(script.handler(WANT | dict(CentralEventBusArn='bus'), None)['Report']), False
+        except RuntimeError as error:
+            return json.loads(str(error)), True
+
+    def test_a_trail_of_another_account_is_found_by_its_arn_and_made_by_its_name(self):
+        arn = 'arn:aws:cloudtrail:us-east-1:111122223333:trail/trail'
+        asked = []
+
+        def noted(cloudtrail, operation, **arguments):
+            asked.append((operation, arguments.get('Name') or arguments.get('TrailName')))
+            return getattr(cloudtrail, operation)(**arguments)
+
+        for exists in True, False:
+            with self.subTest(exists):
+                cloudtrail = CloudTrail(S3BucketName='other', refused=() if exists else [('KmsKeyId', 'RefusedException')])
+                cloudtrail.exists, cloudtrail.logging, cloudtrail.insights, cloudtrail.selectors = exists, False, [], [{'ReadWriteType': 'ReadOnly'}]
+                asked.clear()
+                operations = [name for name in dir(CloudTrail) if name.split('_')[0] in ('get', 'start', 'update', 'put', 'create', 'describe')]
+                proxy = mock.Mock(spec=operations, **{name: functools.partial(noted, cloudtrail, name) for name in operations})
+                _, _, messages = run(proxy, TrailArn=arn, IsOrganizationTrail=True)
+                by = dict(asked)
+                by.pop('describe_trails')
+                self.assertEqual(by.pop('create_trail', None), None if exists else 'trail')
+                self.assertEqual(set(by.values()), {arn})
+                self.assertEqual(cloudtrail.trail['IsOrganizationTrail'], True)
+                self.assertIn(' trail trail', messages[0]['Subject'])
+                self.assertTrue({'get_trail', 'get_trail_status', 'start_logging', 'update_trail', 'put_event_selectors', 'put_insight_selectors'} <= set(by))
 
     def test_trails_that_cannot_be_listed_fail_nothing(self):
         cloudtrail = CloudTrail(refused=[('describe_trails', 'AccessDeniedException')])

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
@@ -208,6 +209,16 @@ func (a *alerts) letAlarmsPublish() {
 	publish := alarms(jsii.Strings("sns:Publish"), &[]*string{a.topic.TopicArn()}, "StringEquals")
 	encrypt := alarms(jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"), jsii.Strings("*"), "StringEqualsIfExists")
 	supplied.AddToTopic(a, "AlertTopic", a.topic, publish, encrypt)
+}
+
+// PutEvents lets a role put events on the bus.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
+func PutEvents(bus awsevents.IEventBus) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       jsii.String("TellCentrally"),
+		Actions:   jsii.Strings("events:PutEvents"),
+		Resources: &[]*string{bus.EventBusArn()},
+	})
 }
 
 // Publish lets a role publish to the topic, and use its key: of a topic that is not defined in this app, whatever key encrypts

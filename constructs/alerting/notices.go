@@ -26,6 +26,11 @@ type NoticesProps struct {
 	Runbook awsssm.CfnDocument
 	// EventRules are the rules that start the runbook.
 	EventRules detection.EventRules
+
+	// CentralEventBus gets the events as they are, too.
+	//
+	// Default: - only the topic is told.
+	CentralEventBus awsevents.IEventBus
 }
 
 // Validate returns an error that names every property that is missing, nil where there is none.
@@ -41,7 +46,7 @@ func (p *NoticesProps) Validate() error {
 // AddNotices defines what is told besides what the runbook itself tells.
 //
 //	tampering by anyone but AutomationRole ────► Tampering ─────┐
-//	executions of Runbook that fail ───────────► RepairFailed ──┴──tell, as TargetRole──► Topic
+//	executions of Runbook that fail ───────────► RepairFailed ──┴──tell, as TargetRole──► Topic, CentralEventBus
 //	                                                              └──if they cannot──► DeadLetterQueue
 //	events in DeadLetterQueue ─────────────────► Undelivered ───┐
 //	starts by Schedule that fail ──────────────► FailedInvocations, InvocationsFailedToBeSentToDlq ──► Topic
@@ -54,16 +59,25 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 	for _, statement := range Publish(a.topic) {
 		props.EventRules.TargetRole().AddToPolicy(statement)
 	}
+	if props.CentralEventBus != nil {
+		props.EventRules.TargetRole().AddToPolicy(PutEvents(props.CentralEventBus))
+	}
 	notice := func(id string, of detection.Pattern, paths map[string]any, template string) awsevents.IRule {
 		pattern := of.Object()
 		a.findings.AtSynthesis(a, detection.CheckPattern(id, pattern, props.Settings, *props.AutomationRole.RoleArn(), nil))
-		return props.EventRules.Define(a, jsii.String(id), &awsevents.CfnRuleProps{EventPattern: pattern}, &awsevents.CfnRule_TargetProperty{
+		targets := []*awsevents.CfnRule_TargetProperty{{
 			Id: jsii.String("AlertTopic"), Arn: a.topic.TopicArn(),
 			InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
 				InputPathsMap: paths,
 				InputTemplate: jsii.String(`"` + template + `"`),
 			},
-		})
+		}}
+		if props.CentralEventBus != nil {
+			// An event bus of another account takes the event only as it is.
+			// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html
+			targets = append(targets, &awsevents.CfnRule_TargetProperty{Id: jsii.String("CentralEventBus"), Arn: props.CentralEventBus.EventBusArn()})
+		}
+		return props.EventRules.Define(a, jsii.String(id), &awsevents.CfnRuleProps{EventPattern: pattern}, targets...)
 	}
 	where := "the trail " + props.Settings.Name + " in account <account>, <region>"
 	tampering := notice("Tampering",

@@ -54,9 +54,9 @@ type EventRules interface {
 	Schedule() awsevents.IRule
 	// Rules are all rules that start the runbook.
 	Rules() *[]awsevents.IRule
-	// Define defines a rule of the guard with one target: EventBridge reaches it with the TargetRole, and puts what it cannot deliver into
+	// Define defines a rule of the guard with its targets: EventBridge reaches them with the TargetRole, and puts what it cannot deliver into
 	// the DeadLetterQueue, once KeepUndelivered lets it. The rule waits for the role's policy.
-	Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, target *awsevents.CfnRule_TargetProperty) awsevents.IRule
+	Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule
 	// TargetRole is the role with which EventBridge reaches the targets of the guard's rules.
 	TargetRole() awsiam.Role
 	// DeadLetterQueue holds events that could not be delivered to a target, for 14 days.
@@ -183,10 +183,14 @@ func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps)
 	return rule
 }
 
-func (r *eventRules) Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, target *awsevents.CfnRule_TargetProperty) awsevents.IRule {
-	target.RoleArn = r.targetRole.RoleArn()
-	target.DeadLetterConfig = &awsevents.CfnRule_DeadLetterConfigProperty{Arn: r.deadLetterQueue.QueueArn()}
-	props.Targets = []any{target}
+func (r *eventRules) Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule {
+	reached := []any{}
+	for _, target := range targets {
+		target.RoleArn = r.targetRole.RoleArn()
+		target.DeadLetterConfig = &awsevents.CfnRule_DeadLetterConfigProperty{Arn: r.deadLetterQueue.QueueArn()}
+		reached = append(reached, target)
+	}
+	props.Targets = reached
 	rule := defineEventRule(scope, id, props)
 	rule.Node().AddDependency(r.targetRole.Node().FindChild(jsii.String("DefaultPolicy")))
 	return rule

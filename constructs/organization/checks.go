@@ -64,7 +64,9 @@ func listed(list *[]*string) []*string {
 func texts(list *[]*string) []string {
 	var texts []string
 	for _, text := range listed(list) {
-		texts = append(texts, *text)
+		if text != nil {
+			texts = append(texts, *text)
+		}
 	}
 	return texts
 }
@@ -75,4 +77,12 @@ func textOr(text *string, fallback string) *string {
 		return &fallback
 	}
 	return text
+}
+
+// text is what a string holds, empty for none.
+func text(given *string) string {
+	if given == nil {
+		return ""
+	}
+	return *given
 }

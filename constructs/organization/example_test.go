@@ -112,3 +112,25 @@ func show(stack awscdk.Stack, kinds ...string) {
 		fmt.Println(len(*template.FindResources(&kind, nil)), kind)
 	}
 }
+
+func ExampleNewPrevention() {
+	stack := exampleStack("111111111111")
+	prevention := organization.NewPrevention(stack, jsii.String("Prevention"), &organization.PreventionProps{
+		OrganizationId:     jsii.String("o-a1b2c3d4e5"),
+		TargetIds:          jsii.Strings("ou-ab12-c3d4e5f6"),
+		BreakGlassRoleArns: jsii.Strings("arn:aws:iam::*:role/BreakGlass"),
+	})
+	fmt.Println(*prevention.Policies()[0].Name())
+	show(stack, "AWS::Organizations::Policy")
+	// Output:
+	// TrailGuardServiceControlPolicy1
+	// 4 AWS::Organizations::Policy
+}
+
+// The documents themselves, for those who attach them elsewhere.
+func ExampleProtectionPolicy() {
+	documents, err := organization.ProtectionPolicy(&organization.PreventionProps{OrganizationId: jsii.String("o-a1b2c3d4e5")}, "aws")
+	fmt.Println(len(documents.ServiceControl), len(documents.ResourceControl), err)
+	// Output:
+	// 3 1 <nil>
+}

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/organization"
-	"github.com/trailguard/trailguard/internal/cases"
+	"github.com/trailguard/trailguard/internal/organizationcases"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden templates")
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 // TestTemplatesAreAsReviewed compares each template, without the member's in that of a rollout: it has a file of its own.
 func TestTemplatesAreAsReviewed(t *testing.T) {
-	for _, c := range cases.Organization() {
+	for _, c := range organizationcases.All() {
 		t.Run(c.Name, func(t *testing.T) {
 			template := templateOf(t, c)
 			if stackSet := only(template, "AWS::CloudFormation::StackSet"); stackSet != nil {
@@ -41,10 +41,10 @@ func TestTemplatesAreAsReviewed(t *testing.T) {
 }
 
 // checkMember compares the member's template in a rollout's with the one that an app of that stack alone makes.
-func checkMember(t *testing.T, c cases.OrganizationCase, body string) {
+func checkMember(t *testing.T, c organizationcases.Case, body string) {
 	t.Helper()
 	_, kind, _ := strings.Cut(c.Name, "rollout-")
-	for _, member := range cases.Organization() {
+	for _, member := range organizationcases.All() {
 		if member.Name == "member-"+kind {
 			member.Region = c.Region
 			var got map[string]any
@@ -63,7 +63,7 @@ func checkMember(t *testing.T, c cases.OrganizationCase, body string) {
 
 // TestTemplatesAreNoLongerThanARequestTakes also tells how long they are.
 func TestTemplatesAreNoLongerThanARequestTakes(t *testing.T) {
-	for _, c := range cases.Organization() {
+	for _, c := range organizationcases.All() {
 		var text bytes.Buffer
 		encoder := json.NewEncoder(&text)
 		encoder.SetEscapeHTML(false)
@@ -78,7 +78,7 @@ func TestTemplatesAreNoLongerThanARequestTakes(t *testing.T) {
 }
 
 func TestPartitionsAreNeverWrittenOut(t *testing.T) {
-	for _, c := range cases.Organization() {
+	for _, c := range organizationcases.All() {
 		if strings.HasPrefix(c.Name, "govcloud") || strings.HasPrefix(c.Name, "china") {
 			if template := encoded(t, templateOf(t, c)); bytes.Contains(template, []byte("arn:aws:")) {
 				t.Errorf("%s: the template contains arn:aws:", c.Name)
@@ -91,7 +91,7 @@ func TestPartitionsAreNeverWrittenOut(t *testing.T) {
 var templates = map[string][]byte{}
 
 // templateOf is a copy of the template of the case, which a test may change.
-func templateOf(t *testing.T, c cases.OrganizationCase) map[string]any {
+func templateOf(t *testing.T, c organizationcases.Case) map[string]any {
 	t.Helper()
 	id := c.Name + c.Region
 	if templates[id] == nil {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/trailguard/trailguard/constructs/organization"
 	"github.com/trailguard/trailguard/constructs/trailguard"
-	"github.com/trailguard/trailguard/internal/cases"
+	"github.com/trailguard/trailguard/internal/organizationcases"
 )
 
 // TestEachWrongPropIsNamedAtOnce calls each constructor with all that can be wrong.
@@ -74,7 +74,7 @@ func TestEachWrongPropIsNamedAtOnce(t *testing.T) {
 		}},
 		{"Rollout", func(scope constructs.Construct) {
 			organization.NewRollout(scope, id, &organization.RolloutProps{
-				Member: cases.WatchMember, OrganizationalUnitIds: jsii.Strings("ou-1", "r-ab12", "r-ab12"), ManagementAccount: jsii.String("1"),
+				Member: organizationcases.WatchMember, OrganizationalUnitIds: jsii.Strings("ou-1", "r-ab12", "r-ab12"), ManagementAccount: jsii.String("1"),
 				AccountFilter: &organization.AccountFilter{Type: "UNION"}, StackSetName: jsii.String("1x"), CallAs: "ROOT", ConcurrencyMode: "FAST",
 				FailureTolerancePercentage: jsii.Number(101), MaxConcurrentPercentage: jsii.Number(0), Region: jsii.String("eu-west-1"),
 			})
@@ -88,7 +88,7 @@ func TestEachWrongPropIsNamedAtOnce(t *testing.T) {
 		}},
 		{"Rollout to the management account", func(scope constructs.Construct) {
 			organization.NewRollout(scope, id, &organization.RolloutProps{
-				Member: cases.WatchMember, OrganizationalUnitIds: jsii.Strings("r-ab12"),
+				Member: organizationcases.WatchMember, OrganizationalUnitIds: jsii.Strings("r-ab12"),
 				AccountFilter: &organization.AccountFilter{Type: organization.AccountFilterType_INTERSECTION, Accounts: jsii.Strings("111111111111", "44")},
 			})
 		}, []string{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/trailguard/trailguard/assets"
@@ -16,6 +17,8 @@ type surroundings struct {
 	automationRoleARN string
 	// alertTopicARN is the topic that is told of each repair, empty for none.
 	alertTopicARN string
+	// centralEventBusARN is the event bus that is told of each repair, empty for none.
+	centralEventBusARN string
 	// configRuleNames are the rules whose remediation exceptions are deleted.
 	configRuleNames []string
 	// consoleDomain is the domain of the partition's management console.
@@ -27,13 +30,20 @@ type surroundings struct {
 //   - The parameters that Config passes accept the declared value alone, so that whoever may start the runbook cannot turn
 //     the guard's role against the trail. It is the default, too: EventBridge passes none of them.
 //   - Every other parameter but StartedBy is gone: its declared value stands in the step's payload.
-//   - The script has no comments.
+//   - The script has no comments, and nothing that is for settings that are not declared.
 func document(settings trail.Settings, around surroundings) assets.Runbook {
 	runbook := assets.CloudTrailRemediationAction()
 	runbook.Description = "Puts the trail " + settings.Name + " into its declared state"
 	inputs := runbook.MainSteps[0].Inputs
-	inputs["Script"] = withoutComments(inputs["Script"].(string))
+	script := inputs["Script"].(string)
 	payload := inputs["InputPayload"].(map[string]any)
+	for name, value := range map[string]string{"TrailArn": otherAccountsTrail(settings), "CentralEventBusArn": around.centralEventBusARN} {
+		if payload[name] = value; value == "" {
+			delete(payload, name)
+			script = without(name, script)
+		}
+	}
+	inputs["Script"] = withoutComments(script)
 	for name, value := range map[string]any{
 		"S3KeyPrefix":               settings.S3KeyPrefix,
 		"SnsTopicName":              settings.SNSTopicARN,
@@ -62,6 +72,21 @@ func document(settings trail.Settings, around surroundings) assets.Runbook {
 	}
 	runbook.Parameters = parameters
 	return runbook
+}
+
+// otherAccountsTrail is the ARN of a trail of another account, which CloudTrail finds by that only. It is empty for a trail of the stack's.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_GetTrail.html
+func otherAccountsTrail(settings trail.Settings) string {
+	if settings.OwnerAccount == "" {
+		return ""
+	}
+	return settings.ARN
+}
+
+// without returns a script without the paragraphs that are for one value of InputPayload only: from the comment that says so to the next
+// empty line.
+func without(value, script string) string {
+	return regexp.MustCompile(`(?m)^ *# Only with `+value+`:(?s:.*?)\n\n`).ReplaceAllLiteralString(script, "\n")
 }
 
 // checkSize refuses a runbook that is longer than Systems Manager takes, together with the values that start it. CloudFormation

@@ -3,6 +3,7 @@ package remediation
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -146,17 +147,55 @@ func TestThePayloadHasEachDeclaredSetting(t *testing.T) {
 	}
 }
 
-// TestThePayloadHasWhatTheAssetHas: a setting that is left out of the deployed payload would be missing in the script.
+// TestThePayloadHasWhatTheAssetHas: a setting that is left out of the deployed payload would be missing in the script. Only what the script has
+// paragraphs of its own for is left out, with them, if it is not declared.
 func TestThePayloadHasWhatTheAssetHas(t *testing.T) {
-	for _, settings := range []trail.Settings{plain, full} {
-		for name := range payload(assets.CloudTrailRemediationAction()) {
-			if _, ok := payload(document(settings, around))[name]; !ok {
-				t.Errorf("the payload has no %s", name)
+	central := around
+	central.centralEventBusARN = "bus"
+	delegated := full
+	delegated.OwnerAccount, delegated.ARN = "111122223333", "arn"
+	for _, test := range []struct {
+		name     string
+		settings trail.Settings
+		around   surroundings
+		without  []string
+	}{
+		{"plain", plain, around, []string{"TrailArn", "CentralEventBusArn"}},
+		{"full", full, around, []string{"TrailArn", "CentralEventBusArn"}},
+		{"delegated", delegated, around, []string{"CentralEventBusArn"}},
+		{"central", full, central, []string{"TrailArn"}},
+		{"both", delegated, central, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			deployed, asset := document(test.settings, test.around), payload(assets.CloudTrailRemediationAction())
+			for _, name := range test.without {
+				delete(asset, name)
+				if script := deployed.MainSteps[0].Inputs["Script"].(string); strings.Contains(script, name) {
+					t.Errorf("the script has %s", name)
+				}
 			}
-		}
-		if got, want := len(payload(document(settings, around))), len(payload(assets.CloudTrailRemediationAction())); got != want {
-			t.Errorf("the payload has %d values, that of the asset has %d", got, want)
-		}
+			if got, want := slices.Sorted(maps.Keys(payload(deployed))), slices.Sorted(maps.Keys(asset)); !slices.Equal(got, want) {
+				t.Errorf("the payload has %v, not %v", got, want)
+			}
+			for name, value := range payload(deployed) {
+				if fmt.Sprint(value) == "{{ "+name+" }}" && slices.Contains([]string{"TrailArn", "CentralEventBusArn"}, name) {
+					t.Errorf("%s has no value", name)
+				}
+			}
+		})
+	}
+}
+
+func TestAParagraphIsLeftOutWithoutItsValue(t *testing.T) {
+	const script = "def f():\n    # Only with A: for a reason.\n    a()\n    # And another.\n    b()\n\n    c()\n    # Only with B: x\n    d()\n\n\ne()\n"
+	if got, want := without("A", script), "def f():\n\n    c()\n    # Only with B: x\n    d()\n\n\ne()\n"; got != want {
+		t.Errorf("without A the script is %q, not %q", got, want)
+	}
+	if got, want := without("B", script), "def f():\n    # Only with A: for a reason.\n    a()\n    # And another.\n    b()\n\n    c()\n\n\ne()\n"; got != want {
+		t.Errorf("without B the script is %q, not %q", got, want)
+	}
+	if got := without("C", script); got != script {
+		t.Errorf("without C the script is %q", got)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
@@ -42,6 +43,11 @@ type RemediationProps struct {
 	//
 	// Default: - nobody is told.
 	AlertTopic awssns.ITopic
+
+	// CentralEventBus is an event bus that gets the same reports.
+	//
+	// Default: - none does.
+	CentralEventBus awsevents.IEventBus
 
 	// MaximumAutomaticAttempts is how many remediations, 1-25, may fail before Config stops remediating.
 	//
@@ -85,7 +91,7 @@ type remediation struct {
 // NewRemediation defines a Remediation. It panics where props.Validate or props.ValidateIn returns an error.
 //
 //	Rules ──NON_COMPLIANT──► …Remediation ──starts──► Runbook ──assumes──► Role ──restores──► the trail
-//	                                                     └──tells──► AlertTopic
+//	                                                     └──tells──► AlertTopic, CentralEventBus
 func NewRemediation(scope constructs.Construct, id *string, props *RemediationProps) Remediation {
 	if props == nil {
 		props = &RemediationProps{}
@@ -178,6 +184,9 @@ func (r *remediation) surroundings() surroundings {
 	}
 	if r.props.AlertTopic != nil {
 		around.alertTopicARN = *r.props.AlertTopic.TopicArn()
+	}
+	if r.props.CentralEventBus != nil {
+		around.centralEventBusARN = *r.props.CentralEventBus.EventBusArn()
 	}
 	if r.props.Rules != nil && partition.HasRemediation(r) {
 		for _, rule := range *r.props.Rules.Rules() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -32,6 +33,11 @@ type RoleProps struct {
 	// Default: - it publishes to none.
 	AlertTopic awssns.ITopic
 
+	// CentralEventBus is an event bus on which the runbook puts its reports.
+	//
+	// Default: - it puts them on none.
+	CentralEventBus awsevents.IEventBus
+
 	// ConfigRules tells whether the runbook deletes remediation exceptions of Config rules.
 	ConfigRules bool
 }
@@ -41,7 +47,7 @@ type RoleProps struct {
 // id.
 //
 //	Automation ──assumes──► role ──may restore──► the trail of Settings
-//	                         └──may publish to──► AlertTopic
+//	                         └──may tell──► AlertTopic, CentralEventBus
 func NewRole(scope constructs.Construct, id *string, props *RoleProps) awsiam.IRole {
 	if props == nil {
 		props = &RoleProps{}
@@ -125,6 +131,12 @@ func statements(scope constructs.Construct, props *RoleProps) []awsiam.PolicySta
 	if props.AlertTopic != nil {
 		statements = append(statements, alerting.Publish(props.AlertTopic)...)
 	}
+	if props.CentralEventBus != nil {
+		statements = append(statements, alerting.PutEvents(props.CentralEventBus))
+	}
+	if settings.OwnerAccount != "" {
+		statements = append(statements, createByName(settings.Name))
+	}
 	if settings.CloudWatchLogsRoleARN != "" {
 		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:       jsii.String("PassCloudWatchLogsRole"),
@@ -139,6 +151,17 @@ func statements(scope constructs.Construct, props *RoleProps) []awsiam.PolicySta
 		statements = append(statements, organizationStatements(scope)...)
 	}
 	return statements
+}
+
+// createByName lets a delegated administrator make the organization's trail. CreateTrail takes a name, not an ARN: whether IAM is then asked about
+// a trail of the administrator's account, as for other calls that give a name, or about one of the account that will own it, is not documented.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html
+func createByName(name string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       jsii.String("CreateTrailByName"),
+		Actions:   jsii.Strings("cloudtrail:CreateTrail"),
+		Resources: &[]*string{awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:cloudtrail:${AWS::Region}:${AWS::AccountId}:trail/"+name), nil)},
+	})
 }
 
 // organizationStatements are what CreateTrail and UpdateTrail need besides for an organization trail.

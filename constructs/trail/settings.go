@@ -18,6 +18,8 @@ type Settings struct {
 	// ARN is the trail's ARN. It is built from the name: the trail itself is not in the template, and a policy that
 	// took the ARN from a trail resource would wait for a trail that waits for the policy.
 	ARN string
+	// OwnerAccount is the id of the account that owns the trail, empty if that is the stack's.
+	OwnerAccount string
 	// IsOrganizationTrail tells whether the trail logs the events of every account of the organization.
 	IsOrganizationTrail bool
 	// S3BucketName is the name of the bucket that the log files go to.

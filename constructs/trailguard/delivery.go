@@ -56,7 +56,7 @@ func (g *trailGuard) letTrailPublish() []constructs.IDependable {
 		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"),
 		Resources:  jsii.Strings("*"),
 		Conditions: &map[string]interface{}{
-			"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(g).Account()},
+			"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": g.trailAccount()},
 		},
 	})
 	return supplied.AddToTopic(g, "SnsTopic", topic, publish, encrypt)
@@ -76,7 +76,7 @@ func (g *trailGuard) newCloudWatchLogsRole() awsiam.IRole {
 // writeEvents is what the role may do: write to the log streams that CloudTrail names after the account, and after the
 // organization.
 func (g *trailGuard) writeEvents() awsiam.PolicyStatement {
-	account := awscdk.Stack_Of(g).Account()
+	account := g.trailAccount()
 	streams := []*string{g.logStreams(*account + "_CloudTrail_" + *awscdk.Stack_Of(g).Region() + "*")}
 	if g.props.OrganizationId != nil {
 		streams = append(streams, g.logStreams(*g.props.OrganizationId+"_*"))
@@ -86,6 +86,14 @@ func (g *trailGuard) writeEvents() awsiam.PolicyStatement {
 		Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
 		Resources: &streams,
 	})
+}
+
+// trailAccount is the account that owns the trail.
+func (g *trailGuard) trailAccount() *string {
+	if owner := g.props.ownerAccount(g); owner != "" {
+		return &owner
+	}
+	return awscdk.Stack_Of(g).Account()
 }
 
 func (g *trailGuard) logStreams(pattern string) *string {

@@ -294,6 +294,7 @@ func (p *TrailGuardProps) ValidateIn(scope constructs.Construct) error {
 		props.logStore().ValidateIn(scope),
 		props.checkPartition(scope),
 		props.checkTrailAccount(scope),
+		props.checkCentralEventBus(scope),
 		props.checkDelivery(scope),
 		props.role().ValidateIn(scope),
 		props.remediation().ValidateIn(scope),
@@ -596,6 +597,21 @@ func (p *TrailGuardProps) checkTrailAccount(scope constructs.Construct) error {
 	if p.hasConfigRules() {
 		problems = append(problems, validation.Problem("ConfigRules", "are on, and cannot see the trail of the account %s: set %s to false",
 			owner, validation.Prop("ConfigRules")))
+	}
+	return errors.Join(problems...)
+}
+
+// checkCentralEventBus refuses a bus on which the runbook cannot put events, and the one whose events are forwarded, to which they would come back.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+func (p *TrailGuardProps) checkCentralEventBus(scope constructs.Construct) error {
+	if p.CentralEventBus == nil {
+		return nil
+	}
+	const field = "CentralEventBus"
+	bus := p.CentralEventBus.Env()
+	problems := []error{supplied.InRegion(scope, field, bus, "events can be put on buses of their own Region only: give one of the stack's Region")}
+	if *p.CentralEventBus.EventBusName() == "default" && *bus.Account == *awscdk.Stack_Of(scope).Account() {
+		problems = append(problems, validation.Problem(field, "is the default bus of the stack's account, from which the events are forwarded: give another bus"))
 	}
 	return errors.Join(problems...)
 }

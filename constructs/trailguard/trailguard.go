@@ -75,7 +75,7 @@ type trailGuard struct {
 //	  ▲  ├──seen by──► ConfigRules (each day, on change) ─────────────┐
 //	  │  └──seen by──► EventRules (within seconds, and each hour) ────┤ start
 //	  └──────────restored by── Remediation (Runbook) ◄────────────────┘
-//	                                 └──tells──► Alerting (Topic)
+//	                                 └──tells──► Alerting (Topic), CentralEventBus
 //
 // The trail itself is not a resource of the stack: the runbook creates it, so that it can also put it back.
 func NewTrailGuard(scope constructs.Construct, id *string, props *TrailGuardProps) TrailGuard {
@@ -129,6 +129,7 @@ func (g *trailGuard) declaredSettings() trail.Settings {
 	settings := trail.Settings{
 		Name:                      *g.props.TrailName,
 		ARN:                       *g.logStore.TrailArn(),
+		OwnerAccount:              g.props.ownerAccount(g),
 		IsOrganizationTrail:       g.props.OrganizationId != nil,
 		S3BucketName:              *g.logStore.Bucket().BucketName(),
 		KMSKeyARN:                 *g.logStore.Key().KeyArn(),
@@ -152,10 +153,11 @@ const automationRole = "AutomationRole"
 
 func (g *trailGuard) newAutomationRole() awsiam.IRole {
 	return remediation.NewRole(g, jsii.String(automationRole), &remediation.RoleProps{
-		Settings:       g.settings,
-		AutomationRole: g.props.AutomationRole,
-		AlertTopic:     g.AlertTopic(),
-		ConfigRules:    g.props.hasConfigRules(),
+		Settings:        g.settings,
+		AutomationRole:  g.props.AutomationRole,
+		AlertTopic:      g.AlertTopic(),
+		CentralEventBus: g.props.CentralEventBus,
+		ConfigRules:     g.props.hasConfigRules(),
 	})
 }
 
@@ -179,6 +181,7 @@ func (g *trailGuard) newRemediation() remediation.Remediation {
 	props.AutomationRole = g.automationRole
 	props.Rules = g.configRules
 	props.AlertTopic = g.AlertTopic()
+	props.CentralEventBus = g.props.CentralEventBus
 	return remediation.NewRemediation(g, jsii.String("Remediation"), props)
 }
 
@@ -193,10 +196,11 @@ func (g *trailGuard) newEventRules() detection.EventRules {
 
 func (g *trailGuard) addNotices() {
 	g.alerts.AddNotices(&alerting.NoticesProps{
-		Settings:       g.settings,
-		AutomationRole: g.automationRole,
-		Runbook:        g.remediation.Runbook(),
-		EventRules:     g.eventRules,
+		Settings:        g.settings,
+		AutomationRole:  g.automationRole,
+		Runbook:         g.remediation.Runbook(),
+		EventRules:      g.eventRules,
+		CentralEventBus: g.props.CentralEventBus,
 	})
 }
 

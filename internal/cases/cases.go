@@ -5,6 +5,7 @@ package cases
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -33,7 +34,9 @@ func All() []Case {
 		{Name: "owned", Props: owned},
 		{Name: "config-only", Props: configOnly},
 		{Name: "without-config", Props: withoutConfig},
-		{Name: "organization", Props: organizationTrail},
+		{Name: "organization", Props: organization},
+		{Name: "delegated", Props: delegated},
+		{Name: "central", Props: central},
 		{Name: "govcloud", Region: "us-gov-west-1", Props: defaults},
 		{Name: "china", Region: "cn-north-1", Props: defaults},
 	}
@@ -94,11 +97,26 @@ func withoutConfig(awscdk.Stack) *trailguard.TrailGuardProps {
 	}
 }
 
-func organizationTrail(awscdk.Stack) *trailguard.TrailGuardProps {
+func organization(awscdk.Stack) *trailguard.TrailGuardProps {
 	return &trailguard.TrailGuardProps{
 		TrailName:      jsii.String("org-trail"),
 		OrganizationId: jsii.String("o-a1b2c3d4e5"),
 	}
+}
+
+// delegated guards the trail of the management account from the account of a delegated administrator.
+func delegated(awscdk.Stack) *trailguard.TrailGuardProps {
+	return &trailguard.TrailGuardProps{
+		TrailName:      jsii.String("org-trail"),
+		OrganizationId: jsii.String("o-a1b2c3d4e5"),
+		TrailAccount:   jsii.String("123456789012"),
+		ConfigRules:    jsii.Bool(false),
+	}
+}
+
+// central tells an event bus as well.
+func central(stack awscdk.Stack) *trailguard.TrailGuardProps {
+	return &trailguard.TrailGuardProps{CentralEventBus: awsevents.NewEventBus(stack, jsii.String("Central"), nil)}
 }
 
 // everything sets every property that has a new resource to be set on.
@@ -180,6 +198,11 @@ func Options() []Option {
 		{Prop: "PreviousTrailNames", Resource: "LogStoreBucketPolicyA9D99A2D", Path: "PolicyDocument.Statement.1.Condition.StringEquals.aws:SourceArn",
 			Default: trailARN("trailguard"), Set: "[" + trailARN("everything-trail") + " " + trailARN("old-trail") + "]"},
 		{Prop: "OrganizationId", Resource: document, Path: "Content.parameters.IsOrganizationTrail.default", Default: "false", Set: "true"},
+		{Prop: "TrailAccount", Resource: document, Path: payload + "TrailArn", Default: "<nil>",
+			Set: "map[Fn::Sub:arn:${AWS::Partition}:cloudtrail:${AWS::Region}:123456789012:trail/org-trail]", Case: "delegated"},
+		{Prop: "CentralEventBus", Resource: document, Path: payload + "CentralEventBusArn", Default: "<nil>", Set: "map[Fn::GetAtt:[Central42A5C8A2 Arn]]", Case: "central"},
+		{Prop: "CentralEventBus", Name: "tampering", Resource: "AlertingTampering3338980B", Path: "Targets.1.Arn", Default: "<nil>",
+			Set: "map[Fn::GetAtt:[Central42A5C8A2 Arn]]", Case: "central"},
 		{Prop: "S3KeyPrefix", Resource: document, Path: payload + "S3KeyPrefix", Default: "", Set: "audit/trails"},
 		{Prop: "DataResources", Resource: document, Path: payload + "EventSelectors.0.DataResources", Default: "[]", Set: "[map[Type:AWS::S3::Object Values:[arn:aws:s3:::payroll/]]]"},
 		{Prop: "AdvancedEventSelectors", Resource: document, Path: payload + "AdvancedEventSelectors", Default: "[]",
@@ -252,6 +275,10 @@ func Updates() []Update {
 	withLogGroup := func(stack awscdk.Stack, p *props) {
 		p.CloudWatchLogGroup = awslogs.NewLogGroup(stack, jsii.String("Events"), nil)
 	}
+	delegatedWithout := func(stack awscdk.Stack, p *props) {
+		*p = *delegated(stack)
+		p.TrailAccount = nil
+	}
 	renamed := func(previous ...string) func(awscdk.Stack, *props) {
 		return func(_ awscdk.Stack, p *props) {
 			p.TrailName = jsii.String("renamed-trail")
@@ -263,6 +290,8 @@ func Updates() []Update {
 	return []Update{
 		{"TrailName", "another", nil, renamed()},
 		{"OrganizationId", "set", nil, func(_ awscdk.Stack, p *props) { p.OrganizationId = jsii.String("o-a1b2c3d4e5") }},
+		{"TrailAccount", "set", delegatedWithout, func(stack awscdk.Stack, p *props) { *p = *delegated(stack) }},
+		{"CentralEventBus", "set", nil, func(stack awscdk.Stack, p *props) { p.CentralEventBus = central(stack).CentralEventBus }},
 		{"PreviousTrailNames", "with the new name", nil, renamed(trailguard.DefaultTrailName)},
 		{"PreviousTrailNames", "dropped", renamed(trailguard.DefaultTrailName), renamed()},
 		{"S3KeyPrefix", "set", nil, func(_ awscdk.Stack, p *props) { p.S3KeyPrefix = jsii.String("audit") }},

@@ -1,4 +1,5 @@
-package cases
+// Package organizationcases holds the stacks of an organization that the tests synthesize: each is one golden template.
+package organizationcases
 
 import (
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/organization"
+	"github.com/trailguard/trailguard/constructs/partition"
 	"github.com/trailguard/trailguard/constructs/trailguard"
 )
 
@@ -20,8 +22,8 @@ const (
 	securityAccount   = "333333333333"
 )
 
-// OrganizationCase is a stack of an organization.
-type OrganizationCase struct {
+// Case is a stack of an organization.
+type Case struct {
 	Name string
 	// Account is the account of the stack, empty for a stack that fits every member account.
 	Account, Region string
@@ -29,11 +31,11 @@ type OrganizationCase struct {
 	Define func(stack awscdk.Stack)
 }
 
-// Organization are the stacks of an organization: in us-east-1, whose one trail covers all, or in whose accounts each has a trail of its own;
-// and in other partitions.
-func Organization() []OrganizationCase {
+// All are the stacks of an organization: in us-east-1, whose one trail covers all, or whose accounts have each a trail of its own; and in other
+// partitions.
+func All() []Case {
 	const home = "us-east-1"
-	return []OrganizationCase{
+	return []Case{
 		{"log-archive", logArchiveAccount, home, logArchive},
 		{"management", managementAccount, home, management},
 		{"rollout-watch", managementAccount, home, RolloutOf(WatchMember, 1)},
@@ -41,16 +43,18 @@ func Organization() []OrganizationCase {
 		{"member-watch", "", home, WatchMember},
 		{"member-guard", "", home, GuardMember},
 		{"central", securityAccount, home, central},
+		{"prevention", managementAccount, home, prevention},
 		{"organization-events", managementAccount, home, organizationEvents},
 		{"govcloud-management", managementAccount, "us-gov-east-1", management},
 		{"govcloud-rollout-guard", managementAccount, "us-gov-east-1", RolloutOf(GuardMember, 1)},
 		{"china-rollout-watch", managementAccount, "cn-northwest-1", RolloutOf(WatchMember, 1)},
+		{"govcloud-prevention", managementAccount, "us-gov-west-1", prevention},
 		{"china-central", securityAccount, "cn-northwest-1", central},
 	}
 }
 
 // Stack defines the case in a new app.
-func (c OrganizationCase) Stack() awscdk.Stack {
+func (c Case) Stack() awscdk.Stack {
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
 	environment := &awscdk.Environment{Region: &c.Region}
 	if c.Account != "" {
@@ -84,6 +88,14 @@ func management(stack awscdk.Stack) {
 func organizationEvents(stack awscdk.Stack) {
 	organization.NewOrganizationEvents(stack, jsii.String("Default"), &organization.OrganizationEventsProps{
 		CentralEventBus: organization.CentralEventBus(stack, jsii.String("CentralEventBus"), jsii.String(securityAccount), jsii.String("eu-central-1")),
+	})
+}
+
+func prevention(stack awscdk.Stack) {
+	organization.NewPrevention(stack, jsii.String("Default"), &organization.PreventionProps{
+		OrganizationId:     jsii.String(organizationID),
+		TargetIds:          jsii.Strings("ou-ab12-00000000"),
+		BreakGlassRoleArns: jsii.Strings("arn:" + partition.Of(stack) + ":iam::*:role/BreakGlass"),
 	})
 }
 
