@@ -132,5 +132,5 @@ func ExampleProtectionPolicy() {
 	documents, err := organization.ProtectionPolicy(&organization.PreventionProps{OrganizationId: jsii.String("o-a1b2c3d4e5")}, "aws")
 	fmt.Println(len(documents.ServiceControl), len(documents.ResourceControl), err)
 	// Output:
-	// 3 1 <nil>
+	// 2 1 <nil>
 }

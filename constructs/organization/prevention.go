@@ -254,7 +254,7 @@ func (p *prevention) attach(id, kind string, documents []protection.Document, ta
 			TargetIds:   targets,
 		})
 		if len(p.policies) > 0 {
-			policy.AddResourceDependency(p.policies[len(p.policies)-1])
+			policy.AddResourceDependency(p.policies[len(p.policies)-1], nil)
 		}
 		p.policies = append(p.policies, policy)
 	}

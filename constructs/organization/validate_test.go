@@ -69,6 +69,26 @@ func TestEachWrongPropIsNamedAtOnce(t *testing.T) {
 			`Central "This": OrganizationId: "x" ` + noOrganization,
 			`EventBusName: "default" is not the name of an event bus of one's own: use 1-256 letters, digits and . _ -, not default`, noAddress,
 		}},
+		{"Prevention, nil", func(scope constructs.Construct) { organization.NewPrevention(scope, id, nil) }, []string{
+			`Prevention "This": TargetIds: is required`, "OrganizationId: is required",
+		}},
+		{"Prevention", func(scope constructs.Construct) {
+			organization.NewPrevention(scope, id, &organization.PreventionProps{
+				OrganizationId: jsii.String("x"), TargetIds: jsii.Strings("x", "111111111111"), ManagementAccount: jsii.String("1"), StackSetName: jsii.String("1"),
+				TrailNames: jsii.Strings("x"), KeyArns: jsii.Strings("x"), BreakGlassRoleArns: jsii.Strings("x"),
+			})
+		}, []string{
+			`Prevention "This": TargetIds[0]: "x" is not an organizational unit, a root or an account`, `ManagementAccount: "1" is not an account id`,
+			`StackSetName: "1" is not the name of a StackSet`, `OrganizationId: "x" `, `TrailNames[0]: "x" `, `KeyArns[0]: "x" `, `BreakGlassRoleArns[0]: "x" `,
+		}},
+		{"Prevention that locks CloudFormation out", func(scope constructs.Construct) {
+			organization.NewPrevention(scope, id, &organization.PreventionProps{
+				OrganizationId: jsii.String("o-a1b2c3d4e5"), TargetIds: jsii.Strings("r-ab12", "111111111111"), ExemptCdk: jsii.Bool(false),
+			})
+		}, []string{
+			`Prevention "This": BreakGlassRoleArns: is required if ExemptCdk is false: nobody could deploy the stacks of the log archive and of the security account`,
+			`TargetIds[1]: "111111111111" is the management account, which no policy binds: leave it out`,
+		}},
 		{"Rollout, nil", func(scope constructs.Construct) { organization.NewRollout(scope, id, nil) }, []string{
 			`Rollout "This": Member: is required`, "OrganizationalUnitIds: is required",
 		}},
