@@ -1,4 +1,4 @@
-// The app reads the trailguard block of cdk.json and synthesizes the stack TrailGuard.
+// The app reads the trailguard block of cdk.json and synthesizes the stack TrailGuard, or in the mode organization the stacks of an organization.
 package main
 
 import (
@@ -44,27 +44,71 @@ func synthesize() (err error) {
 	if err != nil {
 		return err
 	}
-	stack := awscdk.NewStack(app, jsii.String("TrailGuard"), &awscdk.StackProps{
-		Description: jsii.String("Keeps the trail " + configuration.trailName() + " switched on and in its declared state"),
-		Env:         configuration.environment(),
-		// No asset, no bootstrap, no indentation: the template can be handed to a StackSet inline, which takes 51,200 bytes.
+	define := configuration.defineAccount
+	if configuration.isOrganization() {
+		define = configuration.defineOrganization
+	}
+	stacks, err := define(app)
+	if err != nil {
+		return err
+	}
+	app.Synth(nil)
+	var problems []error
+	for _, stack := range stacks {
+		problems = append(problems, checkTemplate(filepath.Join(*app.Outdir(), *stack.TemplateFile()), configuration))
+	}
+	return errors.Join(problems...)
+}
+
+// newStack defines a stack whose template can be handed to a StackSet inline, which takes 51,200 bytes: no asset, no bootstrap, no indentation.
+func newStack(app awscdk.App, name, description string, environment *awscdk.Environment) awscdk.Stack {
+	return awscdk.NewStack(app, &name, &awscdk.StackProps{
+		Description:                 &description,
+		Env:                         environment,
 		Synthesizer:                 awscdk.NewBootstraplessSynthesizer(nil),
 		SuppressTemplateIndentation: jsii.Bool(true),
 	})
-	props := configuration.props(stack)
+}
+
+// defineAccount defines the stack of the mode account.
+func (c configuration) defineAccount(app awscdk.App) ([]awscdk.Stack, error) {
+	stack := newStack(app, "TrailGuard", "Keeps the trail "+c.trailName()+" switched on and in its declared state", c.environment())
+	props := c.props(stack)
 	if err := errors.Join(props.Validate(), props.ValidateIn(stack)); err != nil {
-		return inKeys(err)
+		return nil, inKeys(err)
 	}
 	// The id Default is left out of the logical ids, so that they and the outputs read as in a stack of one construct.
 	guard := trailguard.NewTrailGuard(stack, jsii.String("Default"), props)
 	if err := guard.Validate(); err != nil {
-		return inKeys(err)
+		return nil, inKeys(err)
 	}
-	if err := validate(guard); err != nil {
-		return err
+	return []awscdk.Stack{stack}, validate(guard)
+}
+
+// defineOrganization defines the stacks of the mode organization, each for the account where it belongs.
+func (c configuration) defineOrganization(app awscdk.App) ([]awscdk.Stack, error) {
+	var stacks []awscdk.Stack
+	var problems []error
+	var defines []func() error
+	for _, definition := range c.definitions() {
+		stack := newStack(app, definition.name, definition.description, c.environmentOf(definition))
+		problem, define := definition.prepare(stack)
+		stacks, problems, defines = append(stacks, stack), append(problems, problem), append(defines, define)
 	}
-	app.Synth(nil)
-	return checkTemplate(filepath.Join(*app.Outdir(), *stack.TemplateFile()), configuration)
+	if err := inOrganizationKeys(problems...); err != nil {
+		return nil, err
+	}
+	for _, define := range defines {
+		problems = append(problems, define())
+	}
+	if err := inOrganizationKeys(problems...); err != nil {
+		return nil, err
+	}
+	if c.awaitsKey() {
+		awscdk.Annotations_Of(stacks[0]).AddInfoV2(jsii.String("trailguard:logArchiveKeyArn"), jsii.String(
+			"The stacks that write to the archive are not defined yet: deploy this one, and give its output LogKeyArn as logArchiveKeyArn"))
+	}
+	return stacks, validate(app)
 }
 
 // validate returns what the CDK's own validations of the construct, and of all in it, find. The CDK would panic with it.

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/organization"
 	"github.com/trailguard/trailguard/constructs/trail"
 	"github.com/trailguard/trailguard/constructs/trailguard"
 	"github.com/trailguard/trailguard/constructs/validation"
@@ -31,6 +32,10 @@ import (
 // wins: -c trailguard:trailName=my-trail. The keys are those of trailguard.TrailGuardProps; what is an object there is
 // named here by its name, its ARN or its number.
 type configuration struct {
+	// Mode is account for the one stack TrailGuard, or organization for the stacks of an organization.
+	//
+	// Default: - account.
+	Mode *string `json:"mode" prop:"-"`
 	// Account is the id of the account that the stack is deployed to.
 	//
 	// Default: - the template fits every account.
@@ -79,17 +84,35 @@ type configuration struct {
 	ConcurrentExecutionRatePercentage *float64                            `json:"concurrentExecutionRatePercentage"`
 	ErrorPercentage                   *float64                            `json:"errorPercentage"`
 	CreateConfigurationRecorder       *bool                               `json:"createConfigurationRecorder"`
+
+	organizationConfiguration
 }
 
-// keys are the keys of the configuration with the property that each sets, in order. The properties of the stack have none.
-var keys = func() (keys []struct{ key, prop string }) {
+// configurationKey is a key of the configuration with the property that it sets, empty if it sets none.
+type configurationKey struct {
+	key, prop string
+	// ofOrganization tells whether it is of the mode organization alone.
+	ofOrganization bool
+	index          []int
+}
+
+// field is the value of a key.
+func (c *configuration) field(k configurationKey) reflect.Value {
+	return reflect.ValueOf(c).Elem().FieldByIndex(k.index)
+}
+
+// keys are the keys of the configuration, in order.
+var keys = func() (keys []configurationKey) {
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[configuration]()) {
+		if field.Anonymous {
+			continue
+		}
 		key := field.Tag.Get("json")
 		prop, named := field.Tag.Lookup("prop")
 		if !named {
 			prop = strings.ToUpper(key[:1]) + key[1:]
 		}
-		keys = append(keys, struct{ key, prop string }{key, strings.TrimPrefix(prop, "-")})
+		keys = append(keys, configurationKey{key, strings.TrimPrefix(prop, "-"), len(field.Index) > 1, field.Index})
 	}
 	return keys
 }()
@@ -108,8 +131,8 @@ func readConfiguration(context any) (configuration, error) {
 	}
 	var c configuration
 	fields := map[string]any{}
-	for i, k := range keys {
-		fields[k.key] = reflect.ValueOf(&c).Elem().Field(i).Addr().Interface()
+	for _, k := range keys {
+		fields[k.key] = c.field(k).Addr().Interface()
 	}
 
 	var problems []error
@@ -198,6 +221,8 @@ func kind(field any) string {
 		return `an object of strings: use {"key": "value"}`
 	case **[]*string:
 		return `a list of strings: use ["one", "two"]`
+	case **organization.AccountFilter:
+		return `an account filter: use {"type": "DIFFERENCE", "accounts": ["123456789012"]}`
 	case **[]trailguard.InsightType:
 		return `a list of types: use ["ApiCallRateInsight", "ApiErrorRateInsight"]`
 	default:
@@ -212,25 +237,37 @@ var forms = []struct {
 	advice  string
 	example string
 }{
-	{"account", `^[0-9]{12}$`, "an account id: use 12 digits", "123456789012"},
+	{"account", account, anAccount, "123456789012"},
 	{"region", `^[a-z]{2,}(-[a-z]+)+-[0-9]$`, "a Region: use a code such as eu-central-1", "eu-central-1"},
 	{"trailAccount", `^[0-9]{12}$`, "an account id: use 12 digits", "123456789012"},
 	{"snsTopicArn", arn("sns", topic), aTopic, "arn:aws:sns:eu-central-1:123456789012:deliveries"},
 	{"cloudWatchLogGroupName", `^[A-Za-z0-9_/.#-]{1,512}$`, "the name of a log group: use 1-512 letters, digits and _ / . # -", "audit/events"},
 	{"cloudWatchLogsRoleArn", arn("iam", role), aRole, "arn:aws:iam::123456789012:role/logs"},
-	{"logKeyArn", arn("kms", "key/[A-Za-z0-9-]+"), "the ARN of a key: use arn:aws:kms:REGION:ACCOUNT:key/ID", "arn:aws:kms:eu-central-1:123456789012:key/1"},
+	{"logKeyArn", arn("kms", keyID), aKey, "arn:aws:kms:eu-central-1:123456789012:key/1"},
 	{"automationRoleArn", arn("iam", role), aRole, "arn:aws:iam::123456789012:role/automation"},
 	{"alertTopicArn", arn("sns", topic), aTopic, "arn:aws:sns:eu-central-1:123456789012:alerts"},
 	{"centralEventBusArn", arn("events", "event-bus/[A-Za-z0-9._/-]{1,256}"), "the ARN of an event bus: use arn:aws:events:REGION:ACCOUNT:event-bus/NAME",
 		"arn:aws:events:eu-central-1:123456789012:event-bus/trailguard"},
+	{"mode", `^(account|organization)$`, "a mode: use account or organization", "account"},
+	{"managementAccount", account, anAccount, "111122223333"},
+	{"delegatedAdministratorAccount", account, anAccount, "222233334444"},
+	{"logArchiveAccount", account, anAccount, "333344445555"},
+	{"logArchiveKeyArn", arn("kms", keyID), aKey, "arn:aws:kms:eu-central-1:333344445555:key/1"},
+	{"securityAccount", account, anAccount, "444455556666"},
+	{"members", `^(watch|guard)$`, "what members are: use watch or guard", "watch"},
+	{"memberLogs", `^(archive|own)$`, "where members write: use archive or own", "archive"},
 	{"objectLockMode", `^(GOVERNANCE|COMPLIANCE)$`, "a mode: use GOVERNANCE or COMPLIANCE", "COMPLIANCE"},
 }
 
 const (
-	topic  = `[A-Za-z0-9_-]{1,256}(\.fifo)?`
-	aTopic = "the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME"
-	role   = "role/[!-~]+"
-	aRole  = "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"
+	account   = "^[0-9]{12}$"
+	anAccount = "an account id: use 12 digits"
+	keyID     = "key/[A-Za-z0-9-]+"
+	aKey      = "the ARN of a key: use arn:aws:kms:REGION:ACCOUNT:key/ID"
+	topic     = `[A-Za-z0-9_-]{1,256}(\.fifo)?`
+	aTopic    = "the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME"
+	role      = "role/[!-~]+"
+	aRole     = "the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"
 )
 
 // arn matches the ARNs of a service in every partition.
@@ -240,8 +277,8 @@ func arn(service, resource string) string {
 
 // given is the value of a key, nil if it has none.
 func given[T any](c configuration, key string) *T {
-	i := slices.IndexFunc(keys, func(k struct{ key, prop string }) bool { return k.key == key })
-	return reflect.ValueOf(c).Field(i).Interface().(*T)
+	i := slices.IndexFunc(keys, func(k configurationKey) bool { return k.key == key })
+	return c.field(keys[i]).Interface().(*T)
 }
 
 // check refuses what only the configuration can get wrong. Everything else is checked by TrailGuardProps.Validate.
@@ -271,6 +308,9 @@ func (c configuration) check() error {
 	if c.ObjectLockMode != nil && c.ObjectLockRetentionDays == nil {
 		problems = append(problems, errors.New("objectLockMode: has no retention: give objectLockRetentionDays too, or leave out objectLockMode"))
 	}
+	if c.Mode == nil || *c.Mode == modeAccount || *c.Mode == modeOrganization {
+		problems = append(problems, c.checkMode())
+	}
 	return errors.Join(problems...)
 }
 
@@ -285,6 +325,10 @@ func (c configuration) parts() map[string]string {
 		"advancedEventSelectors": validation.JSON(c.AdvancedEventSelectors),
 		"trailTags":              validation.JSON(c.TrailTags),
 		"alertEmailAddresses":    validation.JSON(c.AlertEmailAddresses),
+		"organizationalUnitIds":  validation.JSON(c.OrganizationalUnitIDs),
+		"accountFilter":          validation.JSON(c.AccountFilter),
+		"breakGlassRoleArns":     validation.JSON(c.BreakGlassRoleARNs),
+		"logReaderAccounts":      validation.JSON(c.LogReaderAccounts),
 	}
 }
 

@@ -107,8 +107,8 @@ func newSchema(t *testing.T) *schema {
 	t.Helper()
 	docs := docComments(t, "configuration.go", "constructs/trailguard/props.go")
 	known := map[string]*schema{}
-	for i, k := range keys {
-		field := reflect.TypeFor[configuration]().Field(i)
+	for _, k := range keys {
+		field := reflect.TypeFor[configuration]().FieldByIndex(k.index)
 		s := ofType(t, field.Type, docs)
 		doc := docs["configuration."+field.Name]
 		if doc == "" {
@@ -253,7 +253,7 @@ func TestTheSchemaIsThatOfTheProps(t *testing.T) {
 		t.Errorf("%s is not that of the props: review the difference after `make update`", schemaFile)
 	}
 	for key := range limits {
-		if !slices.ContainsFunc(keys, func(k struct{ key, prop string }) bool { return k.key == key }) {
+		if !slices.ContainsFunc(keys, func(k configurationKey) bool { return k.key == key }) {
 			t.Errorf("there are limits of %s, which is no key", key)
 		}
 	}
@@ -419,11 +419,11 @@ json.dump([validator(schema).is_valid(document) for document in json.load(sys.st
 func everyKey(t *testing.T, except ...string) string {
 	t.Helper()
 	values := map[string]any{}
-	for i, k := range keys {
+	for _, k := range keys {
 		if slices.Contains(except, k.key) {
 			continue
 		}
-		values[k.key] = sample(k.key, reflect.TypeFor[configuration]().Field(i).Type)
+		values[k.key] = sample(k.key, reflect.TypeFor[configuration]().FieldByIndex(k.index).Type)
 	}
 	text, err := json.Marshal(values)
 	if err != nil {
