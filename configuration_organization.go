@@ -93,6 +93,9 @@ const (
 	logsOwn          = "own"
 )
 
+// required are the keys that the mode organization cannot do without.
+var required = []string{"organizationId", "region", "managementAccount", "organizationalUnitIds"}
+
 // ofAccount are the keys that the mode organization has no use for, with the reason.
 var ofAccount = map[string]string{
 	"account":            "each stack has its own: use managementAccount, logArchiveAccount and securityAccount",
@@ -141,7 +144,7 @@ func (c configuration) checkMode() error {
 	isGiven := func(key string) bool {
 		return slices.ContainsFunc(keys, func(k configurationKey) bool { return k.key == key && !c.field(k).IsZero() })
 	}
-	for _, key := range []string{"organizationId", "region", "managementAccount", "organizationalUnitIds"} {
+	for _, key := range required {
 		if !isGiven(key) {
 			problems = append(problems, fmt.Errorf("%s: is required in the mode organization", key))
 		}
