@@ -67,14 +67,16 @@ func TestBadConfigurationGetsItsErrors(t *testing.T) {
 			`checkEveryMinutes: "30 60" is not a number: use digits only` + "\n" +
 				`configRules: "false," is not a boolean: use true or false`},
 		{"wrong names", `{"trailguard": {"account": "1", "region": "Frankfurt", "snsTopicArn": "topic", "cloudWatchLogGroupName": "a b", "cloudWatchLogsRoleArn": "role",
-				"logBucketName": "My_Bucket", "logKeyArn": "alias/x", "serverAccessLogsBucketName": "x", "automationRoleArn": "arn:aws:iam::1:role/x"}}`,
+				"logBucketName": "My_Bucket", "logKeyArn": "alias/x", "serverAccessLogsBucketName": "x", "automationRoleArn": "arn:aws:iam::1:role/x", "trailAccount": "me", "centralEventBusArn": "trailguard"}}`,
 			`account: "1" is not an account id: use 12 digits` + "\n" +
 				`region: "Frankfurt" is not a Region: use a code such as eu-central-1` + "\n" +
+				`trailAccount: "me" is not an account id: use 12 digits` + "\n" +
 				`snsTopicArn: "topic" is not the ARN of a topic: use arn:aws:sns:REGION:ACCOUNT:NAME` + "\n" +
 				`cloudWatchLogGroupName: "a b" is not the name of a log group: use 1-512 letters, digits and _ / . # -` + "\n" +
 				`cloudWatchLogsRoleArn: "role" is not the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME` + "\n" +
 				`logKeyArn: "alias/x" is not the ARN of a key: use arn:aws:kms:REGION:ACCOUNT:key/ID` + "\n" +
 				`automationRoleArn: "arn:aws:iam::1:role/x" is not the ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME` + "\n" +
+				`centralEventBusArn: "trailguard" is not the ARN of an event bus: use arn:aws:events:REGION:ACCOUNT:event-bus/NAME` + "\n" +
 				`logBucketName: "My_Bucket" ` + noBucket + "\n" +
 				`serverAccessLogsBucketName: "x" ` + noBucket},
 		{"tokens", `{"trailguard": {"s3KeyPrefix": "${Token[TOKEN.7]}", "alertEmailAddresses": ["#{Token[TOKEN.8]}"]}}`,
@@ -162,6 +164,7 @@ func TestEachKeyReachesItsPropAlone(t *testing.T) {
 		topic = "arn:aws:sns:eu-central-1:123456789012:topic"
 		role  = "arn:aws:iam::123456789012:role/role"
 		logs  = "arn:aws:kms:eu-central-1:123456789012:key/1"
+		bus   = "arn:aws:events:eu-central-1:123456789012:event-bus/trailguard"
 	)
 	type props = *trailguard.TrailGuardProps
 	tested := map[string]bool{"account": true, "region": true, "objectLockMode": true, "mode": true} // below, and with objectLockRetentionDays
@@ -207,6 +210,7 @@ func TestEachKeyReachesItsPropAlone(t *testing.T) {
 		{"checkEveryMinutes", `0`, func(p props) any { return *p.CheckEvery.ToMinutes(nil) }, "0"},
 		{"configRules", `false`, func(p props) any { return *p.ConfigRules }, "false"},
 		{"alertTopicArn", `"` + topic + `"`, func(p props) any { return *p.AlertTopic.TopicArn() }, topic},
+		{"centralEventBusArn", `"` + bus + `"`, func(p props) any { return *p.CentralEventBus.EventBusArn() }, bus},
 		{"alertEmailAddresses", `["a@example.com", "b@example.com"]`, func(p props) any { return plainTexts(p.AlertEmailAddresses) }, "[a@example.com b@example.com]"},
 		{"maximumExecutionFrequency", `"SIX_HOURS"`, func(p props) any { return p.MaximumExecutionFrequency }, "SIX_HOURS"},
 		{"maximumAutomaticAttempts", `7`, func(p props) any { return *p.MaximumAutomaticAttempts }, "7"},

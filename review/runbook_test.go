@@ -97,8 +97,8 @@ func TestTheDeployedScriptIsTheSameProgram(t *testing.T) {
 }
 
 func TestADeployedScriptThatIsAnotherProgramIsNoticed(t *testing.T) {
-	script := read(t, runbookScript)
-	deployed := deployedScript(t, readTemplate(t, goldenTemplates(t)["default"]))
+	template := readTemplate(t, goldenTemplates(t)["default"])
+	script, deployed := declared(t, read(t, runbookScript), template), deployedScript(t, template)
 	for _, change := range []struct {
 		name, from, to string
 		same           bool

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -29,6 +30,7 @@ func (p *LogStoreProps) Validate() error {
 	problems = append(problems, p.checkTrailName()...)
 	problems = append(problems, p.checkMembers()...)
 	problems = append(problems, checkAccounts("ReaderAccounts", p.ReaderAccounts)...)
+	problems = append(problems, p.checkPolicySize())
 	if p.S3KeyPrefix != nil {
 		problems = append(problems, trail.CheckS3KeyPrefix("S3KeyPrefix", *p.S3KeyPrefix))
 	}
@@ -90,8 +92,36 @@ func (p *LogStoreProps) checkMembers() []error {
 	return append(problems, checkAccounts("MemberAccounts", p.MemberAccounts)...)
 }
 
-// checkAccounts refuses more accounts than the policies of a bucket and a key have room for beside the statements of others.
+// checkPolicySize refuses more accounts, and names, than the policy of a bucket has room for; that of a key has more room. Each member's trail is
+// named in three statements, each other trail and each reader in two.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html
+func (p *LogStoreProps) checkPolicySize() error {
+	const others = 3000 // the bytes of the statements without their lists
+	trailARN := func(name *string) int {
+		if name == nil {
+			return 0
+		}
+		return len(`"arn:aws-us-gov:cloudtrail:us-gov-west-1:123456789012:trail/",`) + len(*name)
+	}
+	parts := map[string]string{"MemberAccounts": "", "ReaderAccounts": "", "PreviousTrailNames": ""}
+	if p.MemberAccounts != nil {
+		parts["MemberAccounts"] = strings.Repeat("x", 3*len(*p.MemberAccounts)*trailARN(p.MemberTrailName))
+	}
+	if p.ReaderAccounts != nil {
+		parts["ReaderAccounts"] = strings.Repeat("x", 2*len(*p.ReaderAccounts)*len(`"arn:aws-us-gov:iam::123456789012:root",`))
+	}
+	if p.PreviousTrailNames != nil {
+		for _, name := range *p.PreviousTrailNames {
+			parts["PreviousTrailNames"] += strings.Repeat("x", 2*trailARN(name))
+		}
+	}
+	has := others + 2*trailARN(p.TrailName)
+	for _, part := range parts {
+		has += len(part)
+	}
+	return validation.Text{Name: "the bucket's policy", Taker: "S3", Unit: "bytes", Most: 20 * 1024, Has: has, Parts: parts}.Check()
+}
+
 func checkAccounts(field string, accounts *[]*string) []error {
 	const most = 50
 	if accounts == nil {

@@ -137,6 +137,11 @@ func TestTheRunbookIsStartedAsDeclared(t *testing.T) {
 					if !slices.Equal(resources, []string{key}) {
 						t.Errorf("the target role may use %v, not %s", resources, key)
 					}
+				case "events:PutEvents":
+					bus := property(template, "AWS::SSM::Document", payload+"CentralEventBusArn")
+					if !slices.Equal(resources, []string{bus}) {
+						t.Errorf("the target role may put events on %v, not on %s", resources, bus)
+					}
 				default:
 					t.Errorf("the target role may %v", statement["Action"])
 				}
@@ -217,19 +222,32 @@ func TestWhatPeopleAreToldBesides(t *testing.T) {
 			template := templateOf(t, c)
 			topic := property(template, "AWS::SSM::Document", "Content.mainSteps.0.inputs.InputPayload.AlertTopicArn")
 			var notices []string
+			wantTold := []string{topic}
+			if bus := property(template, "AWS::SSM::Document", payload+"CentralEventBusArn"); bus != "<nil>" {
+				wantTold = append(wantTold, bus)
+			}
 			for _, id := range ofType(template, "AWS::Events::Rule") {
 				if starting(template)[id] != nil {
 					continue
 				}
 				notices = append(notices, id[:len(id)-8])
-				if got := property(template, id, "Targets.0.Arn"); got != topic || property(template, id, "Targets.1") != "<nil>" {
-					t.Errorf("%s tells %s", id, got)
+				var told []string
+				for i, target := range resource(template, id)["Properties"].(map[string]any)["Targets"].([]any) {
+					target := target.(map[string]any)
+					told = append(told, fmt.Sprint(target["Arn"]))
+					if got := fmt.Sprint(target["RoleArn"]); got != "map[Fn::GetAtt:[EventRulesTargetRole2F019CD9 Arn]]" {
+						t.Errorf("%s tells as %s", id, got)
+					}
+					if got := fmt.Sprint(at(target, "DeadLetterConfig", "Arn")); got != "map[Fn::GetAtt:[EventRulesDeadLetterQueue2EC35C94 Arn]]" {
+						t.Errorf("%s puts what it could not tell into %s", id, got)
+					}
+					// An event bus takes the event as it is.
+					if isText := target["InputTransformer"] != nil; isText != (i == 0) || target["Input"] != nil || target["InputPath"] != nil {
+						t.Errorf("%s tells %s in other words: %t", id, told[i], isText)
+					}
 				}
-				if got := property(template, id, "Targets.0.RoleArn"); got != "map[Fn::GetAtt:[EventRulesTargetRole2F019CD9 Arn]]" {
-					t.Errorf("%s tells people as %s", id, got)
-				}
-				if got := property(template, id, "Targets.0.DeadLetterConfig.Arn"); got != "map[Fn::GetAtt:[EventRulesDeadLetterQueue2EC35C94 Arn]]" {
-					t.Errorf("%s puts what it could not tell into %s", id, got)
+				if !slices.Equal(told, wantTold) {
+					t.Errorf("%s tells %s, not %s", id, told, wantTold)
 				}
 			}
 			if want := []string{"AlertingRepairFailed", "AlertingTampering"}; !slices.Equal(notices, want) {

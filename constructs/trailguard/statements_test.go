@@ -102,7 +102,11 @@ func openStatements(template map[string]any, seen map[string]bool) []string {
 // meanings are the texts of a condition in the template: a queue has two policies for the rules.
 func meanings(template map[string]any, condition string) []string {
 	declared := property(template, document, "Content.parameters.CloudTrailName.default")
-	trails, contexts := trailARN(declared), strings.ReplaceAll(trailARN(declared), "${AWS::Region}", "*")
+	trails := trailARN(declared)
+	if other := property(template, document, payload+"TrailArn"); other != "<nil>" {
+		trails = other
+	}
+	contexts := strings.ReplaceAll(trails, "${AWS::Region}", "*")
 	if declared == "everything-trail" {
 		trails = "[" + trails + " " + trailARN("old-trail") + "]"
 		contexts = "[" + contexts + " " + strings.ReplaceAll(trailARN("old-trail"), "${AWS::Region}", "*") + "]"

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -269,6 +270,9 @@ func TestPropsThatDoNotFitTheStackGetTheirErrors(t *testing.T) {
 			BucketName: jsii.String("my-bucket"), Account: jsii.String(account), Region: jsii.String(region),
 		})
 	}
+	bus := func(stack awscdk.Stack, of string) awsevents.IEventBus {
+		return awsevents.EventBus_FromEventBusArn(stack, jsii.String("Bus"), jsii.String("arn:aws:events:"+of))
+	}
 	for _, test := range []struct {
 		name        string
 		stackName   string
@@ -330,6 +334,29 @@ func TestPropsThatDoNotFitTheStackGetTheirErrors(t *testing.T) {
 		{"partition", "Stack", &awscdk.Environment{Region: jsii.String("cn-north-1")}, func(awscdk.Stack) *trailguard.TrailGuardProps {
 			return &trailguard.TrailGuardProps{DataResources: &[]*trailguard.DataResource{{Type: jsii.String("AWS::S3::Object"), Values: jsii.Strings("arn:aws-cn:s3", "arn:aws:s3:::a/")}}}
 		}, `DataResources[0].Values[1]: "arn:aws:s3:::a/" is of the partition aws, and the stack is in cn-north-1, of aws-cn: begin with arn:aws-cn:s3`},
+		{"the trail of another account", "Stack", known, func(awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{TrailAccount: jsii.String("999999999999")}
+		}, `TrailAccount: "999999999999" owns the trail, which only a delegated administrator of its organization may guard from the stack's account: give OrganizationId, or leave out TrailAccount` + "\n" +
+			"ConfigRules: are on, and cannot see the trail of the account 999999999999: set ConfigRules to false"},
+		{"the trail of an account that may be another", "Stack", nil, func(awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{TrailAccount: jsii.String("999999999999"), OrganizationId: jsii.String("o-a1b2c3d4e5")}
+		}, "ConfigRules: are on, and cannot see the trail of the account 999999999999: set ConfigRules to false"},
+		{"the trail of the stack's account", "Stack", known, func(awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{TrailAccount: jsii.String("123456789012")}
+		}, ""},
+		{"the trail of no account", "Stack", known, func(awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{TrailAccount: jsii.String("management"), OrganizationId: jsii.String("o-a1b2c3d4e5"), ConfigRules: jsii.Bool(false)}
+		}, `TrailAccount: "management" is not an account id: use 12 digits`},
+		{"central event bus of another account", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{CentralEventBus: bus(stack, "eu-central-1:999999999999:event-bus/default")}
+		}, ""},
+		{"central event bus", "Stack", known, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{CentralEventBus: bus(stack, "us-east-1:123456789012:event-bus/default")}
+		}, "CentralEventBus: is in the Region us-east-1, and the stack is in eu-central-1: events can be put on buses of their own Region only: give one of the stack's Region\n" +
+			"CentralEventBus: is the default bus of the stack's account, from which the events are forwarded: give another bus"},
+		{"central event bus of a stack of which nothing is known", "Stack", nil, func(stack awscdk.Stack) *trailguard.TrailGuardProps {
+			return &trailguard.TrailGuardProps{CentralEventBus: awsevents.EventBus_FromEventBusName(stack, jsii.String("Bus"), jsii.String("default"))}
+		}, "CentralEventBus: is the default bus of the stack's account, from which the events are forwarded: give another bus"},
 		{"name of the stack", "AMZN-audit", nil, func(awscdk.Stack) *trailguard.TrailGuardProps { return nil },
 			`StackName: "AMZN-audit" cannot be the stack's, for the name of the runbook begins with it, and Systems Manager reserves names ` +
 				"that begin with aws, amazon or amzn: give the stack another name"},
