@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
@@ -161,7 +162,7 @@ func (c configuration) checkMode() error {
 			}
 		}
 	}
-	return errors.Join(append(problems, c.checkMembers(), c.checkDelegation())...)
+	return errors.Join(append(problems, c.checkMembers(), c.checkDelegation(), c.checkArchiveKey())...)
 }
 
 func (c configuration) checkMembers() error {
@@ -202,6 +203,24 @@ func (c configuration) checkDelegation() error {
 		return errors.New("delegatedAdministratorAccount: can guard the organization trail alone, and organizationTrail is false: give organizationTrail true, or leave out delegatedAdministratorAccount")
 	}
 	return nil
+}
+
+// checkArchiveKey refuses a key that is not where the archive is. What is no ARN is refused elsewhere.
+func (c configuration) checkArchiveKey() error {
+	if c.LogArchiveKeyARN == nil {
+		return nil
+	}
+	arn := strings.Split(*c.LogArchiveKeyARN, ":")
+	if len(arn) < 6 {
+		return nil
+	}
+	differs := func(what, is string, archive *string) error {
+		if archive == nil || *archive == is {
+			return nil
+		}
+		return fmt.Errorf("logArchiveKeyArn: is %s %s, and the archive is in %s: give the output LogKeyArn of TrailGuardLogArchive", what, is, *archive)
+	}
+	return errors.Join(differs("in the Region", arn[3], c.Region), differs("of the account", arn[4], c.LogArchiveAccount))
 }
 
 // definition is a stack of the mode organization.

@@ -321,7 +321,7 @@ func with(key string, value any) map[string]any {
 	if slices.ContainsFunc(keys, func(k configurationKey) bool { return k.key == key && k.ofOrganization }) {
 		given = map[string]any{
 			"mode": "organization", "organizationId": "o-a1b2c3d4e5", "region": "eu-central-1", "managementAccount": "111111111111",
-			"organizationalUnitIds": []string{"r-ab12"}, "logArchiveAccount": "222222222222",
+			"organizationalUnitIds": []string{"r-ab12"}, "logArchiveAccount": "333344445555",
 		}
 		if key == "memberLogs" {
 			given["members"] = "guard"
