@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/organization"
@@ -123,9 +121,8 @@ func GuardMember(stack awscdk.Stack) {
 // toArchive makes a trail write to the archive, and its guard tell centrally.
 func toArchive(stack awscdk.Stack, props *trailguard.TrailGuardProps) {
 	region := *stack.Region()
-	props.LogBucket = awss3.Bucket_FromBucketName(stack, jsii.String("LogBucket"), jsii.String(organization.LogArchiveBucketName(logArchiveAccount, region)))
-	props.LogKey = awskms.Key_FromKeyArn(stack, jsii.String("LogKey"),
-		jsii.String("arn:"+*stack.Partition()+":kms:"+region+":"+logArchiveAccount+":key/11111111-2222-3333-4444-555555555555"))
+	key := "arn:" + *stack.Partition() + ":kms:" + region + ":" + logArchiveAccount + ":key/11111111-2222-3333-4444-555555555555"
+	props.LogBucket, props.LogKey = organization.FromLogArchive(stack, jsii.String(logArchiveAccount), &region, &key)
 	props.CentralEventBus = organization.CentralEventBus(stack, jsii.String("CentralEventBus"), jsii.String(securityAccount), &region)
 }
 
