@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -60,6 +61,9 @@ func style(node *yaml.Node) {
 		}
 	case yaml.ScalarNode:
 		node.Style = styleOf(node)
+		if number, err := strconv.ParseFloat(node.Value, 64); err == nil && node.Tag == "!!float" {
+			node.Value = strconv.FormatFloat(number, 'f', -1, 64) // YAML 1.1 takes 1e9 for a string
+		}
 	}
 }
 
