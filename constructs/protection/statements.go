@@ -1,6 +1,9 @@
 package protection
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A statement denies actions on resources to everybody but those whom its policy exempts. One that has no actions or no resources
 // under the options is left out.
@@ -81,7 +84,7 @@ func (o Options) serviceControl() []statement {
 			"cloudformation:UpdateStackSet", "cloudformation:DeleteStackSet", "cloudformation:CreateStackInstances",
 			"cloudformation:UpdateStackInstances", "cloudformation:DeleteStackInstances", "cloudformation:StopStackSetOperation",
 			"cloudformation:ImportStacksToStackSet",
-		}, resources: o.arns("cloudformation:*:*:", o.prefixed("stack/", "*"), o.prefixed("stackset/", "*"))},
+		}, resources: o.arns("cloudformation:*:*:", o.prefixed("stack/", "*"), o.stackSets())},
 
 		// T40, and what would make a look-alike: the exempt roles by the very patterns that exempt them, so that no role that is exempt
 		// can be created, changed or opened by one that is not. Cost: bootstrapping for the CDK, and setting up self-managed StackSets,
@@ -141,7 +144,7 @@ func (o Options) resourceControl() []statement {
 		// CloudTrail as the deputy of a trail outside the organization. A request without a source is of no account.
 		// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_examples.html
 		{sid: "KeepStrangersTrailsOut", actions: concat([]string{"s3:PutObject"}, only(len(o.KeyARNs) > 0, "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext")),
-			resources: concat(o.buckets(), o.KeyARNs), when: conditions{
+			resources: concat(o.files(), o.KeyARNs), when: conditions{
 				"StringNotEqualsIfExists": {"aws:SourceOrgID": {o.OrganizationID}},
 				"Bool":                    {"aws:PrincipalIsAWSService": {"true"}},
 				"Null":                    {"aws:SourceAccount": {"false"}},
@@ -227,20 +230,37 @@ func (o Options) stranger() conditions {
 	}
 }
 
-// buckets are the ARNs of the log buckets and of what is in them. CloudFormation names a bucket by its stack, in lower case; the * after
-// that also stands for a / and a file.
-func (o Options) buckets() []string {
+// buckets are the ARNs of the log buckets and of what is in them.
+func (o Options) buckets() []string { return concat(o.arns("s3:::", o.BucketNames), o.files()) }
+
+// files are the ARNs of what is in the log buckets. CloudFormation names a bucket by its stack, in lower case; the * after that also
+// stands for a / and a file, so that the ARN is that of the bucket, too.
+func (o Options) files() []string {
 	var names []string
 	for _, prefix := range o.NamePrefixes {
 		names = append(names, strings.ToLower(prefix)+"*")
 	}
-	return o.arns("s3:::", names, o.BucketNames, suffixed(o.BucketNames, "/*"))
+	return o.arns("s3:::", names, suffixed(o.BucketNames, "/*"))
+}
+
+// stackSets are the guard's StackSets: those whose stacks' names begin as the guard's, and those whose own names do.
+func (o Options) stackSets() []string {
+	var names []string
+	for _, prefix := range o.NamePrefixes {
+		name, deploys := strings.CutPrefix(prefix, "StackSet-")
+		if !deploys {
+			names = append(names, "stackset/"+prefix+"*")
+		} else if !slices.ContainsFunc(o.NamePrefixes, func(other string) bool { return strings.HasPrefix(name, other) }) {
+			names = append(names, "stackset/"+strings.TrimSuffix(name, "-")+":*")
+		}
+	}
+	return names
 }
 
 // arns are the ARNs that begin so, of each of the names; without names, the ARN itself.
 func (o Options) arns(begin string, names ...[]string) []string {
 	begin = "arn:" + o.Partition + ":" + begin
-	if len(names) == 0 {
+	if names == nil {
 		return []string{begin}
 	}
 	var arns []string

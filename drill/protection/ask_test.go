@@ -116,14 +116,18 @@ func parse(t *testing.T, of protection.Documents) parsed {
 	return p
 }
 
-// evaluate answers a question with the evaluator of this repository.
-func (q question) evaluate(t *testing.T, p parsed) bool {
-	t.Helper()
+// request is the question for the evaluator of this repository.
+func (q question) request() policy.Request {
 	context := map[string][]string{}
 	for key, value := range q.context() {
 		context[key] = []string{value.(string)}
 	}
-	request := policy.Request{Principal: q.principal, Action: q.action, Resource: q.resource, ResourceAccount: q.owner, Context: context}
+	return policy.Request{Principal: q.principal, Action: q.action, Resource: q.resource, ResourceAccount: q.owner, Context: context}
+}
+
+// evaluate answers a question with the evaluator of this repository.
+func (q question) evaluate(t *testing.T, p parsed) bool {
+	t.Helper()
 	base := policy.Policies{Identity: []policy.Document{fullAccess}}
 	if q.bound {
 		base.Organization = p.serviceControl
@@ -144,7 +148,7 @@ func (q question) evaluate(t *testing.T, p parsed) bool {
 		if q.resourcePolicy() != "" {
 			policies.Resource = &resource
 		}
-		decision, err := policy.Evaluate(request, policies)
+		decision, err := policy.Evaluate(q.request(), policies)
 		if err != nil {
 			t.Fatalf("%s: %v", q.name, err)
 		}

@@ -14,7 +14,7 @@ func life() []doing {
 	admin, owner := role(member, "Admin"), user(member, "owner")
 	breakGlass := role(member, "BreakGlass")
 	otherBucket, otherKey := bucketARN("business-data"), arn("kms", "key/00001111-12ab-34cd-56ef-1234567890ab")
-	otherTag := keys{"aws:ResourceTag/aws:cloudformation:stack-name": "Business"}
+	otherTag := keys{stackTagKey: "Business"}
 	ssmKeys := keys{"iam:PassedToService": "ssm.amazonaws.com"}
 	return []doing{
 		{"the owner of another trail stops and starts it", owner, on(arn("cloudtrail", "trail/business"), "cloudtrail", "StopLogging", "StartLogging")},

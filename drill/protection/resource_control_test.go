@@ -40,6 +40,9 @@ func resourceControlQuestions() []question {
 		bound := []api.Principal{role(c.in(), "Admin"), role(management, "Admin"), role(archive, "Auditor"), root(c.in())}
 		ask("nobody of the organization", bound[i%len(bound)], []call{c}, false)
 		ask("no stranger", strangers[i%len(strangers)], []call{c}, false)
+		stranger := c.ask("no stranger who is named like an exempt role", strictly, strangers[len(strangers)-2], false)
+		stranger.bound, stranger.guarded = false, true
+		all.add(false, stranger)
 		ask("an exempt role", role(c.in(), exemptRoles[i%len(exemptRoles)]), []call{c}, true)
 	}
 	for _, who := range slices.Concat(strangers, []api.Principal{role(archive, "Admin"), user(archive, "mallory"), root(archive), role(management, "Admin")}) {
@@ -78,6 +81,8 @@ func resourceControlQuestions() []question {
 	ask("CloudTrail looks at the bucket", cloudtrail, in(archive, on(bucketARN(archiveBucket), "s3", "GetBucketAcl")), true)
 	ask("CloudTrail looks at the key", cloudtrail, in(archive, on(archiveKey, "kms", "DescribeKey")), true)
 	ask("a service without a source", service("logging.s3"), in(archive, on(bucketARN(archiveBucket)+"/access", "s3", "PutObject")), true)
+
+	ask("a service retires its grant", service("dynamodb"), in(archive, on(archiveKey, "kms", "RetireGrant")), true)
 
 	// Readers, also those that the bucket's policy lets in from elsewhere.
 	reading := slices.Concat(in(archive, on(bucketARN(archiveBucket), "s3", "ListBucket", "GetBucketPolicy")),

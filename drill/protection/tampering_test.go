@@ -33,12 +33,14 @@ func onOurs(service, resource, suffix string, operations ...string) []call {
 	return all(on(arn(service, ours(resource)+suffix), service, operations...), on(arn(service, resource+"TrailGuardCentral-Part-A1B2C3"+suffix), service, operations...))
 }
 
+const stackTagKey = "aws:ResourceTag/aws:cloudformation:stack-name"
+
 var (
 	guardedTrail = arn("cloudtrail", "trail/TrailGuard")
 	logFile      = "/AWSLogs/" + member + "/CloudTrail/eu-west-1/2030/01/01/a.json.gz"
 	ownKey       = arn("kms", "key/aaaabbbb-12ab-34cd-56ef-1234567890ab")
 	// stackTag is a tag that CloudFormation gives to a key.
-	stackTag = keys{"aws:ResourceTag/aws:cloudformation:stack-name": stack}
+	stackTag = keys{stackTagKey: stack}
 )
 
 // on are calls of one service on one resource.
@@ -90,7 +92,8 @@ func onBuckets(suffix string, operations ...string) []call {
 
 // onKeys are the calls on the archive's key and on a key of the guard's stack.
 func onKeys(operations ...string) []call {
-	return all(in(archive, on(archiveKey, "kms", operations...)), with(stackTag, on(ownKey, "kms", operations...)))
+	return all(in(archive, on(archiveKey, "kms", operations...)), with(stackTag, on(ownKey, "kms", operations...)),
+		with(keys{stackTagKey: "TrailGuardCentral"}, on(ownKey, "kms", operations...)))
 }
 
 // onTrail are the calls on the trail: by name and by ARN they are authorized by the ARN, in whatever Region they are made.

@@ -43,8 +43,8 @@ func TestWrongFlagsAreAllNamedAtOnce(t *testing.T) {
 		{[]string{}, "trailguard: say what to do\n\n" + call(t, nil, "help").stdout},
 		{[]string{"dril"}, "trailguard: \"dril\" is not a command: did you mean drill?\n"},
 		{[]string{"repair", "--now"}, "trailguard: unknown flag: --now: see trailguard --help\n"},
-		{[]string{"repair"}, "trailguard: \"repair\" is not a command: use drill or status\n"},
-		{[]string{"help", "repair"}, "trailguard: \"repair\" is not a command: use drill or status\n"},
+		{[]string{"repair"}, "trailguard: \"repair\" is not a command: use drill, policy or status\n"},
+		{[]string{"help", "repair"}, "trailguard: \"repair\" is not a command: use drill, policy or status\n"},
 		{[]string{"completion", "bash", "now"}, "trailguard: unknown command \"now\" for \"trailguard completion bash\"\n"},
 		{[]string{"drill"}, "trailguard: drill:\n  say where: give --local for this machine, or --stack NAME for your AWS account\n"},
 		{[]string{"drill", "--local", "--stack", "x"}, "trailguard: drill:\n  --local and --stack exclude one another: drill on this machine, or in your AWS account\n"},
@@ -97,7 +97,7 @@ func TestHelpIsNoError(t *testing.T) {
 		{[]string{"help"}, rootHelp}, {[]string{"--help"}, rootHelp}, {[]string{"-h"}, rootHelp},
 		{[]string{"drill", "--help"}, drillHelp}, {[]string{"drill", "--local", "-h"}, drillHelp}, {[]string{"drill", "-help"}, drillHelp},
 		{[]string{"help", "drill"}, drillHelp}, {[]string{"drill", "--colour", "--help"}, drillHelp},
-		{[]string{"help", "drill", "list"}, "List the ways"}, {[]string{"status", "--help"}, statusHelp}, {[]string{"help", "status"}, statusHelp},
+		{[]string{"help", "drill", "list"}, "List the ways"}, {[]string{"status", "--help"}, statusHelp}, {[]string{"help", "status"}, statusHelp}, {[]string{"policy", "--help"}, policyHelp},
 		{[]string{"completion", "--help"}, "Generate the autocompletion script"},
 	} {
 		if got := call(t, nil, test.args...); got.code != exitRepaired || !strings.HasPrefix(got.stdout, test.want) || got.stderr != "" {
@@ -149,7 +149,7 @@ func TestTheShellCompletes(t *testing.T) {
 		{[]string{"drill", "list", "--scenario", ""}, "T01\nT02\n"},
 		{[]string{"drill", "--html", ""}, "html\n:8\n"},
 		{[]string{"drill", "--template", ""}, "json\ntemplate\n:8\n"},
-		{[]string{"status", "--stack", ""}, ":4\n"},
+		{[]string{"status", "--stack", ""}, ":4\n"}, {[]string{"policy", "--trail-name", ""}, ":4\n"},
 	} {
 		got := call(t, nil, append([]string{"__complete"}, test.args...)...)
 		if got.code != exitRepaired || !strings.HasPrefix(got.stdout, test.want) {

@@ -1,5 +1,5 @@
 // Command trailguard looks after a deployed guard: drill tampers with the trail and measures the repair, on this machine
-// or in an AWS account; status tells whether the guard is whole.
+// or in an AWS account; status tells whether the guard is whole; policy prints the policies that deny tampering.
 package main
 
 import (

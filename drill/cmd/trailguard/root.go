@@ -9,7 +9,7 @@ import (
 )
 
 const rootHelp = `Trailguard looks after a deployed guard. drill tampers with the guarded trail as an attacker would, waits for the guard, and
-reports how long the repair took. status tells whether the guard is whole.`
+reports how long the repair took. status tells whether the guard is whole. policy prints the policies that deny tampering.`
 
 const exitCodes = `Exit codes:
   0  all was repaired, or the guard is whole
@@ -23,7 +23,8 @@ func (p *program) newRoot() *cobra.Command {
 		Use: "trailguard", Short: "Look after a deployed guard", Long: rootHelp, Version: version(),
 		Example: `  trailguard drill --local                a drill in an AWS that is simulated on this machine
   trailguard drill --stack TrailGuard     a drill in your AWS account
-  trailguard status --stack TrailGuard    is the guard whole?`,
+  trailguard status --stack TrailGuard    is the guard whole?
+  trailguard policy --organization-id ID  policies for AWS Organizations`,
 		Args: cobra.ArbitraryArgs, SilenceErrors: true, SilenceUsage: true,
 		RunE: func(root *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -40,14 +41,14 @@ func (p *program) newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(command *cobra.Command, wrong error) error {
 		return fmt.Errorf("%w: see %s --help", wrong, command.CommandPath())
 	})
-	root.AddCommand(p.newDrill(), p.newStatus())
+	root.AddCommand(p.newDrill(), p.newStatus(), p.newPolicy())
 	root.SetHelpCommand(p.newHelp())
 	return root
 }
 
 // unknownCommand names a command that is near.
 func unknownCommand(root *cobra.Command, name string) error {
-	use := "use drill or status"
+	use := "use drill, policy or status"
 	if near := root.SuggestionsFor(name); len(near) > 0 {
 		use = "did you mean " + near[0] + "?"
 	}
