@@ -10,6 +10,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/organization"
+	"github.com/trailguard/trailguard/constructs/protection"
 	"github.com/trailguard/trailguard/constructs/trailguard"
 )
 
@@ -120,17 +121,18 @@ func ExampleNewPrevention() {
 		TargetIds:          jsii.Strings("ou-ab12-c3d4e5f6"),
 		BreakGlassRoleArns: jsii.Strings("arn:aws:iam::*:role/BreakGlass"),
 	})
-	fmt.Println(*prevention.Policies()[0].Name())
-	show(stack, "AWS::Organizations::Policy")
+	for _, policy := range []int{0, len(prevention.Policies()) - 1} {
+		fmt.Println(*prevention.Policies()[policy].Name())
+	}
 	// Output:
 	// TrailGuardServiceControlPolicy1
-	// 4 AWS::Organizations::Policy
+	// TrailGuardResourceControlPolicy1
 }
 
 // The documents themselves, for those who attach them elsewhere.
 func ExampleProtectionPolicy() {
 	documents, err := organization.ProtectionPolicy(&organization.PreventionProps{OrganizationId: jsii.String("o-a1b2c3d4e5")}, "aws")
-	fmt.Println(len(documents.ServiceControl), len(documents.ResourceControl), err)
+	fmt.Println(documents.ServiceControl[0].Sids[0], documents.ServiceControl[0].Characters() <= protection.MaximumCharacters, err)
 	// Output:
-	// 2 1 <nil>
+	// KeepTrail true <nil>
 }
