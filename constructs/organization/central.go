@@ -160,8 +160,8 @@ func (c *central) addCalls() {
 		}
 		return patterns
 	}
-	c.notices.add(notice{"Tampering", withError(absent, calls("aws.cloudtrail", "aws.config")...), callPaths, call("TAMPERING")})
-	c.notices.add(notice{"Organization", withError(absent, calls("aws.organizations")...), callPaths, call("ORGANIZATION")})
+	c.notices.add(notice{"Tampering", withError(absent, calls("aws.cloudtrail", "aws.config")...), alerting.CallPaths(), call("TAMPERING")})
+	c.notices.add(notice{"Organization", withError(absent, calls("aws.organizations")...), alerting.CallPaths(), call("ORGANIZATION")})
 	c.notices.add(notice{"Refused", withError(present, calls("aws.cloudtrail", "aws.config", "aws.organizations")...), refusedPaths, refused})
 }
 
@@ -179,11 +179,7 @@ func (c *central) addRepairs() {
 		`<subject> in account <account>, <region>, at <when>.\n\n<message>`,
 	})
 	c.notices.add(notice{
-		"RepairFailed", map[string]any{
-			"source": []any{"aws.ssm"}, "detail-type": []any{"EC2 Automation Execution Status-change Notification"},
-			"detail": map[string]any{"Status": []any{"Failed", "TimedOut", "Cancelled"}},
-		},
-		map[string]any{"status": "$.detail.Status", "execution": "$.detail.ExecutionId", "when": "$.time", "account": "$.account", "region": "$.region"},
+		"RepairFailed", alerting.RepairFailedPattern(nil).Object(), alerting.ExecutionPaths(),
 		"REPAIR <status>: in account <account>, <region>, at <when>, execution <execution>.",
 	})
 }

@@ -17,9 +17,6 @@ const (
 	CentralEventBusName = "trailguard"
 )
 
-// rolePath is the IAM path of the roles of a guard, by which the policies of Prevention protect and exempt them.
-const rolePath = "/trailguard/"
-
 // LogArchiveBucketName is the name of the LogArchive's bucket in an account and a Region.
 func LogArchiveBucketName(account, region string) string {
 	return "trailguard-logs-" + account + "-" + region

@@ -1,18 +1,13 @@
 package organization
 
 import (
-	"maps"
-
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/alerting"
+	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
@@ -29,9 +24,8 @@ type notices struct {
 	topic awssns.ITopic
 	bus   awsevents.IEventBus
 
-	targetRole      awsiam.Role
-	deadLetterQueue awssqs.Queue
-	rules           []*string
+	targets *detection.Targets
+	rules   []awsevents.IRule
 }
 
 // notice is what one rule matches, and the message that it makes of it.
@@ -43,73 +37,41 @@ type notice struct {
 }
 
 func newNotices(scope constructs.Construct, from awsevents.IEventBus, topic awssns.ITopic, bus awsevents.IEventBus) *notices {
-	n := &notices{scope: scope, from: from, topic: topic, bus: bus}
-	n.deadLetterQueue = awssqs.NewQueue(scope, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
-		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:      jsii.Bool(true),
-		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-	})
-	n.targetRole = n.newTargetRole()
-	return n
-}
-
-// newTargetRole is the one role for what EventBridge may do here. An event bus that lets in the accounts of an organization lets in roles
-// only.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
-func (n *notices) newTargetRole() awsiam.Role {
-	role := awsiam.NewRole(n.scope, jsii.String("TargetRole"), &awsiam.RoleProps{
-		Path: jsii.String(rolePath),
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]interface{}{
-				"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(n.scope).Account()},
-				// A condition on the rules' ARNs would be circular: each rule refers to this role.
-				"ArnLike": map[string]interface{}{"aws:SourceArn": awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*"), nil)},
-			},
-		}),
-	})
-	if n.topic != nil {
-		for _, statement := range alerting.Publish(n.topic) {
-			role.AddToPolicy(statement)
+	n := &notices{scope: scope, from: from, topic: topic, bus: bus, targets: detection.DefineTargets(scope, jsii.String(detection.GuardRolePath))}
+	if topic != nil {
+		for _, statement := range alerting.Publish(topic) {
+			n.targets.Role().AddToPolicy(statement)
 		}
 	}
-	if n.bus != nil {
-		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:       jsii.String("TellCentrally"),
-			Actions:   jsii.Strings("events:PutEvents"),
-			Resources: &[]*string{n.bus.EventBusArn()},
-		}))
+	if bus != nil {
+		n.targets.Role().AddToPolicy(alerting.PutEvents(bus))
 	}
-	return role
+	return n
 }
 
 // add defines the rule of a notice.
 func (n *notices) add(notice notice) {
-	var targets []any
-	target := func(id string, arn *string) *awsevents.CfnRule_TargetProperty {
-		property := &awsevents.CfnRule_TargetProperty{
-			Id: &id, Arn: arn, RoleArn: n.targetRole.RoleArn(),
-			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: n.deadLetterQueue.QueueArn()},
-		}
-		targets = append(targets, property)
-		return property
-	}
+	var targets []*awsevents.CfnRule_TargetProperty
 	if n.topic != nil {
-		target("AlertTopic", n.topic.TopicArn()).InputTransformer = &awsevents.CfnRule_InputTransformerProperty{
-			InputPathsMap: notice.paths,
-			InputTemplate: jsii.String(`"` + notice.message + `"`),
-		}
+		targets = append(targets, &awsevents.CfnRule_TargetProperty{
+			Id: jsii.String("AlertTopic"), Arn: n.topic.TopicArn(),
+			InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
+				InputPathsMap: notice.paths,
+				InputTemplate: jsii.String(`"` + notice.message + `"`),
+			},
+		})
 	}
 	if n.bus != nil {
-		target("CentralEventBus", n.bus.EventBusArn())
+		// An event bus of another account takes the event only as it is.
+		// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html
+		targets = append(targets, &awsevents.CfnRule_TargetProperty{Id: jsii.String("CentralEventBus"), Arn: n.bus.EventBusArn()})
 	}
-	props := &awsevents.CfnRuleProps{EventPattern: notice.pattern, Targets: targets}
+	props := &awsevents.CfnRuleProps{EventPattern: notice.pattern}
 	if n.from != nil {
 		props.EventBusName = n.from.EventBusName()
 	}
 	n.findings.AtSynthesis(n.scope, checkPattern(notice.id, notice.pattern))
-	rule := awsevents.NewCfnRule(n.scope, &notice.id, props)
-	rule.Node().AddDependency(n.targetRole.Node().FindChild(jsii.String("DefaultPolicy")))
-	n.rules = append(n.rules, rule.AttrArn())
+	n.rules = append(n.rules, n.targets.Define(n.scope, &notice.id, props, targets...))
 }
 
 // Validate returns an error if an event pattern is longer than EventBridge takes.
@@ -125,38 +87,11 @@ func checkPattern(rule string, pattern map[string]any) error {
 }
 
 // keepUndelivered lets the rules put into the queue what they cannot deliver, and tells the topic if they do.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 func (n *notices) keepUndelivered() {
-	n.deadLetterQueue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{n.deadLetterQueue.QueueArn()},
-		Conditions: &map[string]interface{}{"ArnEquals": map[string]interface{}{"aws:SourceArn": n.rules}},
-	}))
-	if n.topic == nil {
-		return
+	n.targets.KeepUndelivered(n.rules...)
+	if n.topic != nil {
+		alerting.TellUndelivered(n.scope, n.topic, n.targets.DeadLetterQueue(), "An event of TrailGuard was not told: it is in the dead-letter queue")
 	}
-	awscloudwatch.NewCfnAlarm(n.scope, jsii.String("Undelivered"), &awscloudwatch.CfnAlarmProps{
-		AlarmDescription:   jsii.String("An event of TrailGuard was not told: it is in the dead-letter queue"),
-		AlarmActions:       &[]any{n.topic.TopicArn()},
-		Namespace:          jsii.String("AWS/SQS"),
-		MetricName:         jsii.String("ApproximateNumberOfMessagesVisible"),
-		Dimensions:         []any{map[string]any{"name": "QueueName", "value": n.deadLetterQueue.QueueName()}},
-		Statistic:          jsii.String("Sum"),
-		Period:             jsii.Number(60),
-		ComparisonOperator: jsii.String("GreaterThanThreshold"),
-		Threshold:          jsii.Number(0),
-		DatapointsToAlarm:  jsii.Number(1),
-		EvaluationPeriods:  jsii.Number(5),
-		TreatMissingData:   jsii.String("notBreaching"),
-	})
-}
-
-// callPaths are what a message takes from the event of an API call.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
-var callPaths = map[string]any{
-	"what": "$.detail.eventName", "who": "$.detail.userIdentity.arn", "when": "$.detail.eventTime",
-	"from": "$.detail.sourceIPAddress", "account": "$.account", "region": "$.region",
 }
 
 // call is the message of an API call, which a word begins.
@@ -164,9 +99,9 @@ func call(word string) string {
 	return word + ": <what> in account <account>, <region>, by <who> from <from> at <when>."
 }
 
-// refusedPaths are callPaths with the error of a call that was refused.
+// refusedPaths are alerting.CallPaths with the error of a call that was refused.
 var refusedPaths = func() map[string]any {
-	paths := maps.Clone(callPaths)
+	paths := alerting.CallPaths()
 	paths["error"] = "$.detail.errorCode"
 	return paths
 }()

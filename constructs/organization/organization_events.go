@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 
+	"github.com/trailguard/trailguard/constructs/alerting"
 	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
@@ -84,7 +85,7 @@ func NewOrganizationEvents(scope constructs.Construct, id *string, props *Organi
 	if seesOrganizationEvents(this) {
 		patterns = append(organizationPatterns(texts(props.PolicyIds)), patterns...)
 	}
-	this.notices.add(notice{"Organization", withError(absent, patterns...), callPaths, call("ORGANIZATION")})
+	this.notices.add(notice{"Organization", withError(absent, patterns...), alerting.CallPaths(), call("ORGANIZATION")})
 	this.notices.keepUndelivered()
 	return this
 }

@@ -113,7 +113,7 @@ func NewWatch(scope constructs.Construct, id *string, props *WatchProps) Watch {
 	if seesOrganizationEvents(this) {
 		patterns = append(patterns, organizationPatterns(nil)...)
 	}
-	this.notices.add(notice{"Tampering", withError(absent, patterns...), callPaths, call("TAMPERING")})
+	this.notices.add(notice{"Tampering", withError(absent, patterns...), alerting.CallPaths(), call("TAMPERING")})
 	this.notices.add(notice{"Refused", withError(present, patterns...), refusedPaths, refused})
 	this.notices.keepUndelivered()
 	if topic != nil {
