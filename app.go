@@ -85,32 +85,6 @@ func (c configuration) defineAccount(app awscdk.App) ([]awscdk.Stack, error) {
 	return []awscdk.Stack{stack}, validate(guard)
 }
 
-// defineOrganization defines the stacks of the mode organization, each for the account where it belongs.
-func (c configuration) defineOrganization(app awscdk.App) ([]awscdk.Stack, error) {
-	var stacks []awscdk.Stack
-	var problems []error
-	var defines []func() error
-	for _, definition := range c.definitions() {
-		stack := newStack(app, definition.name, definition.description, c.environmentOf(definition))
-		problem, define := definition.prepare(stack)
-		stacks, problems, defines = append(stacks, stack), append(problems, problem), append(defines, define)
-	}
-	if err := inOrganizationKeys(problems...); err != nil {
-		return nil, err
-	}
-	for _, define := range defines {
-		problems = append(problems, define())
-	}
-	if err := inOrganizationKeys(problems...); err != nil {
-		return nil, err
-	}
-	if c.awaitsKey() {
-		awscdk.Annotations_Of(stacks[0]).AddInfoV2(jsii.String("trailguard:logArchiveKeyArn"), jsii.String(
-			"The stacks that write to the archive are not defined yet: deploy this one, and give its output LogKeyArn as logArchiveKeyArn"))
-	}
-	return stacks, validate(app)
-}
-
 // validate returns what the CDK's own validations of the construct, and of all in it, find. The CDK would panic with it.
 func validate(construct constructs.Construct) error {
 	var problems []error

@@ -424,7 +424,7 @@ func TestTheSchemaAllowsWhatTheAppDoes(t *testing.T) {
 		if err == nil && c.isOrganization() {
 			app := awscdk.NewApp(nil)
 			for _, definition := range c.definitions() {
-				problem, _ := definition.prepare(newStack(app, definition.name, definition.description, c.environmentOf(definition)))
+				_, problem := definition.prepare(newStack(app, definition.name, definition.description, c.environmentOf(definition)))
 				err = errors.Join(err, problem)
 			}
 		} else if err == nil {

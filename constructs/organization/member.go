@@ -109,7 +109,7 @@ func explain(err error) error {
 	if slices.ContainsFunc([]string{"NoCrossStageDependency", "CannotUseCrossEnvironment", "same CDK app", "across apps"}, isOfReferences) {
 		return validation.Problem("Member", "refers to a resource of another stack, which is of another app: name it by a text, such as its ARN (%v)", firstLine(err))
 	}
-	return fmt.Errorf("Member: %w", err)
+	return validation.Problem("Member", "%v", err)
 }
 
 func firstLine(err error) string {
