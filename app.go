@@ -9,7 +9,6 @@ import (
 	"runtime"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/trailguard"
@@ -60,16 +59,6 @@ func synthesize() (err error) {
 	return errors.Join(problems...)
 }
 
-// newStack defines a stack whose template can be handed to a StackSet inline, which takes 51,200 bytes: no asset, no bootstrap, no indentation.
-func newStack(app awscdk.App, name, description string, environment *awscdk.Environment) awscdk.Stack {
-	return awscdk.NewStack(app, &name, &awscdk.StackProps{
-		Description:                 &description,
-		Env:                         environment,
-		Synthesizer:                 awscdk.NewBootstraplessSynthesizer(nil),
-		SuppressTemplateIndentation: jsii.Bool(true),
-	})
-}
-
 // defineAccount defines the stack of the mode account.
 func (c configuration) defineAccount(app awscdk.App) ([]awscdk.Stack, error) {
 	stack := newStack(app, "TrailGuard", "Keeps the trail "+c.trailName()+" switched on and in its declared state", c.environment())
@@ -83,17 +72,6 @@ func (c configuration) defineAccount(app awscdk.App) ([]awscdk.Stack, error) {
 		return nil, inKeys(err)
 	}
 	return []awscdk.Stack{stack}, validate(guard)
-}
-
-// validate returns what the CDK's own validations of the construct, and of all in it, find. The CDK would panic with it.
-func validate(construct constructs.Construct) error {
-	var problems []error
-	for _, child := range *construct.Node().FindAll(constructs.ConstructOrder_PREORDER) {
-		for _, problem := range *child.Node().Validate() {
-			problems = append(problems, errors.New(*problem))
-		}
-	}
-	return errors.Join(problems...)
 }
 
 // checkTemplate refuses a template that is longer than a request to CloudFormation takes, and removes it, so that nothing deploys it.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -112,7 +114,7 @@ var code = regexp.MustCompile("`([A-Za-z0-9]+)`")
 func readmeProps(t *testing.T) map[string][]string {
 	t.Helper()
 	rows := map[string][]string{}
-	for _, line := range table(t, "README.md", "| prop | key in cdk.json | default |") {
+	for _, line := range table(t, readme(t), "| prop | key in cdk.json | default |") {
 		var props, named []string
 		for _, match := range code.FindAllStringSubmatch(line[0], -1) {
 			props = append(props, match[1])
@@ -138,7 +140,7 @@ func readmeProps(t *testing.T) map[string][]string {
 // TestTheREADMEHasTheDefaultsOfNumbers compares each number that the README gives as a default with the template.
 func TestTheREADMEHasTheDefaultsOfNumbers(t *testing.T) {
 	defaults := map[string]string{}
-	for _, line := range table(t, "README.md", "| prop | key in cdk.json | default |") {
+	for _, line := range table(t, readme(t), "| prop | key in cdk.json | default |") {
 		if match := code.FindStringSubmatch(line[0]); match != nil {
 			defaults[match[1]] = regexp.MustCompile(`^[0-9]+`).FindString(line[2])
 		}
@@ -159,86 +161,138 @@ func TestTheREADMEHasTheDefaultsOfNumbers(t *testing.T) {
 	}
 }
 
-// TestTheREADMEHasEachOutput compares the README's list with the outputs of the default template.
-func TestTheREADMEHasEachOutput(t *testing.T) {
-	var template struct{ Outputs map[string]any }
-	decodeFile(t, filepath.Join("constructs", "trailguard", "testdata", "default.template.json"), &template)
-	text := regexp.MustCompile("The stack has the outputs ((?:`[A-Za-z]+`[,\n ]*(?:and )?)+)").FindString(readme(t))
-	var named []string
-	for _, match := range code.FindAllStringSubmatch(text, -1) {
-		named = append(named, match[1])
+// differences are what a list of the README has and the code has not, and the other way round.
+func differences(what string, inREADME, inCode []string) (problems []string) {
+	for _, name := range inREADME {
+		if !slices.Contains(inCode, name) {
+			problems = append(problems, fmt.Sprintf("the README has the %s %s, which there is not", what, name))
+		}
 	}
-	slices.Sort(named)
-	if outputs := slices.Sorted(maps.Keys(template.Outputs)); !slices.Equal(named, outputs) {
-		t.Errorf("the README has the outputs\n%v, the template\n%v", named, outputs)
+	for _, name := range inCode {
+		if !slices.Contains(inREADME, name) {
+			problems = append(problems, fmt.Sprintf("the README does not have the %s %s", what, name))
+		}
+	}
+	return problems
+}
+
+// comparisons find how the text of the README differs from the code and the default template.
+var comparisons = map[string]func(t *testing.T, text string) (problems []string){
+	"outputs": outputs, "attributes": attributes, "alarms": alarms, "resources": resources, "triggers": triggers, "messages": messages,
+}
+
+func TestTheREADMEHasWhatThereIs(t *testing.T) {
+	for what, compare := range comparisons {
+		for _, problem := range compare(t, readme(t)) {
+			t.Errorf("%s: %s", what, problem)
+		}
 	}
 }
 
-// TestTheREADMEHasEachAttribute compares the README's list with the methods of TrailGuard.
-func TestTheREADMEHasEachAttribute(t *testing.T) {
-	_, text, found := strings.Cut(readme(t), "\n## Attributes\n")
+// TestWhatTheREADMELacksOrInventsIsFound is the negative control of the test before.
+func TestWhatTheREADMELacksOrInventsIsFound(t *testing.T) {
+	for _, test := range []struct{ what, old, new string }{
+		{"outputs", "`LogKeyArn`, ", ""},
+		{"outputs", "`LogKeyArn`, ", "`LogKeyArn`, `LogKeyAlias`, "},
+		{"attributes", "`Runbook()`, ", ""},
+		{"attributes", "`Runbook()`, ", "`Runbook()`, `Handbook()`, "},
+		{"alarms", "(`Flood`)", ""},
+		{"alarms", "(`Flood`)", "(`Flood`, `Drought`)"},
+		{"alarms", "\nFour alarms", "\nFive alarms"},
+		{"resources", "| `AWS::SSM::Document` |", "| |"},
+		{"resources", "| `AWS::SSM::Document` |", "| `AWS::SSM::Document`, `AWS::SSM::Parameter` |"},
+		{"resources", "| 3 × `AWS::Config::ConfigRule` |", "| 2 × `AWS::Config::ConfigRule` |"},
+		{"triggers", "| schedule | `", "| timetable | `"},
+		{"messages", "`TimedOut`, ", ""},
+		{"messages", "`TimedOut`, ", "`TimedOut`, `Lost`, "},
+	} {
+		text := strings.Replace(readme(t), test.old, test.new, 1)
+		if text == readme(t) || len(comparisons[test.what](t, text)) == 0 {
+			t.Errorf("%s: %q instead of %q is not found", test.what, test.new, test.old)
+		}
+	}
+}
+
+func outputs(t *testing.T, text string) []string {
+	list := regexp.MustCompile("The stack has the outputs ((?:`[A-Za-z]+`[,\n ]*(?:and )?)+)").FindString(text)
+	var named []string
+	for _, match := range code.FindAllStringSubmatch(list, -1) {
+		named = append(named, match[1])
+	}
+	return differences("output", named, slices.Collect(maps.Keys(defaultTemplate(t).Outputs)))
+}
+
+func attributes(_ *testing.T, text string) []string {
+	_, text, _ = strings.Cut(text, "\n## Attributes\n")
 	text, _, _ = strings.Cut(text, "\nThe stack has the outputs")
-	if !found {
-		t.Fatal("the README has no section Attributes")
+	var named, methods []string
+	for _, match := range regexp.MustCompile("`([A-Z][A-Za-z]+)(?:\\([a-z]*\\))?`").FindAllStringSubmatch(text, -1) {
+		named = append(named, match[1])
 	}
 	guard := reflect.TypeFor[trailguard.TrailGuard]()
 	for i := range guard.NumMethod() {
-		name := guard.Method(i).Name
-		if ofEachConstruct := slices.Contains([]string{"Node", "ToString", "With"}, name); !ofEachConstruct &&
-			!regexp.MustCompile("`"+name+`(\([a-z]*\))?`+"`").MatchString(text) {
-			t.Errorf("the README has no attribute %s", name)
+		if name := guard.Method(i).Name; !slices.Contains([]string{"Node", "ToString", "With"}, name) { // which each construct has
+			methods = append(methods, name)
 		}
 	}
-	for _, match := range regexp.MustCompile("`([A-Z][A-Za-z]+)(?:\\([a-z]*\\))?`").FindAllStringSubmatch(text, -1) {
-		if _, ok := guard.MethodByName(match[1]); !ok {
-			t.Errorf("the README has the attribute %s, which there is not", match[1])
+	return differences("attribute", named, methods)
+}
+
+func alarms(t *testing.T, text string) []string {
+	paragraph := regexp.MustCompile(`(?s)\n([A-Z][a-z]+) alarms tell .*?\n\n`).FindStringSubmatch(text)
+	if paragraph == nil {
+		return []string{"the README does not say when the alarms tell"}
+	}
+	var named, made []string
+	for _, match := range code.FindAllStringSubmatch(paragraph[0], -1) {
+		named = append(named, match[1])
+	}
+	for id, resource := range defaultTemplate(t).Resources {
+		if resource.Type == "AWS::CloudWatch::Alarm" {
+			made = append(made, strings.TrimPrefix(id[:len(id)-8], "Alerting"))
 		}
+	}
+	numbers := []string{"No", "One", "Two", "Three", "Four", "Five", "Six"}
+	return append(differences("number of alarms", paragraph[1:2], numbers[len(made):len(made)+1]), differences("alarm", named, made)...)
+}
+
+// resources compares how many resources of each type the rows of the table have together.
+func resources(t *testing.T, text string) []string {
+	counts, inTemplate := map[string]int{}, map[string]int{}
+	for _, row := range table(t, text, "| resource | what for |") {
+		for _, match := range regexp.MustCompile("(?:([0-9]+) × )?`(AWS::[A-Za-z0-9:]+)`").FindAllStringSubmatch(row[0], -1) {
+			n, err := strconv.Atoi(cmp.Or(match[1], "1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			counts[match[2]] += n
+		}
+	}
+	for _, resource := range defaultTemplate(t).Resources {
+		inTemplate[resource.Type]++
+	}
+	list := func(counts map[string]int) (list []string) {
+		for kind, n := range counts {
+			list = append(list, fmt.Sprintf("%d × %s", n, kind))
+		}
+		return list
+	}
+	return differences("resources", list(counts), list(inTemplate))
+}
+
+// template is what the comparisons look at in a template.
+type template struct {
+	Outputs   map[string]any
+	Resources map[string]struct {
+		Type       string
+		Properties map[string]any
 	}
 }
 
-// TestTheREADMEHasEachAlarmAndResource compares the README with the default template.
-func TestTheREADMEHasEachAlarmAndResource(t *testing.T) {
-	var template struct {
-		Resources map[string]struct{ Type string }
-	}
-	decodeFile(t, filepath.Join("constructs", "trailguard", "testdata", "default.template.json"), &template)
-	_, alerts, _ := strings.Cut(readme(t), "\n## Alerts\n")
-	alerts, _, _ = strings.Cut(alerts, "\n## ")
-	counts := map[string]int{}
-	for id, resource := range template.Resources {
-		counts[resource.Type]++
-		if alarm := strings.TrimPrefix(id[:len(id)-8], "Alerting"); resource.Type == "AWS::CloudWatch::Alarm" && !strings.Contains(alerts, "`"+alarm+"`") {
-			t.Errorf("the README does not say when the alarm %s rings", alarm)
-		}
-	}
-	for _, line := range table(t, "README.md", "| resource | what for |") {
-		row := regexp.MustCompile("^(?:([0-9]+) × )`(AWS::[A-Za-z0-9:]+)`$").FindStringSubmatch(line[0])
-		if row == nil || row[2] == "AWS::Events::Rule" { // some rules have a row of their own
-			continue
-		}
-		if got := fmt.Sprint(counts[row[2]]); got != row[1] {
-			t.Errorf("the README has %s %s, the template %s", row[1], row[2], got)
-		}
-	}
-	for kind := range counts {
-		if !strings.Contains(readme(t), "`"+kind+"`") {
-			t.Errorf("the README does not say what the %s is for", kind)
-		}
-	}
-}
-
-// defaultTemplate is the resources' properties in the default template, by their logical ids.
-func defaultTemplate(t *testing.T) map[string]map[string]any {
+func defaultTemplate(t *testing.T) (decoded template) {
 	t.Helper()
-	var template struct {
-		Resources map[string]struct{ Properties map[string]any }
-	}
-	decodeFile(t, filepath.Join("constructs", "trailguard", "testdata", "default.template.json"), &template)
-	properties := map[string]map[string]any{}
-	for id, resource := range template.Resources {
-		properties[id] = resource.Properties
-	}
-	return properties
+	decodeFile(t, filepath.Join("constructs", "trailguard", "testdata", "default.template.json"), &decoded)
+	return decoded
 }
 
 // at is what stands in a value of JSON at the path.
@@ -259,48 +313,44 @@ func at(value any, path ...any) any {
 	return value
 }
 
-// TestTheREADMEHasEachTrigger compares the README's table with what may start the runbook, besides a person.
-func TestTheREADMEHasEachTrigger(t *testing.T) {
-	var named, triggers []string
-	for _, row := range table(t, "README.md", "| trigger | when | what it cannot see |") {
+// triggers compares the table with the values of the runbook's parameter StartedBy: each but a person is a trigger.
+func triggers(t *testing.T, text string) []string {
+	var named, starters []string
+	for _, row := range table(t, text, "| trigger | when | what it cannot see |") {
 		named = append(named, row[0])
 	}
-	for id, properties := range defaultTemplate(t) {
+	for id, resource := range defaultTemplate(t).Resources {
 		if strings.HasPrefix(id, "RemediationRunbook") {
-			for _, starter := range at(properties, "Content", "parameters", "StartedBy", "allowedValues").([]any) {
-				triggers = append(triggers, starter.(string))
+			for _, starter := range at(resource.Properties, "Content", "parameters", "StartedBy", "allowedValues").([]any) {
+				starters = append(starters, starter.(string))
 			}
 		}
 	}
-	triggers = slices.DeleteFunc(triggers, func(starter string) bool { return starter == "hand" })
-	slices.Sort(named)
-	if slices.Sort(triggers); !slices.Equal(named, triggers) {
-		t.Errorf("the README has the triggers %v, the runbook %v", named, triggers)
-	}
+	return differences("trigger", named, slices.DeleteFunc(starters, func(starter string) bool { return starter == "hand" }))
 }
 
-// TestTheREADMEHasEachMessage compares the beginnings of the messages with what the notices and the runbook tell.
-func TestTheREADMEHasEachMessage(t *testing.T) {
+// messages compares the beginnings of the messages with what the notices and the runbook tell.
+func messages(t *testing.T, text string) (problems []string) {
 	told := map[string]bool{}
-	for id, properties := range defaultTemplate(t) {
-		message, ok := at(properties, "Targets", 0, "InputTransformer", "InputTemplate").(string)
+	for id, resource := range defaultTemplate(t).Resources {
+		message, ok := at(resource.Properties, "Targets", 0, "InputTransformer", "InputTemplate").(string)
 		switch {
 		case strings.HasPrefix(id, "RemediationRunbook"):
-			script := at(properties, "Content", "mainSteps", 0, "inputs", "Script").(string)
+			script := at(resource.Properties, "Content", "mainSteps", 0, "inputs", "Script").(string)
 			const subject = "'NOT ' * bool(wrong) + 'REPAIRED: CloudTrail trail ' + want['Name']"
 			if !strings.Contains(script, subject) {
 				t.Errorf("the script has no subject %s", subject)
 			}
 			told["REPAIRED: CloudTrail trail trailguard"], told["NOT REPAIRED: CloudTrail trail trailguard"] = false, false
 		case ok && strings.Contains(message, "<status>"):
-			for _, status := range at(properties, "EventPattern", "detail", "Status").([]any) {
+			for _, status := range at(resource.Properties, "EventPattern", "detail", "Status").([]any) {
 				told[strings.ReplaceAll(strings.Trim(message, `"`), "<status>", status.(string))] = false
 			}
 		case ok:
 			told[strings.ReplaceAll(strings.Trim(message, `"`), "<what>", "StopLogging")] = false
 		}
 	}
-	for _, row := range table(t, "README.md", "| message, by its beginning | when |") {
+	for _, row := range table(t, text, "| message, by its beginning | when |") {
 		first := ""
 		for _, match := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[0], -1) {
 			beginning := match[1]
@@ -318,30 +368,27 @@ func TestTheREADMEHasEachMessage(t *testing.T) {
 				}
 			}
 			if !found {
-				t.Errorf("nothing tells %q", beginning)
+				problems = append(problems, fmt.Sprintf("nothing tells %q", beginning))
 			}
 		}
 	}
 	for message, named := range told {
 		if !named {
-			t.Errorf("the README does not have the message %q", message)
+			problems = append(problems, fmt.Sprintf("the README does not have the message %q", message))
 		}
 	}
 	if len(told) != 6 {
 		t.Errorf("the messages are %v", told)
 	}
+	return problems
 }
 
 // table are the cells of a table of Markdown, by its heading.
-func table(t *testing.T, path, heading string) [][]string {
+func table(t *testing.T, text, heading string) [][]string {
 	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, text, found := strings.Cut(string(content), "\n"+heading+"\n")
+	_, text, found := strings.Cut(text, "\n"+heading+"\n")
 	if !found {
-		t.Fatalf("%s has no table %s", path, heading)
+		t.Fatalf("there is no table %s", heading)
 	}
 	var cells [][]string
 	for line := range strings.Lines(text) {

@@ -153,7 +153,7 @@ func TestTheKeysReachTheStacks(t *testing.T) {
 	templates := organizationTemplates(t, archive+","+security+`, "members": "guard", "alertEmailAddresses": ["a@example.com"], "expireAfterDays": 400,
 		"accountFilter": {"type": "DIFFERENCE", "accounts": ["555555555555"]}, "failureTolerancePercentage": 3, "maxConcurrentPercentage": 30,
 		"breakGlassRoleArns": ["arn:aws:iam::*:role/BreakGlass"], "denyCreateTrail": false, "denyConfigChanges": true, "logReaderAccounts": ["333333333333"]`)
-	stackSet := resources(templates["Rollout"], "AWS::CloudFormation::StackSet")[0]
+	stackSet := propertiesOf(templates["Rollout"], "AWS::CloudFormation::StackSet")[0]
 	member := map[string]any{}
 	if err := json.Unmarshal([]byte(stackSet["TemplateBody"].(string)), &member); err != nil {
 		t.Fatal(err)
@@ -169,12 +169,12 @@ func TestTheKeysReachTheStacks(t *testing.T) {
 		{"the accounts at once", at(stackSet, "OperationPreferences", "MaxConcurrentPercentage"), 30.0},
 		{"the caller", stackSet["CallAs"], "SELF"},
 		{"the capabilities", stackSet["Capabilities"], []any{"CAPABILITY_IAM"}},
-		{"addresses in a member that tells centrally", len(resources(member, "AWS::SNS::Subscription")), 0},
-		{"addresses that are told centrally", len(resources(templates["Central"], "AWS::SNS::Subscription")), 1},
-		{"Config rules in a member", len(resources(member, "AWS::Config::ConfigRule")), 0},
-		{"Config rules in the management account", len(resources(templates["Management"], "AWS::Config::ConfigRule")), 3},
-		{"buckets in a member that writes to the archive", len(resources(member, "AWS::S3::Bucket")), 0},
-		{"the days after which the archive's files expire", at(resources(templates["LogArchive"], "AWS::S3::Bucket")[0], "LifecycleConfiguration", "Rules", 0, "ExpirationInDays"), 400.0},
+		{"addresses in a member that tells centrally", len(propertiesOf(member, "AWS::SNS::Subscription")), 0},
+		{"addresses that are told centrally", len(propertiesOf(templates["Central"], "AWS::SNS::Subscription")), 1},
+		{"Config rules in a member", len(propertiesOf(member, "AWS::Config::ConfigRule")), 0},
+		{"Config rules in the management account", len(propertiesOf(templates["Management"], "AWS::Config::ConfigRule")), 3},
+		{"buckets in a member that writes to the archive", len(propertiesOf(member, "AWS::S3::Bucket")), 0},
+		{"the days after which the archive's files expire", at(propertiesOf(templates["LogArchive"], "AWS::S3::Bucket")[0], "LifecycleConfiguration", "Rules", 0, "ExpirationInDays"), 400.0},
 		{"that others may create trails", strings.Contains(text(t, templates["Prevention"]), `"KeepTrailQuota"`), false},
 		{"who breaks glass", strings.Contains(text(t, templates["Prevention"]), `arn:aws:iam::*:role/BreakGlass`), true},
 		{"the archive's key in the policies", strings.Contains(text(t, templates["Prevention"]), `arn:aws:kms:eu-central-1:222222222222:key/1`), true},
@@ -189,14 +189,14 @@ func TestTheKeysReachTheStacks(t *testing.T) {
 
 func TestADelegatedAdministratorGuardsTheTrailOfTheManagementAccount(t *testing.T) {
 	templates := organizationTemplates(t, archive+`, "delegatedAdministratorAccount": "444444444444"`)
-	if got := resources(templates["Rollout"], "AWS::CloudFormation::StackSet")[0]["CallAs"]; got != "DELEGATED_ADMIN" {
+	if got := propertiesOf(templates["Rollout"], "AWS::CloudFormation::StackSet")[0]["CallAs"]; got != "DELEGATED_ADMIN" {
 		t.Errorf("the StackSet is made as %s", got)
 	}
 	outputs := templates["Management"]["Outputs"].(map[string]any)
 	if arn := text(t, at(outputs, "TrailArn", "Value")); !strings.Contains(arn, ":111111111111:trail/trailguard") {
 		t.Errorf("the trail is %s", arn)
 	}
-	if rules := resources(templates["Management"], "AWS::Config::ConfigRule"); len(rules) > 0 {
+	if rules := propertiesOf(templates["Management"], "AWS::Config::ConfigRule"); len(rules) > 0 {
 		t.Errorf("it has %d Config rules", len(rules))
 	}
 }
@@ -230,8 +230,8 @@ func organizationTemplates(t *testing.T, more string) map[string]map[string]any 
 	return templates
 }
 
-// resources are the properties of the resources of a type, in the order of their logical ids.
-func resources(template map[string]any, kind string) (all []map[string]any) {
+// propertiesOf are the properties of the resources of a type, in the order of their logical ids.
+func propertiesOf(template map[string]any, kind string) (all []map[string]any) {
 	defined := template["Resources"].(map[string]any)
 	for _, id := range slices.Sorted(maps.Keys(defined)) {
 		if resource := defined[id].(map[string]any); resource["Type"] == kind {

@@ -6,11 +6,11 @@ import (
 	"github.com/trailguard/trailguard/drill/deployed"
 )
 
-// Account is what the runner sees of an account, and how it puts it back.
+// Account is what the runner sees of an account, and how the runner puts the trail back.
 type Account interface {
 	// State reads the guarded trail.
 	State(ctx context.Context) (deployed.State, error)
-	// Restore tries once to make the trail what it was before; now is what it is.
+	// Restore tries once to bring the trail from the state now to the state before.
 	Restore(ctx context.Context, before, now deployed.State) error
 	// Executions lists the latest executions of the runbook, without their steps.
 	Executions(ctx context.Context) ([]deployed.Execution, error)

@@ -12,13 +12,13 @@ type Assumption struct {
 	ID string
 	// Statement is what AWS is taken to do.
 	Statement string
-	// Sources are the pages that say so, or come nearest to it. Default: - none was found.
+	// Sources are the pages that state the behaviour, or come nearest to it. Default: - none was found.
 	Sources []string
 	// IfWrong is what follows if AWS does otherwise.
 	IfWrong string
-	// Scenarios are those that show it, each alone enough. Default: - what is read before the tampering shows it.
+	// Scenarios show whether the assumption holds; each is enough. Default: - reads before the tampering show it.
 	Scenarios []string
-	// Unchecked says why a drill does not show it; empty if it does.
+	// Unchecked says why a drill cannot show whether the assumption holds; empty if it can.
 	Unchecked string
 
 	check func(*look, context.Context) (Verdict, string, error)
@@ -45,7 +45,7 @@ const (
 	configAPI        = "https://docs.aws.amazon.com/config/latest/APIReference/"
 )
 
-// Assumptions are all that is leaned on, those that a drill shows first.
+// Assumptions are all assumptions. The assumptions that a drill checks come first.
 func Assumptions() []Assumption {
 	all := []Assumption{
 		{

@@ -11,11 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/trailguard/trailguard/drill/deployed"
-	"github.com/trailguard/trailguard/drill/internal/golden"
+	"github.com/trailguard/trailguard/internal/golden"
 )
 
 func TestThePageOfTheAssumptionsIsMadeOfThem(t *testing.T) {
-	golden.Check(t, "../../localaws/fidelity.md", []byte(AssumptionsPage()))
+	golden.Check(t, "../localaws/fidelity.md", []byte(AssumptionsPage()))
 }
 
 func TestEachAssumptionSaysWhatFollowsAndWhatShowsIt(t *testing.T) {

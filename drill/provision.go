@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -15,8 +16,7 @@ import (
 	"github.com/trailguard/trailguard/drill/deployed"
 )
 
-// Provisioner makes what a scenario needs, and says how it is cleared away. What it could not clear away, and why, is
-// cleanup's error.
+// Provisioner makes what a scenario needs. cleanup clears it away; its error says what is left, and why.
 type Provisioner interface {
 	Provision(ctx context.Context, need Need, into *Target) (cleanup func(context.Context) error, err error)
 }
@@ -73,8 +73,8 @@ func (p *provisioner) bucket(ctx context.Context, into *Target) (func(context.Co
 	return cleanup, nil
 }
 
-// key makes a key that CloudTrail may encrypt with. Files that were encrypted with it during the drill cannot be read
-// once it is gone, so that it is deleted as late as is possible, after 30 days.
+// key makes a key that CloudTrail may encrypt with. Without the key nobody can read the log files that were encrypted with it
+// during the drill: it is deleted as late as KMS allows, after 30 days.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
 func (p *provisioner) key(ctx context.Context, into *Target) (func(context.Context) error, error) {
 	administrator := strings.Join([]string{"arn", p.guard.Partition(), "iam", "", p.guard.Account(), "root"}, ":")
@@ -108,4 +108,13 @@ func (p *provisioner) fromTrail() map[string]any {
 // policy writes a policy of maps and texts.
 func policy(statements ...any) *string {
 	return aws.String(encode(map[string]any{"Version": "2012-10-17", "Statement": statements}))
+}
+
+// encode writes maps and lists of texts, which always can be written.
+func encode(value any) string {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("writing %v: %v", value, err))
+	}
+	return string(encoded)
 }

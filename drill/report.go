@@ -107,5 +107,5 @@ func (r Report) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// Seconds are those of a time, to a tenth.
+// Seconds is a duration in seconds, rounded to a tenth.
 func Seconds(d time.Duration) float64 { return math.Round(d.Seconds()*10) / 10 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/trailguard/trailguard/drill/deployed"
-	"github.com/trailguard/trailguard/drill/internal/golden"
+	"github.com/trailguard/trailguard/internal/golden"
 )
 
 func results() []Result {
@@ -34,7 +34,7 @@ func TestTheReportForPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden.Check(t, "report.json", append(got, '\n'))
+	golden.Check(t, "testdata/report.json", append(got, '\n'))
 }
 
 func TestAReportWithoutResultsHasEmptyLists(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/trailguard/trailguard/drill/deployed"
 )
 
-// restore makes a trail what it was, once: logging first. It never makes an organization trail an account's trail. The
-// caller looks whether that was enough.
+// restore tries once to bring a trail from the state now to the state before, its logging first. It never makes an
+// organization trail an account's trail. The caller looks whether the trail is back.
 func restore(ctx context.Context, api *cloudtrail.Client, before, now deployed.State) error {
 	t := before.Trail
 	if t == nil {

@@ -66,13 +66,13 @@ type Result struct {
 	Repaired       bool                 // the whole declared state was back in time, or nothing had to be repaired
 	Refused        string               // the code with which the call was refused; empty if it was done
 	CallsToLogging int                  // the guard's calls to CloudTrail that change a trail, until logging was back; 0 if it never stopped
-	Calls          int                  // all of them
+	Calls          int                  // the guard's calls to CloudTrail that change a trail, all together
 	Began          time.Time            // the tampering
 	Elapsed        time.Duration        // from the tampering until the drill saw the declared state
 	Unmet          []string             // what was not met at the deadline
 	Looks          []Look               // at the trail after the tampering: the first, and each that differs from the one before
 	PutBack        bool                 // the drill itself put the trail back
-	PutBackAt      time.Time            // then it was back; zero if the drill did not put it back
+	PutBackAt      time.Time            // when the drill had put the trail back; zero if it did not
 	Executions     []deployed.Execution // of the runbook, that the tampering started
 }
 
@@ -83,7 +83,7 @@ type Look struct {
 	Unmet   []string // what was not as declared; empty if all was
 }
 
-// look adds what is seen of a trail, unless it is what was seen before.
+// look adds what the drill sees of a trail, if the look before saw something else.
 func (r *Result) look(at time.Time, state deployed.State, unmet []string) {
 	look := Look{At: at, Logging: state.Trail != nil && state.IsLogging, Unmet: slices.Clone(unmet)}
 	if n := len(r.Looks); n > 0 && r.Looks[n-1].Logging == look.Logging && slices.Equal(r.Looks[n-1].Unmet, look.Unmet) {
@@ -222,14 +222,14 @@ func (r *Runner) attempt(ctx context.Context, a Attempt) (result Result, err err
 	return r.watch(ctx, a, result, began, known)
 }
 
-// atLast does what must be done even where ctx has ended.
+// atLast does what must be done even if ctx has ended.
 func atLast(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putBackWithin)
 	defer cancel()
 	return do(ctx)
 }
 
-// refusal is the code with which CloudTrail or an organization's policy refused a call; empty where it is another failure.
+// refusal is the code with which CloudTrail or an organization's policy refused a call; empty if the call failed otherwise.
 func refusal(err error, s Scenario) string {
 	var refused smithy.APIError
 	if !errors.As(err, &refused) {
@@ -327,7 +327,7 @@ func (r *Runner) rest(ctx context.Context, known []deployed.Execution, poll, tim
 	}
 }
 
-// putBack makes the trail what it was, and tells whether it had to.
+// putBack brings the trail back to the state before, and tells whether it had to.
 func (r *Runner) putBack(ctx context.Context, before deployed.State) (had bool, err error) {
 	var failed error
 	for range putBackTries {
@@ -350,8 +350,8 @@ func (r *Runner) putBack(ctx context.Context, before deployed.State) (had bool, 
 	return had, fmt.Errorf("the trail could not be put back in %d attempts: %w", putBackTries, failed)
 }
 
-// countCalls counts the calls with which executions changed the trail, as they report them: those until logging was back, and
-// all.
+// countCalls counts the calls with which executions changed the trail, as the executions report them: until logging was back,
+// and all.
 func countCalls(executions []deployed.Execution) (toLogging, all int) {
 	back := false
 	for _, x := range deployed.ByStart(executions) {

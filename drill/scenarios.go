@@ -26,8 +26,8 @@ type Target struct {
 	ARN   string // the ARN
 	// Declared is the state that is taken away.
 	Declared deployed.Declared
-	Bucket   string // another bucket that lets CloudTrail in, where the scenario needs one
-	KeyARN   string // another key that lets CloudTrail in, where the scenario needs one
+	Bucket   string // another bucket that lets CloudTrail in, if the scenario needs it
+	KeyARN   string // another key that lets CloudTrail in, if the scenario needs it
 }
 
 // Need is what a scenario needs beside the trail. It is made before the tampering and cleared away after it.
@@ -39,26 +39,26 @@ const (
 	AnotherKey    Need = "another key"
 )
 
-// Scenario is one way to tamper with a trail. The trail is healthy again when its whole declared state is back, and what
-// the guard leaves is put back from what was read before.
+// Scenario is one way to tamper with a trail. The trail is repaired when its whole declared state is back. Settings that are not
+// declared, and that the guard leaves as they are, the drill puts back from what it read before.
 type Scenario struct {
-	// ID is the scenario's number in the catalogue. Two forms of the same tampering have the same.
+	// ID is the scenario's number in the catalogue. Scenarios with one ID are the same tampering by different calls.
 	ID string
 	// Call names the call and what is special about its parameters.
 	Call string
 	// Tamper makes the call.
 	Tamper func(context.Context, TrailAPI, Target) error
-	// Refusals are the codes with which CloudTrail itself may refuse the call. It then needs no repair.
+	// Refusals are the codes with which CloudTrail itself may refuse the call. A refused call needs no repair.
 	Refusals []string
-	// Takes is the setting that the scenario takes away: it applies where that is declared.
+	// Takes is the setting that the scenario takes away: the scenario applies to trails that declare it.
 	//
-	// Default: - it applies to every trail.
+	// Default: - the scenario applies to every trail.
 	Takes deployed.Setting
 	// Needs is what is made for the scenario.
 	//
 	// Default: - nothing.
 	Needs Need
-	// UnseenByConfig says why AWS Config does not notice what the scenario does; empty if it does.
+	// UnseenByConfig says why AWS Config does not notice what the scenario does; empty if AWS Config notices it.
 	UnseenByConfig string
 	// Harmless tells that the call takes nothing away: the guard must leave the trail alone.
 	Harmless bool
@@ -67,7 +67,7 @@ type Scenario struct {
 	OnlyIfNamed bool
 }
 
-// NotApplicable says why a scenario does not apply to a guard; empty if it does.
+// NotApplicable says why a scenario does not apply to a guard; empty if it applies.
 func (s Scenario) NotApplicable(guard deployed.Guard) string {
 	if s.Takes == "" || guard.Declared.Has(s.Takes) {
 		return ""

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
 	"github.com/trailguard/trailguard/drill/deployed"
-	"github.com/trailguard/trailguard/drill/internal/golden"
+	"github.com/trailguard/trailguard/internal/golden"
 )
 
 // recorder writes down the calls that it gets, without the members that are not set.
@@ -80,7 +80,7 @@ func TestTheCallsOfTheScenarios(t *testing.T) {
 		}
 		fmt.Fprintf(&lines, "%s %s\n", s.ID, strings.Join(r.calls, " "))
 	}
-	golden.Check(t, "scenarios.txt", []byte(lines.String()))
+	golden.Check(t, "testdata/scenarios.txt", []byte(lines.String()))
 }
 
 func TestEachScenarioOfTheCatalogueIsThere(t *testing.T) {

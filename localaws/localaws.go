@@ -1,6 +1,6 @@
 // Package localaws is an AWS on loopback with the loop closed: CloudTrail, AWS Config, SSM Automation and EventBridge run
 // in Go, moto_server holds the rest, and every call of every client goes through one gateway, which authorizes it,
-// records it and tells CloudTrail's event of it to EventBridge.
+// records it and hands CloudTrail's event of it to EventBridge.
 //
 // Simulated: one account and the Region of its services, the policies that are deployed. Not simulated: latency, quotas,
 // signatures, session policies, and whatever answers with the error NotModelled. Which operation is simulated stands in

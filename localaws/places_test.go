@@ -38,8 +38,8 @@ func TestTheLoopIsClosedInEachPartition(t *testing.T) {
 			g.stopLogging()
 			g.run()
 			g.wantLogging(true)
-			if x := g.Executions(); len(x) != 1 || x[0].Status != automation.Success {
-				t.Errorf("the executions are %+v", x)
+			if all := g.Executions(); len(all) != 1 || all[0].Status != automation.Success {
+				t.Errorf("the executions are %+v", all)
 			}
 			g.disableRule()
 			g.stopLogging()

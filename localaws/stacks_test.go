@@ -140,8 +140,8 @@ func (g guarded) wantExecutions(what string, want int) {
 func (g guarded) firstSteps() []string {
 	g.t.Helper()
 	var all []string
-	for _, x := range g.Executions() {
-		got, err := ssm.NewFromConfig(g.Config(Administrator)).GetAutomationExecution(g.t.Context(), &ssm.GetAutomationExecutionInput{AutomationExecutionId: &x.ID})
+	for _, execution := range g.Executions() {
+		got, err := ssm.NewFromConfig(g.Config(Administrator)).GetAutomationExecution(g.t.Context(), &ssm.GetAutomationExecutionInput{AutomationExecutionId: &execution.ID})
 		g.must(err)
 		all = append(all, aws.ToString(got.AutomationExecution.StepExecutions[0].StepName))
 	}

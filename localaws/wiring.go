@@ -99,7 +99,10 @@ func (w *wiring) newServices() (*services, *gateway.Services) {
 	s.config = config.New(config.Options{
 		Clock: w.clock, Place: place, Trails: func() []config.Trail { return trailsForConfig(s.trails.Trails()) },
 		EvaluatePolicy: w.evaluatePolicy, Emit: s.events.Bus.Publish, StartAutomation: w.startRemediation(),
-		DocumentExists: w.directory.DocumentExists, CheckParameters: w.checkParameters, BucketExists: w.directory.BucketExists,
+		DocumentExists: w.directory.DocumentExists, BucketExists: w.directory.BucketExists,
+		CheckParameters: func(ctx context.Context, rule, document, version string, names []string) error {
+			return checkParameters(ctx, w.directory, rule, document, version, names)
+		},
 		Unset: w.options.Readings.UnsetFields, ResourceID: w.options.Readings.TrailResourceID, Attempts: w.options.Readings.AttemptCount,
 	})
 	s.automations = ssm.New(ssm.Options{
@@ -110,7 +113,7 @@ func (w *wiring) newServices() (*services, *gateway.Services) {
 		Send: w.send, Emit: emit, Fail: w.gateway.Fail, Ended: s.config.AutomationFinished,
 	})
 	registry := &gateway.Services{}
-	// Observers are told in this order: policies and rules are forgotten before anybody looks at them.
+	// Observers see calls in this order: policies and rules are forgotten before anybody looks at them.
 	for _, each := range []service{
 		w.iam, s.events, sts.Service{Credentials: w.gateway.Credentials}, sns.Service{CheckKey: w.iam.CheckTopicKey}, s.config, s.automations,
 		cloudformation.New(cloudformation.Options{Config: w.direct, Clock: w.clock, IDs: w.ids, Emit: emit, Fail: w.gateway.Fail}),

@@ -90,7 +90,9 @@ func TestAnArchiveTakesLogFilesOfItsAccountsOnly(t *testing.T) {
 			cloudTrail := func(name, action, resource string, context map[string]string, policy any, want bool) {
 				all = append(all, asked{name, "cloudtrail.amazonaws.com", action, resource, context, false, policy, want})
 			}
-			file := func(folder string) string { return prefix + "AWSLogs/" + folder + "/CloudTrail/us-east-1/2030/01/01/file.json.gz" }
+			file := func(folder string) string {
+				return prefix + "AWSLogs/" + folder + "/CloudTrail/us-east-1/2030/01/01/file.json.gz"
+			}
 			const bucket, key = "arn:aws:s3:::the-archive", "arn:aws:kms:us-east-1:" + archive + ":key/1"
 
 			for _, account := range []string{management, member, other, outside} {

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -330,6 +331,22 @@ var good = withSwitches(map[string][]variant{
 	"ConfigRules": {
 		{"on", func(_ site, p *trailguard.TrailGuardProps) { p.ConfigRules = jsii.Bool(true) }},
 	},
+	"TrailAccount": {
+		{"another", func(_ site, p *trailguard.TrailGuardProps) { p.TrailAccount = jsii.String("444455556666") }},
+		{"the stack's", func(_ site, p *trailguard.TrailGuardProps) { p.TrailAccount = jsii.String("111122223333") }},
+		{"token", func(_ site, p *trailguard.TrailGuardProps) { p.TrailAccount = imported("Management") }},
+	},
+	"CentralEventBus": {
+		{"new", func(s site, p *trailguard.TrailGuardProps) {
+			p.CentralEventBus = awsevents.NewEventBus(s.stack, jsii.String("Central"), nil)
+		}},
+		{"of another account", func(s site, p *trailguard.TrailGuardProps) {
+			p.CentralEventBus = awsevents.EventBus_FromEventBusArn(s.stack, jsii.String("Central"), s.arnOf("events", s.region, "444455556666", "event-bus/"+times(256, "x")))
+		}},
+		{"token", func(s site, p *trailguard.TrailGuardProps) {
+			p.CentralEventBus = awsevents.EventBus_FromEventBusArn(s.stack, jsii.String("Central"), imported("Bus"))
+		}},
+	},
 	"AlertTopic": topics("Alerts", func(p *trailguard.TrailGuardProps, topic awssns.ITopic) { p.AlertTopic = topic }),
 	"AlertEmailAddresses": {
 		{"none", func(_ site, p *trailguard.TrailGuardProps) { p.AlertEmailAddresses = &[]*string{} }},
@@ -380,10 +397,10 @@ func withSwitches(values map[string][]variant) map[string][]variant {
 }
 
 // without are props that go together with no others of a guard, in turn: those of a new bucket with a supplied one, data resources
-// with advanced event selectors, and those of Config rules without them.
+// with advanced event selectors, and those of Config rules without them, or with the trail of another account.
 var without = [][]string{
-	{"LogBucket", "AdvancedEventSelectors"},
-	{"TransitionAfter", "ExpireAfter", "ObjectLockRetention", "ServerAccessLogsBucket", "DataResources"},
+	{"LogBucket", "AdvancedEventSelectors", "TrailAccount"},
+	{"TransitionAfter", "ExpireAfter", "ObjectLockRetention", "ServerAccessLogsBucket", "DataResources", "TrailAccount"},
 	{"LogBucket", "AdvancedEventSelectors", "ConfigRules", "MaximumExecutionFrequency", "MaximumAutomaticAttempts", "RetryAttempt",
 		"ConcurrentExecutionRatePercentage", "ErrorPercentage", "CreateConfigurationRecorder"},
 }
@@ -822,6 +839,22 @@ var bad = map[string][]variant{
 	"ConfigRules": {{"nothing starts the runbook", func(_ site, p *trailguard.TrailGuardProps) {
 		p.ConfigRules, p.RepairOnEvents, p.CheckEvery = jsii.Bool(false), jsii.Bool(false), awscdk.Duration_Minutes(jsii.Number(0))
 	}}},
+	"TrailAccount": {
+		{"no account", func(_ site, p *trailguard.TrailGuardProps) {
+			p.TrailAccount, p.OrganizationId, p.ConfigRules = jsii.String("4444-5555-6666"), jsii.String("o-a1b2c3d4e5"), jsii.Bool(false)
+		}},
+		{"of no organization", func(_ site, p *trailguard.TrailGuardProps) {
+			p.TrailAccount, p.ConfigRules = jsii.String("444455556666"), jsii.Bool(false)
+		}},
+	},
+	"CentralEventBus": {
+		{"of another Region", func(s site, p *trailguard.TrailGuardProps) {
+			p.CentralEventBus = awsevents.EventBus_FromEventBusArn(s.stack, jsii.String("Central"), s.arnOf("events", "us-east-1", "444455556666", "event-bus/central"))
+		}},
+		{"the stack's default one", func(s site, p *trailguard.TrailGuardProps) {
+			p.CentralEventBus = awsevents.EventBus_FromEventBusArn(s.stack, jsii.String("Central"), s.arn("events", "event-bus/default"))
+		}},
+	},
 	"AlertTopic": append(badTopics("Alerts", func(p *trailguard.TrailGuardProps, topic awssns.ITopic) { p.AlertTopic = topic }),
 		variant{"of another account", func(s site, p *trailguard.TrailGuardProps) {
 			p.AlertTopic = awssns.Topic_FromTopicArn(s.stack, jsii.String("Alerts"), s.arnOf("sns", s.region, "444455556666", "t"))

@@ -2,7 +2,6 @@ package review
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/aws/jsii-runtime-go"
 )
-
-var update = flag.Bool("update", false, "write the script into the runbook's YAML, and its JSON")
 
 // TestMain runs the tests. Only those are parallel that leave all the work to other processes: jsii is one connection.
 func TestMain(m *testing.M) {

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/trailguard/trailguard/internal/golden"
 )
 
 const (
@@ -26,13 +28,8 @@ func TestTheRunbooksYAMLHasItsScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		write(t, runbookYAML, want)
-	}
-	if text = read(t, runbookYAML); text != want {
-		t.Error("the script of cloudtrail-remediation-action.yml differs from cloudtrail_remediation_action.py: run `make update`")
-	}
-	if got := inputs(t, decodedYAML(t, text))["Script"].(string) + "\n"; got != script {
+	golden.Check(t, runbookYAML, []byte(want))
+	if got := inputs(t, decodedYAML(t, read(t, runbookYAML)))["Script"].(string) + "\n"; got != script {
 		t.Error("the script of cloudtrail-remediation-action.yml, read as YAML, is not cloudtrail_remediation_action.py")
 	}
 }
@@ -47,12 +44,7 @@ func TestTheRunbooksJSONIsItsYAMLWithoutTheScript(t *testing.T) {
 	if err := encoder.Encode(document); err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		write(t, runbookJSON, want.String())
-	}
-	if read(t, runbookJSON) != want.String() {
-		t.Error("cloudtrail-remediation-action.json differs from its YAML: run `make update`")
-	}
+	golden.Check(t, runbookJSON, want.Bytes())
 }
 
 func TestAScriptIsPutIntoTheYAMLAndTheRestIsLeft(t *testing.T) {

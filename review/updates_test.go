@@ -91,6 +91,7 @@ var identities = map[string][]string{
 	"AWS::Config::ConfigurationRecorder":    {}, // an account has one in a Region
 	"AWS::Config::DeliveryChannel":          {},
 	"AWS::Config::RemediationConfiguration": {"ConfigRuleName"},
+	"AWS::Events::EventBus":                 {"Name"},
 	"AWS::Events::Rule":                     {"Name"},
 	"AWS::IAM::Policy":                      {"PolicyName", "Roles"},
 	"AWS::IAM::Role":                        {"RoleName"},

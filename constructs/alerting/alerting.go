@@ -13,10 +13,13 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/supplied"
+	"github.com/trailguard/trailguard/constructs/trail"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
@@ -99,6 +102,33 @@ func (p *AlertsProps) checkAddresses() []error {
 		}
 	}
 	return problems
+}
+
+// NoticesProps are the properties of AddNotices.
+type NoticesProps struct {
+	// Settings is the declared state of the trail.
+	Settings trail.Settings
+	// AutomationRole is the role of the runbook: what it does is no tampering.
+	AutomationRole awsiam.IRole
+	// Runbook is the document whose executions are told of if they fail. What they did, they tell themselves.
+	Runbook awsssm.CfnDocument
+	// EventRules are the rules that start the runbook.
+	EventRules detection.EventRules
+
+	// CentralEventBus gets the events as they are, too.
+	//
+	// Default: - only the topic is told.
+	CentralEventBus awsevents.IEventBus
+}
+
+// Validate returns an error that names every property that is missing, nil where there is none.
+func (p *NoticesProps) Validate() error {
+	return errors.Join(
+		p.Settings.Validate(),
+		validation.Required("AutomationRole", p.AutomationRole != nil),
+		validation.Required("Runbook", p.Runbook != nil),
+		validation.Required("EventRules", p.EventRules != nil),
+	)
 }
 
 // Alerts are the topic that is told, and what it is told.

@@ -210,11 +210,6 @@ func (r *eventRules) runbookARN(resource, version string) *string {
 	return arn("ssm", resource+"/${"+*r.props.Runbook.LogicalId()+"}"+version)
 }
 
-// arn is an ARN of the stack's partition, Region and account, which may refer to resources by ${LogicalId}.
-func arn(service, resource string) *string {
-	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:"+service+":${AWS::Region}:${AWS::AccountId}:"+resource), nil)
-}
-
 // rate is the schedule of a rule, nil for never.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
 func rate(every awscdk.Duration) *string {

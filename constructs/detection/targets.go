@@ -74,3 +74,8 @@ func (t *Targets) KeepUndelivered(rules ...awsevents.IRule) {
 		},
 	}))
 }
+
+// arn is an ARN of the stack's partition, Region and account, which may refer to resources by ${LogicalId}.
+func arn(service, resource string) *string {
+	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:"+service+":${AWS::Region}:${AWS::AccountId}:"+resource), nil)
+}

@@ -14,97 +14,6 @@ import (
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
-// LogStoreProps are the properties of a LogStore.
-type LogStoreProps struct {
-	// TrailName is the name of the trail that may write to the store. It is required unless there is a MemberTrailName.
-	//
-	// Default: - only the trails of MemberTrailName may write.
-	TrailName *string
-
-	// TrailAccount is the id of the account that owns the trail of TrailName, such as the organization's management account
-	// while the store stands in a log archive.
-	//
-	// Default: - the stack's account.
-	TrailAccount *string
-
-	// PreviousTrailNames are names that the trail had before. A trail of such a name may go on writing to the store.
-	//
-	// Default: - the trail has always had its name.
-	PreviousTrailNames *[]*string
-
-	// S3KeyPrefix is what the log files' keys begin with, at most 200 characters.
-	//
-	// Default: - the keys begin with AWSLogs/.
-	S3KeyPrefix *string
-
-	// OrganizationId is the id of the organization, such as o-a1b2c3d4e5, whose accounts' log files the store takes: those that the
-	// trail of TrailName writes as the organization's, and those that trails of MemberTrailName write.
-	//
-	// Default: - the store takes the log files of the trail's own account only.
-	OrganizationId *string
-
-	// MemberTrailName is a name of trails in other accounts, in the stack's Region. Trails of this name may write to the store, each
-	// the log files of its own account: those of MemberAccounts, or of every account of the organization, of its management account,
-	// too.
-	//
-	// Default: - only the trail of TrailName may write.
-	MemberTrailName *string
-
-	// MemberAccounts are the ids, at most 50, of the only accounts whose trails of MemberTrailName may write to the store.
-	//
-	// Default: - those of every account of the organization may.
-	MemberAccounts *[]*string
-
-	// ReaderAccounts are the ids, at most 50, of accounts whose principals may list, read and decrypt the log files, as far as
-	// their own account lets them. If the organization is known, an account that has left it may not.
-	//
-	// Default: - principals of the stack's account may, as far as that lets them.
-	ReaderAccounts *[]*string
-
-	// BucketName is the name of the new bucket.
-	//
-	// Default: - CloudFormation names it.
-	BucketName *string
-
-	// LogBucket is an existing bucket for the log files. It must be in the Region of the key. An imported bucket must
-	// already have the statements that the README shows, for CDK cannot add them.
-	//
-	// Default: - a new bucket is created: versioned, encrypted with the key, closed to the public and to plain HTTP.
-	LogBucket awss3.IBucket
-
-	// LogKey is an existing KMS key for the log files. An imported key must already have the statements that the README
-	// shows, for CDK cannot add them.
-	//
-	// Default: - a new key is created and rotated every year.
-	LogKey awskms.IKey
-
-	// TransitionAfter is the age, in whole days, at which log files move to the storage class S3 Glacier Instant Retrieval.
-	//
-	// Default: - after 90 days.
-	TransitionAfter awscdk.Duration
-
-	// ExpireAfter is the age, in whole days, at which log files are deleted.
-	//
-	// Default: - log files are kept for good.
-	ExpireAfter awscdk.Duration
-
-	// ObjectLockRetention turns S3 Object Lock on and keeps every log file from deletion for the given time.
-	//
-	// Default: - Object Lock is off.
-	ObjectLockRetention awss3.ObjectLockRetention
-
-	// ServerAccessLogsBucket is an existing bucket for the access log of the log bucket. An imported bucket must already
-	// let logging.s3.amazonaws.com write to it.
-	//
-	// Default: - a new bucket is created.
-	ServerAccessLogsBucket awss3.IBucket
-
-	// RemovalPolicy is what becomes of the new buckets and the new key when they are taken out of the stack.
-	//
-	// Default: - they are retained.
-	RemovalPolicy awscdk.RemovalPolicy
-}
-
 // LogStore is a bucket and a key for the log files of one trail, or of the trails of many accounts.
 type LogStore interface {
 	constructs.Construct
@@ -151,7 +60,7 @@ func NewLogStore(scope constructs.Construct, id *string, props *LogStoreProps) L
 	this.key = this.newKey(props)
 	this.serverAccessLogsBucket = this.newServerAccessLogsBucket(props)
 	this.bucket = this.newBucket(props)
-	this.letReadersIn(props)
+	this.letReadersIn(texts(props.ReaderAccounts))
 	return this
 }
 
@@ -208,6 +117,15 @@ func (s *logStore) grantDecrypt(grantee awsiam.IGrantable) awsiam.Grant {
 		supplied.AddToPolicy(s, "LogKey", "the key's policy, for a reader,", supplied.ToKey(s.key), statement)
 	}
 	return grant
+}
+
+func (s *logStore) letReadersIn(accounts []string) {
+	if len(accounts) == 0 {
+		return
+	}
+	r := readers{accounts: accounts, organizationID: s.writer.organizationID}
+	supplied.AddToPolicy(s, "LogBucket", "the bucket's policy, for readers,", s.bucket.AddToResourcePolicy, r.bucketStatements(s.bucket, s.writer.keys())...)
+	supplied.AddToPolicy(s, "LogKey", "the key's policy, for readers,", supplied.ToKey(s.key), r.keyStatements()...)
 }
 
 // newKey adds to the key, new or given, what CloudTrail needs.

@@ -48,15 +48,6 @@ func newWriter(scope constructs.Construct, props *LogStoreProps) writer {
 	return w
 }
 
-const (
-	homeRegion = "${AWS::Region}"
-	ownAccount = "${AWS::AccountId}"
-)
-
-func trailARN(region, account, name string) string {
-	return *awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:cloudtrail:"+region+":"+account+":trail/"+name), nil)
-}
-
 // description says whose log files the store takes.
 func (w writer) description() string {
 	if w.trailARN == "" {
@@ -120,40 +111,4 @@ func (w writer) trailKeyStatements() []awsiam.PolicyStatement {
 		}),
 		letCloudTrail("CloudTrailDescribeKey", "kms:DescribeKey", theKey(), map[string]interface{}{"StringEquals": ofTrail}),
 	}
-}
-
-const (
-	ownerHasFullControl = "bucket-owner-full-control"
-	encryptionContext   = "kms:EncryptionContext:aws:cloudtrail:arn"
-)
-
-// theKey is the key itself, in its policy.
-func theKey() []*string { return *jsii.Strings("*") }
-
-func letCloudTrail(sid, action string, resources []*string, conditions map[string]interface{}) awsiam.PolicyStatement {
-	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        &sid,
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudtrail.amazonaws.com"), nil)},
-		Actions:    jsii.Strings(action),
-		Resources:  &resources,
-		Conditions: &conditions,
-	})
-}
-
-// oneOrAll is a value of a condition: a list only where there are several.
-func oneOrAll(values []string) any {
-	if len(values) == 1 {
-		return values[0]
-	}
-	return values
-}
-
-func texts(list *[]*string) []string {
-	var texts []string
-	if list != nil {
-		for _, text := range *list {
-			texts = append(texts, *text)
-		}
-	}
-	return texts
 }

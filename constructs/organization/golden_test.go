@@ -3,7 +3,6 @@ package organization_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,10 +13,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/organization"
+	"github.com/trailguard/trailguard/internal/golden"
 	"github.com/trailguard/trailguard/internal/organizationcases"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden templates")
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -35,7 +33,7 @@ func TestTemplatesAreAsReviewed(t *testing.T) {
 				checkMember(t, c, body)
 				stackSet["TemplateBody"] = "the template of the member"
 			}
-			reviewed(t, filepath.Join("testdata", c.Name+".template.json"), encoded(t, template))
+			golden.Check(t, filepath.Join("testdata", c.Name+".template.json"), encoded(t, template))
 		})
 	}
 }
@@ -53,7 +51,7 @@ func checkMember(t *testing.T, c organizationcases.Case, body string) {
 			}
 			delete(got, "Description")
 			if want := templateOf(t, member); !bytes.Equal(encoded(t, got), encoded(t, want)) {
-				t.Errorf("the member's template in the rollout is not that of %s: %s", member.Name, firstDifference(encoded(t, got), encoded(t, want)))
+				t.Errorf("the member's template in the rollout is not that of %s", member.Name)
 			}
 			return
 		}
@@ -122,23 +120,6 @@ func only(template map[string]any, kind string) map[string]any {
 	return nil
 }
 
-// reviewed reports a golden file that differs from what the test made.
-func reviewed(t *testing.T, path string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs: review the difference after `make update`\n%.2000s", path, firstDifference(got, want))
-	}
-}
-
 func encoded(t *testing.T, template map[string]any) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
@@ -149,14 +130,4 @@ func encoded(t *testing.T, template map[string]any) []byte {
 		t.Fatal(err)
 	}
 	return buffer.Bytes()
-}
-
-func firstDifference(got, want []byte) string {
-	g, w := bytes.Split(got, []byte("\n")), bytes.Split(want, []byte("\n"))
-	for i := range g {
-		if i >= len(w) || !bytes.Equal(g[i], w[i]) {
-			return "first in the line: " + string(g[i])
-		}
-	}
-	return "lines at the end are missing"
 }

@@ -3,9 +3,11 @@ package trailguard
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/logstore"
 	"github.com/trailguard/trailguard/constructs/supplied"
 )
 
@@ -18,35 +20,34 @@ type delivery struct {
 	policies []constructs.IDependable
 }
 
-func (g *trailGuard) newDelivery() delivery {
+func newDelivery(scope constructs.Construct, props *TrailGuardProps, logStore logstore.LogStore) delivery {
 	var d delivery
-	if g.props.SnsTopic != nil {
-		d.topicARN = *g.props.SnsTopic.TopicArn()
-		d.policies = append(d.policies, g.letTrailPublish()...)
+	if props.SnsTopic != nil {
+		d.topicARN = *props.SnsTopic.TopicArn()
+		d.policies = append(d.policies, letTrailPublish(scope, props, logStore)...)
 	}
-	if g.props.CloudWatchLogGroup != nil {
-		role := g.props.CloudWatchLogsRole
+	if props.CloudWatchLogGroup != nil {
+		role := props.CloudWatchLogsRole
 		if role == nil {
-			role = g.newCloudWatchLogsRole()
+			role = newCloudWatchLogsRole(scope, *props.TrailName)
 		}
-		d.policies = append(d.policies, supplied.AddToRole(g, "CloudWatchLogsRole", "CloudWatchLogsRole", role, g.writeEvents())...)
-		d.logGroupARN = *g.props.CloudWatchLogGroup.LogGroupArn()
+		d.policies = append(d.policies, supplied.AddToRole(scope, "CloudWatchLogsRole", "CloudWatchLogsRole", role, writeEvents(scope, props))...)
+		d.logGroupARN = *props.CloudWatchLogGroup.LogGroupArn()
 		d.logGroupRoleARN = *role.RoleArn()
 	}
 	return d
 }
 
-// letTrailPublish lets CloudTrail publish to the topic for this trail, and use the topic's key where that can be seen.
+// letTrailPublish lets CloudTrail publish to the SnsTopic for this trail, and use the topic's key where that can be seen.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-permissions-for-sns-notifications.html
-func (g *trailGuard) letTrailPublish() []constructs.IDependable {
-	topic := g.props.SnsTopic
+func letTrailPublish(scope constructs.Construct, props *TrailGuardProps, logStore logstore.LogStore) []constructs.IDependable {
 	publish := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("CloudTrailPublish"),
 		Principals: cloudTrail(),
 		Actions:    jsii.Strings("sns:Publish"),
-		Resources:  &[]*string{topic.TopicArn()},
+		Resources:  &[]*string{props.SnsTopic.TopicArn()},
 		Conditions: &map[string]interface{}{
-			"StringEquals": map[string]interface{}{"aws:SourceArn": g.logStore.SourceArns()},
+			"StringEquals": map[string]interface{}{"aws:SourceArn": logStore.SourceArns()},
 		},
 	})
 	// Which keys CloudTrail sends to the key of a topic is not documented.
@@ -56,17 +57,17 @@ func (g *trailGuard) letTrailPublish() []constructs.IDependable {
 		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"),
 		Resources:  jsii.Strings("*"),
 		Conditions: &map[string]interface{}{
-			"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": g.trailAccount()},
+			"StringEqualsIfExists": map[string]interface{}{"aws:SourceAccount": trailAccount(scope, props)},
 		},
 	})
-	return supplied.AddToTopic(g, "SnsTopic", topic, publish, encrypt)
+	return supplied.AddToTopic(scope, "SnsTopic", props.SnsTopic, publish, encrypt)
 }
 
 // newCloudWatchLogsRole is the role with which CloudTrail writes to the log group.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
-func (g *trailGuard) newCloudWatchLogsRole() awsiam.IRole {
-	return awsiam.NewRole(g, jsii.String("CloudWatchLogsRole"), &awsiam.RoleProps{
-		Description: jsii.String("Lets CloudTrail send the events of the trail " + *g.props.TrailName + " to its log group"),
+func newCloudWatchLogsRole(scope constructs.Construct, trailName string) awsiam.IRole {
+	return awsiam.NewRole(scope, jsii.String("CloudWatchLogsRole"), &awsiam.RoleProps{
+		Description: jsii.String("Lets CloudTrail send the events of the trail " + trailName + " to its log group"),
 		// Without a condition: CloudTrail sends neither aws:SourceArn nor aws:SourceAccount when it assumes this role.
 		// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("cloudtrail.amazonaws.com"), nil),
@@ -75,11 +76,11 @@ func (g *trailGuard) newCloudWatchLogsRole() awsiam.IRole {
 
 // writeEvents is what the role may do: write to the log streams that CloudTrail names after the account, and after the
 // organization.
-func (g *trailGuard) writeEvents() awsiam.PolicyStatement {
-	account := g.trailAccount()
-	streams := []*string{g.logStreams(*account + "_CloudTrail_" + *awscdk.Stack_Of(g).Region() + "*")}
-	if g.props.OrganizationId != nil {
-		streams = append(streams, g.logStreams(*g.props.OrganizationId+"_*"))
+func writeEvents(scope constructs.Construct, props *TrailGuardProps) awsiam.PolicyStatement {
+	account := trailAccount(scope, props)
+	streams := []*string{logStreams(scope, props.CloudWatchLogGroup, *account+"_CloudTrail_"+*awscdk.Stack_Of(scope).Region()+"*")}
+	if props.OrganizationId != nil {
+		streams = append(streams, logStreams(scope, props.CloudWatchLogGroup, *props.OrganizationId+"_*"))
 	}
 	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:       jsii.String("WriteEvents"),
@@ -89,17 +90,17 @@ func (g *trailGuard) writeEvents() awsiam.PolicyStatement {
 }
 
 // trailAccount is the account that owns the trail.
-func (g *trailGuard) trailAccount() *string {
-	if owner := g.props.ownerAccount(g); owner != "" {
+func trailAccount(scope constructs.Construct, props *TrailGuardProps) *string {
+	if owner := props.ownerAccount(scope); owner != "" {
 		return &owner
 	}
-	return awscdk.Stack_Of(g).Account()
+	return awscdk.Stack_Of(scope).Account()
 }
 
-func (g *trailGuard) logStreams(pattern string) *string {
-	return awscdk.Stack_Of(g).FormatArn(&awscdk.ArnComponents{
+func logStreams(scope constructs.Construct, group awslogs.ILogGroup, pattern string) *string {
+	return awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("logs"), Resource: jsii.String("log-group"),
-		ResourceName: jsii.String(*g.props.CloudWatchLogGroup.LogGroupName() + ":log-stream:" + pattern),
+		ResourceName: jsii.String(*group.LogGroupName() + ":log-stream:" + pattern),
 		ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
 	})
 }

@@ -3,7 +3,6 @@ package trailguard_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,9 +12,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/internal/cases"
+	"github.com/trailguard/trailguard/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden templates")
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -26,27 +24,8 @@ func TestMain(m *testing.M) {
 func TestTemplatesAreAsReviewed(t *testing.T) {
 	for _, c := range cases.All() {
 		t.Run(c.Name, func(t *testing.T) {
-			path := filepath.Join("testdata", c.Name+".template.json")
-			got := text(t, templateOf(t, c))
-			reviewed(t, path, got)
+			golden.Check(t, filepath.Join("testdata", c.Name+".template.json"), text(t, templateOf(t, c)))
 		})
-	}
-}
-
-// reviewed reports a golden file that differs from what the test made.
-func reviewed(t *testing.T, path string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs: review the difference after `make update`\n%.2000s", path, firstDifference(got, want))
 	}
 }
 
@@ -129,14 +108,4 @@ func encoded(t *testing.T, template map[string]any, indentation string) []byte {
 		t.Fatal(err)
 	}
 	return buffer.Bytes()
-}
-
-func firstDifference(got, want []byte) string {
-	g, w := bytes.Split(got, []byte("\n")), bytes.Split(want, []byte("\n"))
-	for i := range g {
-		if i >= len(w) || !bytes.Equal(g[i], w[i]) {
-			return "first in the line: " + string(g[i])
-		}
-	}
-	return "lines at the end are missing"
 }

@@ -21,18 +21,7 @@ func TestALogStoreStandsAlone(t *testing.T) {
 	store.GrantRead(awsiam.NewAccountPrincipal(jsii.String("999999999999")))
 
 	template := synthesize(stack)
-	for kind, want := range map[string]string{
-		"AWS::S3::BucketPolicy": ":trail/archived-trail",
-		"AWS::KMS::Key":         "999999999999",
-	} {
-		var found bool
-		for _, id := range ofType(template, kind) {
-			found = found || strings.Contains(fmt.Sprint(resource(template, id)), want)
-		}
-		if !found {
-			t.Errorf("no %s contains %s", kind, want)
-		}
-	}
+	wantContained(t, template, map[string]string{"AWS::S3::BucketPolicy": ":trail/archived-trail", "AWS::KMS::Key": "999999999999"})
 	if made := ofType(template, "AWS::Config::ConfigRule"); len(made) > 0 {
 		t.Errorf("%v are made", made)
 	}

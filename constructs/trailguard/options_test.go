@@ -3,6 +3,7 @@ package trailguard_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -118,23 +119,25 @@ func trailARN(name string) string {
 	return "map[Fn::Sub:arn:${AWS::Partition}:cloudtrail:${AWS::Region}:${AWS::AccountId}:trail/" + name + "]"
 }
 
+// wantContained looks for a resource of each type that contains the text.
+func wantContained(t *testing.T, template map[string]any, texts map[string]string) {
+	t.Helper()
+	for kind, text := range texts {
+		if !slices.ContainsFunc(ofType(template, kind), func(id string) bool { return strings.Contains(fmt.Sprint(resource(template, id)), text) }) {
+			t.Errorf("no %s contains %s", kind, text)
+		}
+	}
+}
+
 // TestOwnedResourcesGetTheirStatements looks for the statements that the guard adds to the policies of supplied resources.
 func TestOwnedResourcesGetTheirStatements(t *testing.T) {
 	template := named(t, "owned")
-	for kind, sid := range map[string]string{
+	wantContained(t, template, map[string]string{
 		"AWS::S3::BucketPolicy": "CloudTrailWrite",
 		"AWS::KMS::Key":         "CloudTrailEncrypt",
 		"AWS::IAM::Policy":      "RestoreTrail",
 		"AWS::SNS::TopicPolicy": "TellPeople",
-	} {
-		var found bool
-		for _, id := range ofType(template, kind) {
-			found = found || strings.Contains(fmt.Sprint(resource(template, id)), sid)
-		}
-		if !found {
-			t.Errorf("no %s has the statement %s", kind, sid)
-		}
-	}
+	})
 	for _, id := range ofType(template, "AWS::S3::Bucket") {
 		if id != "LogBucketCC3B17E8" {
 			t.Errorf("%s is made", id)

@@ -84,7 +84,7 @@ func NewTrailGuard(scope constructs.Construct, id *string, props *TrailGuardProp
 	this := &trailGuard{props: resolve(props)}
 	constructs.NewConstruct_Override(this, scope, id)
 	this.logStore = logstore.NewLogStore(this, jsii.String("LogStore"), this.props.logStore())
-	this.delivery = this.newDelivery()
+	this.delivery = newDelivery(this, this.props, this.logStore)
 	this.settings = this.declaredSettings()
 	this.alerts = alerting.NewAlerts(this, jsii.String("Alerting"), this.props.alerts())
 	this.automationRole = this.newAutomationRole()

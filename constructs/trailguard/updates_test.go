@@ -13,6 +13,7 @@ import (
 
 	"github.com/trailguard/trailguard/constructs/trailguard"
 	"github.com/trailguard/trailguard/internal/cases"
+	"github.com/trailguard/trailguard/internal/golden"
 	"github.com/trailguard/trailguard/internal/updates"
 )
 
@@ -42,7 +43,7 @@ func TestUpdatesAreAsReviewed(t *testing.T) {
 	if len(names) != len(all) {
 		t.Error("two updates have one name")
 	}
-	reviewed(t, filepath.Join("testdata", "updates.json"), lines(t, all))
+	golden.Check(t, filepath.Join("testdata", "updates.json"), lines(t, all))
 }
 
 // lines is a list with a line for each update and each change.

@@ -10,9 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 )
 
-// Declared is what a trail's settings should be: strings quoted, the rest in JSON. A setting that is absent may be anything.
-type Declared map[Setting]string
-
 // Has tells whether a setting is declared to be something that could be taken away.
 func (d Declared) Has(setting Setting) bool {
 	value, ok := d[setting]
@@ -41,7 +38,7 @@ func (d Declared) InsightsAre(kinds ...types.InsightType) bool {
 	return d[InsightSelectors] == insightText(selectors)
 }
 
-// Unmet says, for each setting of a state that is not as declared, what it is and what it should be.
+// Unmet says, for each setting of a state that is not as declared, the setting's value and the declared value.
 func (d Declared) Unmet(state State) []string {
 	if state.Trail == nil {
 		return []string{"there is no trail"}
@@ -80,7 +77,7 @@ func (s State) Differences(before State) []string {
 	return different
 }
 
-// tagsOf are those of the trail's tags whose keys stand in a text of tags: the others may be anybody's.
+// tagsOf are the trail's tags whose keys are in text, which is a JSON object of declared tags: other tags may be anybody's.
 func (s State) tagsOf(text string) []types.Tag {
 	var declared map[string]string
 	if err := json.Unmarshal([]byte(text), &declared); err != nil {

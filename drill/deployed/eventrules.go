@@ -25,13 +25,13 @@ const (
 type EventRule struct {
 	Name    string
 	Enabled bool
-	// Starts tells whether the rule starts the runbook; the others tell people.
+	// Starts tells whether the rule starts the runbook; other rules tell people.
 	Starts bool
-	// Path is the one that a rule which starts the runbook belongs to; empty for the others.
+	// Path is the path of a rule that starts the runbook; empty for other rules.
 	Path Path
 	// Target is the ARN that the rule starts the runbook by, with its version.
 	Target string
-	// Pattern and Schedule are what triggers the rule; each is empty where the rule has none.
+	// Pattern and Schedule are what triggers the rule; either is empty if the rule has none.
 	Pattern, Schedule string
 	// DeadLetters is the ARN of the queue of the events that could not start the runbook; empty if there is none.
 	DeadLetters string

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
-// ErrNoGuard is what ReadGuard's error wraps where there is no such stack, or a stack that holds no guard.
+// ErrNoGuard is what ReadGuard's error wraps if the stack does not exist, or holds no guard.
 var ErrNoGuard = errors.New("no guard")
 
 // Guard is a guard that is deployed: what its stack says about it, and what its runbook declares.
@@ -26,8 +26,8 @@ type Guard struct {
 	LogKeyARN         string
 	AutomationRoleARN string
 	RunbookName       string
-	ConfigRuleNames   []string // none where the guard has only events
-	AlertTopicARN     string   // empty where there is none
+	ConfigRuleNames   []string // none if the guard does without AWS Config
+	AlertTopicARN     string   // empty if there is none
 	// Declared is the state that the runbook restores.
 	Declared Declared
 	// Runbook is the document that is deployed.

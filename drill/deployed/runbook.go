@@ -33,7 +33,7 @@ func ParseRunbook(content string) (Runbook, error) {
 	return r, nil
 }
 
-// inputs are those of the step that runs the script; nil if no step does.
+// inputs are the inputs of the step that runs the script; nil if no step does.
 func (r Runbook) inputs() map[string]any {
 	for _, s := range r.Steps {
 		if s.Action == "aws:executeScript" {
@@ -43,7 +43,7 @@ func (r Runbook) inputs() map[string]any {
 	return nil
 }
 
-// runtime is the one that the script needs; empty if the runbook has none.
+// runtime is the runtime of the script; empty if the runbook names none.
 func (r Runbook) runtime() string {
 	runtime, _ := r.inputs()["Runtime"].(string)
 	return runtime
@@ -51,8 +51,8 @@ func (r Runbook) runtime() string {
 
 var reference = regexp.MustCompile(`^\{\{ *([A-Za-z0-9]+) *\}\}$`)
 
-// value is what the runbook uses for an input, if nobody gives a parameter another value: the parameter's default, or the only
-// value that it allows, or else the one of parameters.
+// value is what the runbook uses for an input. For an input that is a parameter, that is the parameter's default, or the only value
+// that the parameter allows, or else its value in parameters.
 func (r Runbook) value(input any, parameters map[string]string) (any, error) {
 	text, isText := input.(string)
 	if !isText {
@@ -77,8 +77,8 @@ func (r Runbook) value(input any, parameters map[string]string) (any, error) {
 	return value, nil
 }
 
-// declared is the state that the script restores: its InputPayload. A setting that it does not give is not part of it. parameters are
-// the values of those parameters that the runbook leaves open.
+// declared is the state that the script restores: its InputPayload. A setting that the InputPayload lacks is not declared. parameters
+// are the values of the parameters that the runbook leaves open.
 func (r Runbook) declared(parameters map[string]string) (Declared, error) {
 	payload, _ := r.inputs()["InputPayload"].(map[string]any)
 	if payload["S3BucketName"] == nil {
@@ -165,8 +165,8 @@ type RunReport struct {
 	NotTold string `json:"notTold"`
 }
 
-// parseRunReport reads the output of an execution, or what its failure says, of which AWS may show only the beginning: nil where
-// it holds no report.
+// parseRunReport reads the output of an execution, or what its failure says, of which AWS may show only the beginning: nil if
+// the text holds no report.
 func parseRunReport(text string) *RunReport {
 	start := strings.Index(text, `{"wrong"`)
 	if start < 0 {

@@ -1,6 +1,7 @@
 package deployed
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 )
 
-// selectorText writes what the selectors mean: the advanced ones, or the basic ones as the advanced ones that they stand for;
-// each as its conditions, without its name, in order, so that selectors that mean the same are written alike.
+// selectorText writes what the event selectors of a state mean: advanced event selectors, into which basic event selectors are
+// translated, each as its conditions, without its name, in order. Selectors with one meaning are written alike.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_EventSelector.html
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedEventSelector.html
 func selectorText(s State) string {
@@ -36,7 +37,7 @@ func selectorText(s State) string {
 	return encode(slices.Compact(sorted(list)))
 }
 
-// advanced are the advanced selectors that a basic one stands for.
+// advanced are the advanced event selectors that have the meaning of a basic event selector.
 func advanced(basic types.EventSelector) []types.AdvancedEventSelector {
 	field := func(name string, equals ...string) types.AdvancedFieldSelector {
 		return types.AdvancedFieldSelector{Field: &name, Equals: equals}
@@ -71,4 +72,19 @@ func advanced(basic types.EventSelector) []types.AdvancedEventSelector {
 		selectors = append(selectors, types.AdvancedEventSelector{FieldSelectors: fields})
 	}
 	return selectors
+}
+
+func sorted(list []string) []string {
+	list = append([]string{}, list...)
+	slices.Sort(list)
+	return list
+}
+
+// encode writes lists and maps of strings, which always can be written.
+func encode(list any) string {
+	encoded, err := json.Marshal(list)
+	if err != nil {
+		panic(fmt.Sprintf("writing %v: %v", list, err))
+	}
+	return string(encoded)
 }

@@ -1,10 +1,8 @@
 package deployed
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
@@ -26,7 +24,7 @@ const (
 	IsOrganizationTrail        Setting = "IsOrganizationTrail"
 	IncludeGlobalServiceEvents Setting = "IncludeGlobalServiceEvents"
 	LogFileValidationEnabled   Setting = "LogFileValidationEnabled"
-	// EventSelectors are the basic ones, or the advanced ones, by what they mean.
+	// EventSelectors are the basic or the advanced event selectors, as selectorText writes them.
 	EventSelectors   Setting = "EventSelectors"
 	InsightSelectors Setting = "InsightSelectors"
 	Tags             Setting = "Tags"
@@ -66,6 +64,9 @@ func Settings() (all []Setting) {
 	}
 	return all
 }
+
+// Declared is what a trail's settings should be: strings quoted, the rest in JSON. A setting that is absent may be anything.
+type Declared map[Setting]string
 
 // Settings are the settings of a trail that exists, all of them.
 func (s State) Settings() Declared {
@@ -116,19 +117,4 @@ func tagText(tags []types.Tag) string {
 		values[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
 	}
 	return encode(values)
-}
-
-func sorted(list []string) []string {
-	list = append([]string{}, list...)
-	slices.Sort(list)
-	return list
-}
-
-// encode writes lists and maps of strings, which always can be written.
-func encode(list any) string {
-	encoded, err := json.Marshal(list)
-	if err != nil {
-		panic(fmt.Sprintf("writing %v: %v", list, err))
-	}
-	return string(encoded)
 }

@@ -56,7 +56,8 @@ func ReadState(ctx context.Context, api CloudTrail, trailARN string) (State, err
 	return state, nil
 }
 
-// stateOrGone is what is known of a trail when one of its parts cannot be read: that it was deleted meanwhile, or nothing.
+// stateOrGone is the state of a trail of which a part cannot be read: without a trail if the trail was deleted meanwhile, or else an
+// error.
 func stateOrGone(err error, what, trailARN string) (State, error) {
 	if hasCode(err, "TrailNotFoundException", "ResourceNotFoundException") {
 		return State{}, nil

@@ -11,7 +11,7 @@ import (
 	"github.com/trailguard/trailguard/drill"
 )
 
-// attempts are those of one scenario and one trigger that came to the same end.
+// attempts are the attempts of one scenario with one trigger that came to the same end.
 type attempts struct {
 	first            drill.Result
 	callers          []string
@@ -32,13 +32,13 @@ func (s span) String() string {
 	return fmt.Sprintf("%d-%d", s.least, s.most)
 }
 
-// alike is what attempts of one line have in common.
+// alike tells whether two attempts belong in one line.
 func alike(a, b drill.Result) bool {
 	return compare(a.Attempt.Scenario, b.Attempt.Scenario) == 0 &&
 		a.Attempt.Path == b.Attempt.Path && verdict(a) == verdict(b) && slices.Equal(a.Unmet, b.Unmet)
 }
 
-// alike are the attempts of the drill, those that came to the same end together.
+// alike are the attempts of the drill, put together if they came to the same end.
 func (d Drill) alike() []attempts {
 	var lines []attempts
 	for _, one := range d.Report.Results {

@@ -74,7 +74,7 @@ type cell struct {
 	Outcome outcome
 }
 
-// triggers are those that were armed, in the order of the guard's paths.
+// triggers are the triggers that were armed, in the order of the guard's paths.
 func (d Drill) triggers() (armed []deployed.Path) {
 	for _, path := range []deployed.Path{deployed.EventPath, deployed.ConfigPath, deployed.SchedulePath, deployed.AllPaths} {
 		if slices.ContainsFunc(d.Report.Results, func(r drill.Result) bool { return r.Attempt.Path == path }) {
@@ -110,12 +110,12 @@ func (d Drill) rows() []row {
 	return rows
 }
 
-// compare orders scenarios by their ids, and those of one id by their calls.
+// compare orders scenarios by their ids, then by their calls.
 func compare(a, b drill.Scenario) int {
 	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Call, b.Call))
 }
 
-// outcome is that of the attempts together: the worst.
+// outcome is the worst outcome of the attempts.
 func (c cell) outcome(s drill.Scenario) outcome {
 	if len(c.Results) == 0 {
 		if c.Trigger == deployed.ConfigPath && s.UnseenByConfig != "" {
@@ -191,7 +191,7 @@ type story struct {
 	Message       string // that people got; empty if they got none
 }
 
-// told is the attempt of the story: one that was not repaired, else one that people were told of.
+// told is the attempt of the story: the first that was not repaired, or else the first that people were told of.
 func (d Drill) told() (drill.Result, bool) {
 	for _, tells := range []func(drill.Result) bool{
 		func(r drill.Result) bool { return !r.Repaired },
@@ -338,7 +338,7 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// unit is the one that a time is told in: a number of it, and its name.
+// unit is a duration as a number of seconds, minutes, hours or days, and the name of that unit.
 func unit(d time.Duration) (number, name string) {
 	switch s := d.Seconds(); {
 	case s < 10:
@@ -354,13 +354,13 @@ func unit(d time.Duration) (number, name string) {
 	}
 }
 
-// short tells a time in one number.
+// short is a duration as one number with its unit.
 func short(d time.Duration) string {
 	number, name := unit(max(d, 0))
 	return number + " " + name
 }
 
-// between tells two times, as one if they are told alike.
+// between is the range of two durations, or a single duration if both read alike.
 func between(least, most time.Duration) string {
 	from, to := short(least), short(most)
 	if from == to {
@@ -370,4 +370,14 @@ func between(least, most time.Duration) string {
 		from = strings.TrimSuffix(from, " "+name)
 	}
 	return from + "-" + to
+}
+
+// plain is a text without control characters.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || slices.Contains([]rune{0x2028, 0x2029}, r) || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, text)
 }

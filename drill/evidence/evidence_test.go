@@ -14,7 +14,7 @@ import (
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
-	"github.com/trailguard/trailguard/drill/internal/golden"
+	"github.com/trailguard/trailguard/internal/golden"
 )
 
 var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -128,7 +128,7 @@ func TestWhatADrillFoundIsAsReviewed(t *testing.T) {
 		"drill.html":         htmlOf(t, broken()),
 		"drill-account.html": htmlOf(t, inAnAccount()),
 	} {
-		golden.Check(t, file, got)
+		golden.Check(t, "testdata/"+file, got)
 	}
 }
 

@@ -45,7 +45,7 @@ type section struct {
 	Timelines []shown
 }
 
-// shown is one attempt that is shown of those with the same trigger, and what became of all.
+// shown is the timeline that the page shows for a trigger, and the timelines of all attempts with that trigger.
 type shown struct {
 	timeline
 	Trigger deployed.Path

@@ -3,7 +3,6 @@ package evidence
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -176,14 +175,4 @@ func wrap(paragraph string, n int) (lines []string) {
 		}
 	}
 	return append(lines, line)
-}
-
-// plain is a text without control characters.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || slices.Contains([]rune{0x2028, 0x2029}, r) || r >= 0x80 && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, text)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/catalog"
 	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
@@ -249,7 +250,7 @@ func TestABusyCloudTrailIsWaitedFor(t *testing.T) {
 	i := 0
 	for what, busy := range sorted(map[string]func(call api.Call) bool{
 		"the calls that change something": func(call api.Call) bool {
-			return call.Service == "cloudtrail" && !strings.HasPrefix(call.Operation, "Get") && !strings.HasPrefix(call.Operation, "Describe")
+			return call.Service == "cloudtrail" && catalog.Writes(call.Service, call.Operation)
 		},
 		"every call to CloudTrail": func(call api.Call) bool { return call.Service == "cloudtrail" },
 		"every call":               func(api.Call) bool { return true },

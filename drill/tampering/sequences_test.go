@@ -23,6 +23,7 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/catalog"
 	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
@@ -561,7 +562,7 @@ func (r *runner) play(s round) play {
 				makeNext()
 			}
 			f, faulty := s.faults[calls]
-			changes := call.Service == "cloudtrail" && !slices.ContainsFunc([]string{"Get", "Describe", "List"}, func(p string) bool { return strings.HasPrefix(call.Operation, p) })
+			changes := call.Service == "cloudtrail" && catalog.Writes(call.Service, call.Operation)
 			if !faulty || call.Service == "sns" || f.code == "ConflictException" && !changes {
 				return nil
 			}

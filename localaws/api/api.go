@@ -89,8 +89,8 @@ type Outcome struct {
 	JSON    []byte // the answer, if the protocol is a JSON one
 }
 
-// Observer is told of each call as it arrives; the function that it returns is told what became of the call, before the
-// caller is. A nil function wants to know nothing more. Neither may make a call.
+// Observer sees each call as it arrives; the function that it returns gets what became of the call, before the caller
+// does. A nil function wants to know nothing more. Neither may make a call.
 type Observer interface {
 	Begin(request Request) (end func(Outcome))
 }
@@ -102,6 +102,6 @@ type Registry interface {
 	Answer(name string, handler Handler)
 	// Check has an action checked before its service is asked. Several checks of an action are asked in their order.
 	Check(action string, check Check)
-	// Observe has an observer told of all calls. Observers are told in their order.
+	// Observe shows all calls to an observer. Observers see them in their order.
 	Observe(observer Observer)
 }

@@ -31,6 +31,6 @@ func NotModelled(format string, args ...any) *Error {
 
 // IsRefusal tells whether an error is a service's answer, not a failure to ask it.
 func IsRefusal(err error) bool {
-	var refused *Error
-	return errors.As(err, &refused)
+	var refusal *Error
+	return errors.As(err, &refusal)
 }

@@ -1,4 +1,4 @@
-// Package cloudformation tells EventBridge of the statuses of stacks, which moto keeps: whoever waits for the event of a stack must
+// Package cloudformation emits the events of the statuses of stacks, which moto keeps: whoever waits for the event of a stack must
 // get it.
 package cloudformation
 
@@ -22,30 +22,30 @@ type Options struct {
 	Config aws.Config
 	Clock  *api.Clock
 	IDs    *api.IDs
-	// Emit hands an event to EventBridge, Fail is told of what could not be simulated.
+	// Emit hands an event to EventBridge, Fail receives what could not be simulated.
 	Emit func(event map[string]any)
 	Fail func(error)
 }
 
-// Service knows which statuses of stacks EventBridge has been told of.
+// Service knows of which statuses of stacks it has emitted an event.
 type Service struct {
 	options Options
 	client  *cloudformation.Client
 
 	mu      sync.Mutex
-	told    map[string]bool // by the id of the stack's event
+	emitted map[string]bool // by the id of the stack's event
 	deleted map[string]bool // by the stack's id: nothing more is to come
 }
 
 // New returns a Service that knows no stack.
 func New(options Options) *Service {
-	return &Service{options: options, client: cloudformation.NewFromConfig(options.Config), told: map[string]bool{}, deleted: map[string]bool{}}
+	return &Service{options: options, client: cloudformation.NewFromConfig(options.Config), emitted: map[string]bool{}, deleted: map[string]bool{}}
 }
 
-// Register has the service told of calls that change stacks.
+// Register has the service observe calls.
 func (s *Service) Register(registry api.Registry) { registry.Observe(s) }
 
-// Begin tells EventBridge, once a call has ended, which statuses stacks have had in it.
+// Begin emits, once a call has ended, the events of the statuses that stacks have had in it.
 func (s *Service) Begin(request api.Request) func(api.Outcome) {
 	if request.Service != "cloudformation" || !slices.Contains(stackOperations, request.Operation) {
 		return nil
@@ -86,7 +86,7 @@ func (s *Service) changes(ctx context.Context) ([]types.StackEvent, error) {
 			if s.deleted[id] {
 				continue
 			}
-			fresh, err := s.untold(ctx, id)
+			fresh, err := s.newEvents(ctx, id)
 			if err != nil {
 				return nil, fmt.Errorf("reading the events of stack %s: %w", id, err)
 			}
@@ -97,9 +97,9 @@ func (s *Service) changes(ctx context.Context) ([]types.StackEvent, error) {
 	return changes, nil
 }
 
-// untold are the events of a stack itself that have not been told. CloudFormation lists the latest first: what comes after one that was
-// told has been told, too. The caller holds mu.
-func (s *Service) untold(ctx context.Context, id string) (fresh []types.StackEvent, err error) {
+// newEvents are the events of a stack itself that have not been emitted. CloudFormation lists the latest first: what comes after one
+// that was emitted has been emitted, too. The caller holds mu.
+func (s *Service) newEvents(ctx context.Context, id string) (fresh []types.StackEvent, err error) {
 	input := &cloudformation.DescribeStackEventsInput{StackName: &id}
 	defer func() { slices.Reverse(fresh) }()
 	for pages := cloudformation.NewDescribeStackEventsPaginator(s.client, input); pages.HasMorePages(); {
@@ -111,17 +111,17 @@ func (s *Service) untold(ctx context.Context, id string) (fresh []types.StackEve
 			if aws.ToString(event.PhysicalResourceId) != id {
 				continue
 			}
-			if s.told[aws.ToString(event.EventId)] {
+			if s.emitted[aws.ToString(event.EventId)] {
 				return fresh, nil
 			}
-			s.told[aws.ToString(event.EventId)] = true
+			s.emitted[aws.ToString(event.EventId)] = true
 			fresh = append(fresh, event)
 		}
 	}
 	return fresh, nil
 }
 
-// stackEvent is what EventBridge is told of a stack's status.
+// stackEvent is the event of a stack's status.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/event-detail-stack-status-change.html
 func stackEvent(change types.StackEvent, call api.Call, now time.Time, id string) map[string]any {
 	detail := map[string]any{

@@ -264,3 +264,38 @@ func (s *Service) getInsightSelectors(_ context.Context, call api.Call, in *clou
 func invalidInsights(format string, args ...any) error {
 	return api.Errorf("InvalidInsightSelectorsException", format, args...)
 }
+
+// LogsAllManagementEvents tells whether the selectors select every management event, read and write, of every service.
+// An advanced selector counts only if it holds nothing but the category.
+func (t Trail) LogsAllManagementEvents() bool {
+	read, write := t.managementEvents(true)
+	return read && write
+}
+
+// managementEvents tells whether some read and some write management events are selected; if only those selectors are
+// to count that leave no service out, all.
+func (t Trail) managementEvents(onlyUnrestricted bool) (read, write bool) {
+	for _, selector := range t.EventSelectors {
+		restricted := len(selector.ExcludeManagementEventSources) > 0
+		if !*selector.IncludeManagementEvents || onlyUnrestricted && restricted {
+			continue
+		}
+		read = read || selector.ReadWriteType != types.ReadWriteTypeWriteOnly
+		write = write || selector.ReadWriteType != types.ReadWriteTypeReadOnly
+	}
+	for _, selector := range t.AdvancedEventSelectors {
+		if category(selector) != managementCategory || onlyUnrestricted && len(selector.FieldSelectors) > 1 {
+			continue
+		}
+		readOnly := equals(selector, "readOnly")
+		read = read || !slices.Equal(readOnly, []string{"false"})
+		write = write || !slices.Equal(readOnly, []string{"true"})
+	}
+	return read, write
+}
+
+// dataEvents tells whether any data events are selected.
+func (t Trail) dataEvents() bool {
+	return slices.ContainsFunc(t.EventSelectors, func(s types.EventSelector) bool { return len(s.DataResources) > 0 }) ||
+		slices.ContainsFunc(t.AdvancedEventSelectors, func(s types.AdvancedEventSelector) bool { return category(s) == dataCategory })
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
 	"github.com/trailguard/trailguard/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/localaws/internal/world"
 )
 
 func (f *fixture) putBasic(selectors ...types.EventSelector) error {
@@ -88,10 +89,10 @@ func TestPutEventSelectorsReplacesTheOtherKind(t *testing.T) {
 		EventSelectors:         []types.EventSelector{{}},
 		AdvancedEventSelectors: []types.AdvancedEventSelector{where("eventCategory", "Management")},
 	})
-	wantCode(t, err, "InvalidEventSelectorsException")
+	world.WantCode(t, err, "InvalidEventSelectorsException")
 }
 
-func TestSelectorsThatEqualTheDefaultsAreCustomWhereSaid(t *testing.T) {
+func TestSelectorsThatEqualTheDefaultsAreCustomUnderThatReading(t *testing.T) {
 	f := created(t, func(o *cloudtrail.Options) { o.DefaultSelectorsAreCustom = true })
 	if *f.trail().HasCustomEventSelectors {
 		t.Error("a new trail has custom selectors")
@@ -106,8 +107,8 @@ func TestSelectorsThatEqualTheDefaultsAreCustomWhereSaid(t *testing.T) {
 
 func TestPutEventSelectorsRefusesAnEmptyList(t *testing.T) {
 	f := created(t, nil)
-	wantCode(t, f.putBasic(), "InvalidEventSelectorsException")
-	wantCode(t, f.putAdvanced(), "InvalidEventSelectorsException")
+	world.WantCode(t, f.putBasic(), "InvalidEventSelectorsException")
+	world.WantCode(t, f.putAdvanced(), "InvalidEventSelectorsException")
 	if !f.service.Trails()[0].LogsAllManagementEvents() {
 		t.Error("a refused call changed the selectors")
 	}
@@ -138,7 +139,7 @@ func TestPutEventSelectorsRefuses(t *testing.T) {
 	}
 	for _, test := range basic {
 		t.Run(test.what, func(t *testing.T) {
-			wantCode(t, created(t, nil).putBasic(test.selectors...), test.want)
+			world.WantCode(t, created(t, nil).putBasic(test.selectors...), test.want)
 		})
 	}
 	advanced := []struct {
@@ -156,7 +157,7 @@ func TestPutEventSelectorsRefuses(t *testing.T) {
 	}
 	for _, test := range advanced {
 		t.Run("advanced "+test.what, func(t *testing.T) {
-			wantCode(t, created(t, nil).putAdvanced(test.selectors...), test.want)
+			world.WantCode(t, created(t, nil).putAdvanced(test.selectors...), test.want)
 		})
 	}
 }
@@ -219,19 +220,19 @@ func TestInsightsAreReplacedAndTurnedOff(t *testing.T) {
 		return out.InsightSelectors, nil
 	}
 	_, err := get()
-	wantCode(t, err, "InsightNotEnabledException")
-	wantCode(t, f.putInsights("ApiCallRateInsight", "ApiErrorRateInsight"), "")
-	wantCode(t, f.putInsights("ApiErrorRateInsight"), "")
+	world.WantCode(t, err, "InsightNotEnabledException")
+	world.WantCode(t, f.putInsights("ApiCallRateInsight", "ApiErrorRateInsight"), "")
+	world.WantCode(t, f.putInsights("ApiErrorRateInsight"), "")
 	if got, err := get(); err != nil || len(got) != 1 || got[0].InsightType != "ApiErrorRateInsight" || !*f.trail().HasInsightSelectors {
 		t.Errorf("not replaced: %v, %v", got, err)
 	}
-	wantCode(t, f.putInsights(), "")
+	world.WantCode(t, f.putInsights(), "")
 	_, err = get()
-	wantCode(t, err, "InsightNotEnabledException")
+	world.WantCode(t, err, "InsightNotEnabledException")
 	if *f.trail().HasInsightSelectors {
 		t.Error("HasInsightSelectors stays")
 	}
-	wantCode(t, f.putInsights("ApiBoredomInsight"), "InvalidInsightSelectorsException")
+	world.WantCode(t, f.putInsights("ApiBoredomInsight"), "InvalidInsightSelectorsException")
 }
 
 func TestInsightsNeedTheEventsThatTheyAnalyze(t *testing.T) {
@@ -239,10 +240,10 @@ func TestInsightsNeedTheEventsThatTheyAnalyze(t *testing.T) {
 	if err := f.putBasic(types.EventSelector{ReadWriteType: "ReadOnly"}); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, f.putInsights("ApiCallRateInsight"), "InvalidInsightSelectorsException")
-	wantCode(t, f.putInsights("ApiErrorRateInsight"), "")
+	world.WantCode(t, f.putInsights("ApiCallRateInsight"), "InvalidInsightSelectorsException")
+	world.WantCode(t, f.putInsights("ApiErrorRateInsight"), "")
 	if err := f.putBasic(types.EventSelector{IncludeManagementEvents: aws.Bool(false), DataResources: s3Objects()}); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, f.putInsights("ApiErrorRateInsight"), "InvalidInsightSelectorsException")
+	world.WantCode(t, f.putInsights("ApiErrorRateInsight"), "InvalidInsightSelectorsException")
 }

@@ -1,5 +1,5 @@
 // Package cloudtrail is CloudTrail in memory: the trails of one account, their settings, selectors and status, as the API
-// shows them. It writes no log file; Deliver tells only whether CloudTrail could have written one.
+// shows them. It writes no log file; Deliver shows only whether CloudTrail could have written one.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/Welcome.html
 package cloudtrail
 
@@ -11,8 +11,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/sdk"
@@ -86,74 +84,8 @@ type Service struct {
 	history History
 }
 
-// New returns a CloudTrail without trails.
-func New(options Options) *Service {
-	options.Place = options.Place.Or(api.Home())
-	s := &Service{options: options, trails: map[string]*Trail{}}
-	c := sdk.NewCodec(cloudtrail.DescribeTrailsInput{}, cloudtrail.DescribeTrailsOutput{})
-	s.operations = map[string]sdk.Operation{
-		"CreateTrail":         s.changes(sdk.Bind(c, s.createTrail)),
-		"UpdateTrail":         s.changes(sdk.Bind(c, s.updateTrail)),
-		"DeleteTrail":         s.changes(sdk.Bind(c, s.deleteTrail)),
-		"StartLogging":        s.changes(sdk.Bind(c, s.startLogging)),
-		"StopLogging":         s.changes(sdk.Bind(c, s.stopLogging)),
-		"PutEventSelectors":   s.changes(refuseEnumsAs("InvalidEventSelectorsException", sdk.Bind(c, s.putEventSelectors))),
-		"PutInsightSelectors": s.changes(refuseEnumsAs("InvalidInsightSelectorsException", sdk.Bind(c, s.putInsightSelectors))),
-		"AddTags":             s.changes(sdk.Bind(c, s.addTags)),
-		"RemoveTags":          s.changes(sdk.Bind(c, s.removeTags)),
-		"GetTrail":            sdk.Bind(c, s.getTrail),
-		"DescribeTrails":      sdk.Bind(c, s.describeTrails),
-		"ListTrails":          sdk.Bind(c, s.listTrails),
-		"GetTrailStatus":      sdk.Bind(c, s.getTrailStatus),
-		"GetEventSelectors":   sdk.Bind(c, s.getEventSelectors),
-		"GetInsightSelectors": sdk.Bind(c, s.getInsightSelectors),
-		"ListTags":            sdk.Bind(c, s.listTags),
-		"LookupEvents":        s.history.lookup,
-	}
-	return s
-}
-
-// Register has the service answer the calls of its operations.
-func (s *Service) Register(registry api.Registry) {
-	for operation := range s.operations {
-		registry.Answer("cloudtrail:"+operation, s)
-	}
-}
-
 // History is the event history, which there is without a trail.
 func (s *Service) History() *History { return &s.history }
-
-// Handle answers one call of the CloudTrail API. An operation or a member that is not simulated is an error.
-func (s *Service) Handle(ctx context.Context, call api.Call) (any, error) {
-	call.Place = call.Or(s.options.Place)
-	return sdk.Dispatch(ctx, s.operations, call)
-}
-
-// changes makes an operation wait for the one before it, and applies the rate limit.
-func (s *Service) changes(operation sdk.Operation) sdk.Operation {
-	return func(ctx context.Context, call api.Call) (any, error) {
-		s.changing.Lock()
-		defer s.changing.Unlock()
-		now := s.options.Clock.Now()
-		if s.options.RateLimited && !s.lastChanged.IsZero() && now.Sub(s.lastChanged) < time.Second {
-			return nil, api.Errorf("ThrottlingException", "rate exceeded")
-		}
-		s.lastChanged = now
-		return operation(ctx, call)
-	}
-}
-
-// refuseEnumsAs gives a value that an enum lacks the code that the operation has for it.
-func refuseEnumsAs(code string, operation sdk.Operation) sdk.Operation {
-	return func(ctx context.Context, call api.Call) (any, error) {
-		output, err := operation(ctx, call)
-		var refusal *api.Error
-		if errors.As(err, &refusal) && refusal.Code == "ValidationException" {
-			return nil, api.Errorf(code, "%s", refusal.Message)
-		}
-		return output, err
-	}
-}
 
 // Trails returns every trail with its whole state, ordered by ARN.
 func (s *Service) Trails() []Trail {
@@ -187,12 +119,12 @@ func (s *Service) Deliver(ctx context.Context) error {
 
 func (s *Service) deliver(ctx context.Context, now time.Time, t *Trail) error {
 	env := s.options.Environment
-	log, err := refusal(env.MayDeliver(ctx, *t))
+	log, err := asRefusal(env.MayDeliver(ctx, *t))
 	if err != nil {
 		return err
 	}
 	if log == nil && t.KMSKeyID != "" {
-		if log, err = refusal(env.MayEncrypt(ctx, *t)); err != nil {
+		if log, err = asRefusal(env.MayEncrypt(ctx, *t)); err != nil {
 			return err
 		}
 	}
@@ -201,14 +133,14 @@ func (s *Service) deliver(ctx context.Context, now time.Time, t *Trail) error {
 		t.Digest.attempt(now, log)
 	}
 	if t.SNSTopicARN != "" && log == nil {
-		notification, err := refusal(env.MayNotify(ctx, *t))
+		notification, err := asRefusal(env.MayNotify(ctx, *t))
 		if err != nil {
 			return err
 		}
 		t.Notification.attempt(now, notification)
 	}
 	if t.CloudWatchLogsLogGroupARN != "" {
-		logs, err := refusal(env.MayWriteLogs(ctx, *t))
+		logs, err := asRefusal(env.MayWriteLogs(ctx, *t))
 		if err != nil {
 			return err
 		}
@@ -217,11 +149,11 @@ func (s *Service) deliver(ctx context.Context, now time.Time, t *Trail) error {
 	return nil
 }
 
-// refusal tells a refusal of the environment from a failure of it.
-func refusal(err error) (*api.Error, error) {
-	var refused *api.Error
-	if errors.As(err, &refused) {
-		return refused, nil
+// asRefusal separates a refusal of the environment from a failure of it.
+func asRefusal(err error) (*api.Error, error) {
+	var refusal *api.Error
+	if errors.As(err, &refusal) {
+		return refusal, nil
 	}
 	return nil, err
 }
@@ -268,37 +200,16 @@ func (s *Service) findAtHome(place api.Place, nameOrARN string) (Trail, error) {
 	return t, nil
 }
 
-func (s *Service) deleteTrail(_ context.Context, call api.Call, in *cloudtrail.DeleteTrailInput) (*cloudtrail.DeleteTrailOutput, error) {
-	t, err := s.findAtHome(call.Place, value(in.Name))
-	if err != nil {
-		return nil, err
+func value(p *string) string {
+	if p == nil {
+		return ""
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.trails, t.ARN)
-	return &cloudtrail.DeleteTrailOutput{}, nil
+	return *p
 }
 
-func (s *Service) startLogging(_ context.Context, call api.Call, in *cloudtrail.StartLoggingInput) (*cloudtrail.StartLoggingOutput, error) {
-	t, err := s.findAtHome(call.Place, value(in.Name))
-	if err != nil {
-		return nil, err
+func optional(text string) *string {
+	if text == "" {
+		return nil
 	}
-	if !t.IsLogging {
-		t.IsLogging, t.StartLoggingTime = true, s.options.Clock.Now()
-		s.store(t)
-	}
-	return &cloudtrail.StartLoggingOutput{}, nil
-}
-
-func (s *Service) stopLogging(_ context.Context, call api.Call, in *cloudtrail.StopLoggingInput) (*cloudtrail.StopLoggingOutput, error) {
-	t, err := s.findAtHome(call.Place, value(in.Name))
-	if err != nil {
-		return nil, err
-	}
-	if t.IsLogging {
-		t.IsLogging, t.StopLoggingTime = false, s.options.Clock.Now()
-		s.store(t)
-	}
-	return &cloudtrail.StopLoggingOutput{}, nil
+	return &text
 }

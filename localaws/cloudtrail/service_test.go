@@ -17,10 +17,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awscloudtrail "github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/localaws/internal/world"
 	"github.com/trailguard/trailguard/localaws/sdk"
 )
 
@@ -171,25 +171,6 @@ func (f *fixture) status() *awscloudtrail.GetTrailStatusOutput {
 	return out
 }
 
-// code is the exception's name, empty for no error.
-func code(err error) string {
-	var apiErr smithy.APIError
-	if errors.As(err, &apiErr) {
-		return apiErr.ErrorCode()
-	}
-	if err != nil {
-		return err.Error()
-	}
-	return ""
-}
-
-func wantCode(t *testing.T, err error, want string) {
-	t.Helper()
-	if got := code(err); got != want {
-		t.Errorf("got %q, want %q (%v)", got, want, err)
-	}
-}
-
 func TestCreateTrailDoesNotStartLogging(t *testing.T) {
 	f := newFixture(t, nil)
 	f.create(&awscloudtrail.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")})
@@ -270,7 +251,7 @@ func TestCreateTrailRefuses(t *testing.T) {
 			in := &awscloudtrail.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")}
 			test.change(in)
 			_, err := f.CreateTrail(t.Context(), in)
-			wantCode(t, err, test.want)
+			world.WantCode(t, err, test.want)
 			if exists := len(f.service.Trails()) == 1; exists != (test.want == "") {
 				t.Errorf("the trail exists: %t", exists)
 			}
@@ -284,18 +265,18 @@ func TestCreateTrailRefusesTheSameNameAndASixthTrail(t *testing.T) {
 		f.create(&awscloudtrail.CreateTrailInput{Name: aws.String(name), S3BucketName: aws.String("logs")})
 	}
 	_, err := f.CreateTrail(t.Context(), &awscloudtrail.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")})
-	wantCode(t, err, "TrailAlreadyExistsException")
+	world.WantCode(t, err, "TrailAlreadyExistsException")
 	_, err = f.CreateTrail(t.Context(), &awscloudtrail.CreateTrailInput{Name: aws.String("six"), S3BucketName: aws.String("logs")})
-	wantCode(t, err, "MaximumNumberOfTrailsExceededException")
+	world.WantCode(t, err, "MaximumNumberOfTrailsExceededException")
 	_, err = f.in("eu-west-1").CreateTrail(t.Context(), &awscloudtrail.CreateTrailInput{Name: aws.String("six"), S3BucketName: aws.String("logs")})
-	wantCode(t, err, "")
+	world.WantCode(t, err, "")
 }
 
 func TestAFailureOfTheEnvironmentIsNotARefusal(t *testing.T) {
 	f := newFixture(t, nil)
 	f.env.refuse("MayDeliver", errors.New("connection lost"))
 	_, err := f.CreateTrail(t.Context(), &awscloudtrail.CreateTrailInput{Name: aws.String("org-trail"), S3BucketName: aws.String("logs")})
-	wantCode(t, err, "InternalFailure")
+	world.WantCode(t, err, "InternalFailure")
 }
 
 func TestUpdateTrailChangesOnlyWhatItIsGiven(t *testing.T) {
@@ -324,21 +305,21 @@ func TestUpdateTrailClearsWithEmptyStrings(t *testing.T) {
 	if got.KmsKeyId != nil || got.S3KeyPrefix != nil || got.SnsTopicName != nil || got.SnsTopicARN != nil || got.CloudWatchLogsLogGroupArn != nil || got.CloudWatchLogsRoleArn != nil {
 		t.Errorf("not cleared: %+v", got)
 	}
-	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{S3BucketName: empty}), "InvalidS3BucketNameException")
+	world.WantCode(t, f.update(&awscloudtrail.UpdateTrailInput{S3BucketName: empty}), "InvalidS3BucketNameException")
 }
 
 func TestUpdateTrailRefusesWithoutChangingAnything(t *testing.T) {
 	f := created(t, nil)
 	before := f.trail()
-	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IncludeGlobalServiceEvents: aws.Bool(false)}), "InvalidParameterCombinationException")
-	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(false), S3BucketName: aws.String("nowhere")}), "S3BucketDoesNotExistException")
-	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{CloudWatchLogsRoleArn: aws.String("")}), "InvalidCloudWatchLogsRoleArnException")
+	world.WantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IncludeGlobalServiceEvents: aws.Bool(false)}), "InvalidParameterCombinationException")
+	world.WantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(false), S3BucketName: aws.String("nowhere")}), "S3BucketDoesNotExistException")
+	world.WantCode(t, f.update(&awscloudtrail.UpdateTrailInput{CloudWatchLogsRoleArn: aws.String("")}), "InvalidCloudWatchLogsRoleArnException")
 	if got := f.trail(); !reflect.DeepEqual(got, before) {
 		t.Errorf("a refused update changed the trail: %+v", got)
 	}
-	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IncludeGlobalServiceEvents: aws.Bool(false), IsMultiRegionTrail: aws.Bool(false)}), "")
-	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(true)}), "InvalidParameterCombinationException")
-	wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(true), IncludeGlobalServiceEvents: aws.Bool(true)}), "")
+	world.WantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IncludeGlobalServiceEvents: aws.Bool(false), IsMultiRegionTrail: aws.Bool(false)}), "")
+	world.WantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(true)}), "InvalidParameterCombinationException")
+	world.WantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(true), IncludeGlobalServiceEvents: aws.Bool(true)}), "")
 }
 
 func TestTheKeyIsStoredAsItsARN(t *testing.T) {
@@ -419,14 +400,14 @@ func TestEveryOperationTakesTheNameAndTheARN(t *testing.T) {
 			}
 		}
 		for _, c := range calls {
-			wantCode(t, c.call(), "TrailNotFoundException")
+			world.WantCode(t, c.call(), "TrailNotFoundException")
 		}
 	}
 	f := created(t, nil)
 	_, err := f.StopLogging(t.Context(), &awscloudtrail.StopLoggingInput{Name: aws.String("arn:aws:cloudtrail:us-east-1:123456789012:org-trail")})
-	wantCode(t, err, "CloudTrailARNInvalidException")
+	world.WantCode(t, err, "CloudTrailARNInvalidException")
 	_, err = f.StopLogging(t.Context(), &awscloudtrail.StopLoggingInput{Name: aws.String("no/name")})
-	wantCode(t, err, "InvalidTrailNameException")
+	world.WantCode(t, err, "InvalidTrailNameException")
 }
 
 func TestATrailIsChangedOnlyInItsHomeRegion(t *testing.T) {
@@ -434,16 +415,16 @@ func TestATrailIsChangedOnlyInItsHomeRegion(t *testing.T) {
 	elsewhere := f.in("eu-west-1")
 	for _, id := range []string{"org-trail", trailARN} {
 		_, err := elsewhere.StopLogging(t.Context(), &awscloudtrail.StopLoggingInput{Name: aws.String(id)})
-		wantCode(t, err, "InvalidHomeRegionException")
+		world.WantCode(t, err, "InvalidHomeRegionException")
 	}
 	if err := f.update(&awscloudtrail.UpdateTrailInput{IsMultiRegionTrail: aws.Bool(false)}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := elsewhere.StopLogging(t.Context(), &awscloudtrail.StopLoggingInput{Name: aws.String("org-trail")})
-	wantCode(t, err, "TrailNotFoundException")
+	world.WantCode(t, err, "TrailNotFoundException")
 }
 
-func TestDescribeTrailsShowsShadowTrailsUnlessToldNotTo(t *testing.T) {
+func TestDescribeTrailsShowsShadowTrailsUnlessAskedNotTo(t *testing.T) {
 	f := created(t, nil)
 	elsewhere := f.in("eu-west-1")
 	names := func(client *awscloudtrail.Client, in *awscloudtrail.DescribeTrailsInput) []string {
@@ -498,8 +479,8 @@ func TestOrganizationTrails(t *testing.T) {
 		cloudtrail.ManagementAccount: "",
 	} {
 		f := created(t, func(o *cloudtrail.Options) { o.Organization = organization })
-		wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsOrganizationTrail: aws.Bool(true)}), want)
-		wantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsOrganizationTrail: aws.Bool(want == "")}), "")
+		world.WantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsOrganizationTrail: aws.Bool(true)}), want)
+		world.WantCode(t, f.update(&awscloudtrail.UpdateTrailInput{IsOrganizationTrail: aws.Bool(want == "")}), "")
 	}
 }
 
@@ -580,10 +561,10 @@ func TestTheRateLimitAllowsOneChangeASecond(t *testing.T) {
 		_, err := f.StartLogging(t.Context(), &awscloudtrail.StartLoggingInput{Name: aws.String("org-trail")})
 		return err
 	}
-	wantCode(t, start(), "ThrottlingException")
+	world.WantCode(t, start(), "ThrottlingException")
 	f.trail()
 	f.clock.Advance(time.Second)
-	wantCode(t, start(), "")
+	world.WantCode(t, start(), "")
 }
 
 func TestTagsAreAddedRemovedAndListed(t *testing.T) {
@@ -601,15 +582,15 @@ func TestTagsAreAddedRemovedAndListed(t *testing.T) {
 		t.Errorf("got %+v, %v", out, err)
 	}
 	_, err = f.AddTags(t.Context(), &awscloudtrail.AddTagsInput{ResourceId: aws.String("org-trail"), TagsList: tag("b", "2")})
-	wantCode(t, err, "CloudTrailARNInvalidException")
+	world.WantCode(t, err, "CloudTrailARNInvalidException")
 	_, err = f.AddTags(t.Context(), &awscloudtrail.AddTagsInput{ResourceId: aws.String(trailARN + "2"), TagsList: tag("b", "2")})
-	wantCode(t, err, "ResourceNotFoundException")
+	world.WantCode(t, err, "ResourceNotFoundException")
 }
 
 func TestWhatIsNotSimulatedIsAnError(t *testing.T) {
 	f := created(t, nil)
 	_, err := f.LookupEvents(t.Context(), &awscloudtrail.LookupEventsInput{})
-	wantCode(t, err, "NotModelled")
+	world.WantCode(t, err, "NotModelled")
 	for _, input := range []map[string]any{
 		{"Name": "org-trail", "S3bucketName": "spare"},
 		{"name": "org-trail"},
@@ -617,10 +598,7 @@ func TestWhatIsNotSimulatedIsAnError(t *testing.T) {
 		{"Name": "org-trail", "RecursiveLogging": false},
 	} {
 		_, err := f.service.Handle(t.Context(), api.Call{Service: "cloudtrail", Operation: "UpdateTrail", Input: input})
-		var refused *api.Error
-		if !errors.As(err, &refused) || refused.Code != "SerializationException" {
-			t.Errorf("%v: got %v", input, err)
-		}
+		world.WantCode(t, err, "SerializationException")
 	}
 }
 

@@ -82,6 +82,17 @@ func (s *Service) updateTrail(ctx context.Context, call api.Call, in *cloudtrail
 	return &out, nil
 }
 
+func (s *Service) deleteTrail(_ context.Context, call api.Call, in *cloudtrail.DeleteTrailInput) (*cloudtrail.DeleteTrailOutput, error) {
+	t, err := s.findAtHome(call.Place, value(in.Name))
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.trails, t.ARN)
+	return &cloudtrail.DeleteTrailOutput{}, nil
+}
+
 // outcome returns a trail as CreateTrail and UpdateTrail answer with it.
 func outcome(t Trail) cloudtrail.UpdateTrailOutput {
 	shown := describe(t)
@@ -156,25 +167,25 @@ func (s *Service) applyKey(ctx context.Context, t *Trail, given cloudtrail.Updat
 		return nil
 	}
 	arn, err := s.options.Environment.ResolveKey(ctx, t.KMSKeyID)
-	if refused, err := refusal(err); err != nil {
+	if refusal, err := asRefusal(err); err != nil {
 		return err
-	} else if refused != nil && refused.Code == "NotFoundException" {
-		return api.Errorf("KmsKeyNotFoundException", "key %s: %s", t.KMSKeyID, refused.Message)
-	} else if refused != nil {
-		return api.Errorf("InvalidKmsKeyIdException", "key %s: %s", t.KMSKeyID, refused.Message)
+	} else if refusal != nil && refusal.Code == "NotFoundException" {
+		return api.Errorf("KmsKeyNotFoundException", "key %s: %s", t.KMSKeyID, refusal.Message)
+	} else if refusal != nil {
+		return api.Errorf("InvalidKmsKeyIdException", "key %s: %s", t.KMSKeyID, refusal.Message)
 	}
 	t.KMSKeyID = arn
-	refused, err := refusal(s.options.Environment.MayEncrypt(ctx, *t))
+	refusal, err := asRefusal(s.options.Environment.MayEncrypt(ctx, *t))
 	if err != nil {
 		return err
 	}
-	if refused == nil {
+	if refusal == nil {
 		return nil
 	}
-	if refused.Code == "AccessDenied" {
+	if refusal.Code == "AccessDenied" {
 		return api.Errorf("InsufficientEncryptionPolicyException", "insufficient permissions to access S3 bucket %s or KMS key %s", t.S3BucketName, t.KMSKeyID)
 	}
-	return api.Errorf("KmsException", "key %s: %s", t.KMSKeyID, refused.Error())
+	return api.Errorf("KmsException", "key %s: %s", t.KMSKeyID, refusal.Error())
 }
 
 func (s *Service) applyBucket(ctx context.Context, t *Trail, given cloudtrail.UpdateTrailInput) error {
@@ -189,9 +200,9 @@ func (s *Service) applyBucket(ctx context.Context, t *Trail, given cloudtrail.Up
 	env := s.options.Environment
 	if given.S3BucketName != nil || given.KmsKeyId != nil {
 		region, err := env.BucketRegion(ctx, t.S3BucketName)
-		if refused, err := refusal(err); err != nil {
+		if refusal, err := asRefusal(err); err != nil {
 			return err
-		} else if refused != nil {
+		} else if refusal != nil {
 			return api.Errorf("S3BucketDoesNotExistException", "S3 bucket %s does not exist", t.S3BucketName)
 		}
 		if keyRegion := arnRegion(t.KMSKeyID); t.KMSKeyID != "" && keyRegion != region {
@@ -201,12 +212,12 @@ func (s *Service) applyBucket(ctx context.Context, t *Trail, given cloudtrail.Up
 	if given.S3BucketName == nil && given.S3KeyPrefix == nil && given.IsOrganizationTrail == nil {
 		return nil
 	}
-	refused, err := refusal(env.MayDeliver(ctx, *t))
+	refusal, err := asRefusal(env.MayDeliver(ctx, *t))
 	if err != nil {
 		return err
 	}
-	if refused != nil {
-		return api.Errorf("InsufficientS3BucketPolicyException", "incorrect S3 bucket policy is detected for bucket %s: %s", t.S3BucketName, refused.Error())
+	if refusal != nil {
+		return api.Errorf("InsufficientS3BucketPolicyException", "incorrect S3 bucket policy is detected for bucket %s: %s", t.S3BucketName, refusal.Error())
 	}
 	return nil
 }
@@ -223,18 +234,18 @@ func (s *Service) applyTopic(ctx context.Context, t *Trail, given cloudtrail.Upd
 		return api.Errorf("InvalidSnsTopicNameException", "topic of %d characters is longer than %d", len(t.SNSTopicName), maxTopicLength)
 	}
 	arn, err := s.options.Environment.ResolveTopic(ctx, t.SNSTopicName)
-	if refused, err := refusal(err); err != nil {
+	if refusal, err := asRefusal(err); err != nil {
 		return err
-	} else if refused != nil {
-		return api.Errorf("InvalidSnsTopicNameException", "topic %s: %s", t.SNSTopicName, refused.Message)
+	} else if refusal != nil {
+		return api.Errorf("InvalidSnsTopicNameException", "topic %s: %s", t.SNSTopicName, refusal.Message)
 	}
 	t.SNSTopicARN = arn
-	refused, err := refusal(s.options.Environment.MayNotify(ctx, *t))
+	refusal, err := asRefusal(s.options.Environment.MayNotify(ctx, *t))
 	if err != nil {
 		return err
 	}
-	if refused != nil {
-		return api.Errorf("InsufficientSnsTopicPolicyException", "SNS topic does not exist or the topic policy is incorrect: %s: %s", t.SNSTopicARN, refused.Error())
+	if refusal != nil {
+		return api.Errorf("InsufficientSnsTopicPolicyException", "SNS topic does not exist or the topic policy is incorrect: %s: %s", t.SNSTopicARN, refusal.Error())
 	}
 	return nil
 }
@@ -254,16 +265,16 @@ func (s *Service) applyCloudWatchLogs(ctx context.Context, t *Trail, given cloud
 	if !roleARN.MatchString(t.CloudWatchLogsRoleARN) {
 		return api.Errorf("InvalidCloudWatchLogsRoleArnException", "role ARN %q is not valid: a log group comes with a role", t.CloudWatchLogsRoleARN)
 	}
-	refused, err := refusal(s.options.Environment.MayWriteLogs(ctx, *t))
+	refusal, err := asRefusal(s.options.Environment.MayWriteLogs(ctx, *t))
 	switch {
 	case err != nil:
 		return err
-	case refused == nil:
+	case refusal == nil:
 		return nil
-	case refused.Code == "ResourceNotFoundException":
-		return api.Errorf("InvalidCloudWatchLogsLogGroupArnException", "log group %s: %s", t.CloudWatchLogsLogGroupARN, refused.Message)
+	case refusal.Code == "ResourceNotFoundException":
+		return api.Errorf("InvalidCloudWatchLogsLogGroupArnException", "log group %s: %s", t.CloudWatchLogsLogGroupARN, refusal.Message)
 	}
-	return api.Errorf("InvalidCloudWatchLogsRoleArnException", "role %s: %s", t.CloudWatchLogsRoleARN, refused.Message)
+	return api.Errorf("InvalidCloudWatchLogsRoleArnException", "role %s: %s", t.CloudWatchLogsRoleARN, refusal.Message)
 }
 
 func (s *Service) getTrail(_ context.Context, call api.Call, in *cloudtrail.GetTrailInput) (*cloudtrail.GetTrailOutput, error) {
@@ -275,7 +286,7 @@ func (s *Service) getTrail(_ context.Context, call api.Call, in *cloudtrail.GetT
 	return &cloudtrail.GetTrailOutput{Trail: &shown}, nil
 }
 
-// describeTrails lists the trails of the Region and, unless told not to, the shadows of trails of every Region that have
+// describeTrails lists the trails of the Region and, unless asked not to, the shadows of trails of every Region that have
 // their home elsewhere. By name it finds only trails whose home is the Region, by ARN all.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DescribeTrails.html
 func (s *Service) describeTrails(_ context.Context, call api.Call, in *cloudtrail.DescribeTrailsInput) (*cloudtrail.DescribeTrailsOutput, error) {
@@ -362,7 +373,7 @@ func (s *Service) findTagged(place api.Place, arn string) (Trail, error) {
 		return Trail{}, api.Errorf("CloudTrailARNInvalidException", "%q is not a valid trail ARN", arn)
 	}
 	t, err := s.find(place, arn)
-	if refused, _ := refusal(err); refused != nil && refused.Code == "TrailNotFoundException" {
+	if refusal, _ := asRefusal(err); refusal != nil && refusal.Code == "TrailNotFoundException" {
 		return Trail{}, api.Errorf("ResourceNotFoundException", "resource not found for ARN: %s", arn)
 	}
 	return t, err
@@ -414,18 +425,4 @@ func set[T any](field *T, given *T) {
 	if given != nil {
 		*field = *given
 	}
-}
-
-func value(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
-}
-
-func optional(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }

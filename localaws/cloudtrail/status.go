@@ -53,3 +53,27 @@ func text(t time.Time) *string {
 	}
 	return &shown
 }
+
+func (s *Service) startLogging(_ context.Context, call api.Call, in *cloudtrail.StartLoggingInput) (*cloudtrail.StartLoggingOutput, error) {
+	t, err := s.findAtHome(call.Place, value(in.Name))
+	if err != nil {
+		return nil, err
+	}
+	if !t.IsLogging {
+		t.IsLogging, t.StartLoggingTime = true, s.options.Clock.Now()
+		s.store(t)
+	}
+	return &cloudtrail.StartLoggingOutput{}, nil
+}
+
+func (s *Service) stopLogging(_ context.Context, call api.Call, in *cloudtrail.StopLoggingInput) (*cloudtrail.StopLoggingOutput, error) {
+	t, err := s.findAtHome(call.Place, value(in.Name))
+	if err != nil {
+		return nil, err
+	}
+	if t.IsLogging {
+		t.IsLogging, t.StopLoggingTime = false, s.options.Clock.Now()
+		s.store(t)
+	}
+	return &cloudtrail.StopLoggingOutput{}, nil
+}

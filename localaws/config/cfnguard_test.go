@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/localaws/config"
+	"github.com/trailguard/trailguard/localaws/internal/world"
 	"github.com/trailguard/trailguard/localaws/repository"
 )
 
@@ -51,7 +52,7 @@ func TestCfnGuardEvaluates(t *testing.T) {
 	}
 }
 
-func TestCfnGuardTellsABadPolicyFromABadItem(t *testing.T) {
+func TestCfnGuardDistinguishesABadPolicyFromABadItem(t *testing.T) {
 	guard := realGuard(t)
 	if _, err := guard.Evaluate(t.Context(), "rule x { a == ", []byte("{}")); !errors.Is(err, config.ErrInvalidPolicy) {
 		t.Errorf("a bad policy: %v", err)
@@ -104,5 +105,5 @@ func TestARealPolicyIsEvaluatedAndRemediated(t *testing.T) {
 		}
 	}
 	f := recording(t, func(o *config.Options) { o.EvaluatePolicy = guard.Evaluate })
-	wantCode(t, f.putRule(policyRule("rule x { a == ")), "InvalidParameterValueException")
+	world.WantCode(t, f.putRule(policyRule("rule x { a == ")), "InvalidParameterValueException")
 }

@@ -9,22 +9,12 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
 )
 
-// item is what Config recorded last about one trail.
-type item struct {
-	version  int // counts the changes
-	captured time.Time
-	deleted  bool
-	trail    Trail
-	content  []byte // what a change is told by
-}
-
 // Tick lets Config do what is due at the time that the clock shows: it records the trails that changed, evaluates the rules
-// that are due, tells EventBridge of changed compliance, and starts the automations that are due. A rule is due when it was
+// that are due, emits an event of changed compliance, and starts the automations that are due. A rule is due when it was
 // put or asked for, when its period is over, or when an item changed. Nothing is done between two ticks, and without a
 // recorder no rule is evaluated. None of the functions in Options may call Tick.
 //
@@ -170,7 +160,7 @@ func (s *Service) evaluate(ctx context.Context, r *rule) error {
 		return nil
 	}
 	found, err := s.run(ctx, due)
-	events := s.settle(r, due, found, err)
+	events := s.recordResults(r, due, found, err)
 	for _, event := range events {
 		if emitErr := s.options.Emit(ctx, event); emitErr != nil {
 			err = errors.Join(err, fmt.Errorf("emitting a compliance change: %w", emitErr))
@@ -265,9 +255,9 @@ func complianceOf(compliant bool) types.ComplianceType {
 	return types.ComplianceTypeNonCompliant
 }
 
-// settle records what an evaluation found, has every NON_COMPLIANT resource remediated, and returns the events of the
+// recordResults records what an evaluation found, has every NON_COMPLIANT resource remediated, and returns the events of the
 // changes.
-func (s *Service) settle(r *rule, due task, found map[resource]types.ComplianceType, failure error) []map[string]any {
+func (s *Service) recordResults(r *rule, due task, found map[resource]types.ComplianceType, failure error) []map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.options.Clock.Now()

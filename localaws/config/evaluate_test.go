@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/localaws/config"
+	"github.com/trailguard/trailguard/localaws/internal/world"
 )
 
 func TestCloudTrailEnabledNeedsOneLoggingTrailThatMatches(t *testing.T) {
@@ -152,7 +153,7 @@ func TestAnEvaluationOnDemandDoesNotMoveThePeriod(t *testing.T) {
 	f.clock.Advance(59 * time.Minute)
 	f.set("org-trail", goodTrail())
 	f.must(start())
-	wantCode(t, start(), "LimitExceededException")
+	world.WantCode(t, start(), "LimitExceededException")
 	f.tick()
 	if got := f.compliance("enabled"); got != types.ComplianceTypeCompliant {
 		t.Errorf("after the evaluation on demand: %s", got)
@@ -311,7 +312,7 @@ func TestTheResourceIDOfATrailIsItsARNOrItsName(t *testing.T) {
 	}
 }
 
-func TestAFailureOfGuardIsToldAndTriedAgain(t *testing.T) {
+func TestAFailureOfGuardIsReportedAndTheRuleEvaluatedAgain(t *testing.T) {
 	f := recording(t, nil)
 	f.must(f.putRule(policyRule("broken")))
 	f.must(f.putRule(enabledRule()))

@@ -3,37 +3,12 @@ package config
 import (
 	"context"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/localaws/api"
 )
-
-// recorder is the one customer-managed configuration recorder of the account and Region.
-type recorder struct {
-	config    types.ConfigurationRecorder
-	recording bool
-	started   time.Time
-	stopped   time.Time
-}
-
-// records tells whether changes of a resource type are recorded now.
-func (r *recorder) records(resourceType types.ResourceType) bool {
-	if r == nil || !r.recording {
-		return false
-	}
-	group := r.config.RecordingGroup
-	switch {
-	case group.AllSupported:
-		return true
-	case group.ExclusionByResourceTypes != nil && len(group.ExclusionByResourceTypes.ResourceTypes) > 0:
-		return !slices.Contains(group.ExclusionByResourceTypes.ResourceTypes, resourceType)
-	}
-	return slices.Contains(group.ResourceTypes, resourceType)
-}
 
 // putConfigurationRecorder creates or changes the recorder; it does not start it.
 // https://docs.aws.amazon.com/config/latest/APIReference/API_PutConfigurationRecorder.html
@@ -265,11 +240,4 @@ func (s *Service) deleteDeliveryChannel(_ context.Context, _ api.Call, in *confi
 
 func noSuchChannel(name string) error {
 	return api.Errorf("NoSuchDeliveryChannelException", "cannot find delivery channel with specified name %q", name)
-}
-
-func at(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -15,54 +14,6 @@ import (
 
 	"github.com/trailguard/trailguard/localaws/api"
 )
-
-// The defaults of a remediation configuration.
-// https://docs.aws.amazon.com/config/latest/APIReference/API_RemediationConfiguration.html
-const (
-	defaultAttempts     = 5
-	defaultRetrySeconds = 60
-)
-
-// repair is what is done about one resource of one rule. At most one execution runs for it at a time.
-type repair struct {
-	wanted      bool // an evaluation found the resource NON_COMPLIANT, or an attempt failed: start when it may
-	onDemand    bool // StartRemediationExecution asked for it
-	running     bool
-	executionID string
-	failures    []time.Time
-	notBefore   time.Time
-	state       types.RemediationExecutionState
-	invoked     time.Time
-	updated     time.Time
-}
-
-// repairOf returns what is done about a resource. The caller holds mu.
-func (r *rule) repairOf(res resource) *repair {
-	if r.repairs[res] == nil {
-		r.repairs[res] = &repair{}
-	}
-	return r.repairs[res]
-}
-
-// remediates tells whether a resource of this compliance is remediated without being asked to. The caller holds mu.
-func (r *rule) remediates(res resource, compliance types.ComplianceType) bool {
-	_, exempt := r.exceptions[res]
-	return compliance == types.ComplianceTypeNonCompliant && r.remediation != nil && r.remediation.Automatic && !exempt
-}
-
-func (r *rule) maximumAttempts() int {
-	if n := r.remediation.MaximumAutomaticAttempts; n != nil {
-		return int(*n)
-	}
-	return defaultAttempts
-}
-
-func (r *rule) retryTime() time.Duration {
-	if n := r.remediation.RetryAttemptSeconds; n != nil {
-		return time.Duration(*n) * time.Second
-	}
-	return defaultRetrySeconds * time.Second
-}
 
 // putRemediationConfigurations attaches a remediation to rules. If it is automatic, it is started for every resource that
 // is NON_COMPLIANT by the latest evaluation, however old.
@@ -457,7 +408,7 @@ func (s *Service) startAutomation(ctx context.Context, one start) {
 	}
 }
 
-// AutomationFinished tells how an execution ended that StartAutomation has started, or is starting. An execution that
+// AutomationFinished reports how an execution ended that StartAutomation has started, or is starting. An execution that
 // Config did not start is none of its business.
 func (s *Service) AutomationFinished(executionID string, success bool) {
 	s.mu.Lock()
@@ -503,12 +454,4 @@ func (s *Service) finish(r *rule, res resource, success bool) {
 		ConfigRuleName: r.config.ConfigRuleName, ResourceType: &res.Type, ResourceId: &res.ID, Message: &message,
 	}
 	p.wanted, p.failures, p.notBefore = false, nil, time.Time{}
-}
-
-func sortedResources[T any](m map[resource]T) []resource {
-	return slices.SortedFunc(maps.Keys(m), compareResources)
-}
-
-func compareResources(a, b resource) int {
-	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID))
 }

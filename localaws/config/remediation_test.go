@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
 
 	"github.com/trailguard/trailguard/localaws/config"
+	"github.com/trailguard/trailguard/localaws/internal/world"
 )
 
 var accountKey = types.RemediationExceptionResourceKey{ResourceType: aws.String("AWS::::Account"), ResourceId: aws.String("123456789012")}
@@ -106,7 +107,7 @@ func TestPutRemediationConfigurationsRefuses(t *testing.T) {
 			f.must(f.putRule(enabledRule()))
 			config := remediation("enabled")
 			test.change(&config)
-			wantCode(t, f.putRemediation(config), test.want)
+			world.WantCode(t, f.putRemediation(config), test.want)
 			out, err := f.DescribeRemediationConfigurations(t.Context(), &configservice.DescribeRemediationConfigurationsInput{ConfigRuleNames: []string{"enabled"}})
 			f.must(err)
 			if exists := len(out.RemediationConfigurations) == 1; exists != (test.want == "") {
@@ -183,7 +184,7 @@ func TestOneExecutionRunsAtATimeForAResource(t *testing.T) {
 	f.tick()
 	f.wantStarted("while the first is running", 1)
 	_, err := f.DeleteRemediationConfiguration(t.Context(), &configservice.DeleteRemediationConfigurationInput{ConfigRuleName: aws.String("enabled")})
-	wantCode(t, err, "RemediationInProgressException")
+	world.WantCode(t, err, "RemediationInProgressException")
 	f.succeed()
 	f.tick()
 	f.wantStarted("after its success", 1)
@@ -219,7 +220,7 @@ func TestFailedAttemptsLeadToAnException(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := f.deleteExceptions(accountKey)
-	wantCode(t, err, "NoSuchRemediationExceptionException")
+	world.WantCode(t, err, "NoSuchRemediationExceptionException")
 	f.tick()
 	f.wantStarted("armed again, before the next evaluation", 3)
 	f.clock.Advance(time.Hour)
@@ -470,7 +471,7 @@ func TestRequestsForExceptionsAreRefusedAsTheModelSays(t *testing.T) {
 		_, err := f.DescribeRemediationExceptions(t.Context(), in)
 		return err
 	}
-	wantCode(t, describe(func(*configservice.DescribeRemediationExceptionsInput) {}), "")
+	world.WantCode(t, describe(func(*configservice.DescribeRemediationExceptionsInput) {}), "")
 	for what, test := range map[string]struct {
 		change func(*configservice.DescribeRemediationExceptionsInput)
 		want   string
@@ -482,14 +483,14 @@ func TestRequestsForExceptionsAreRefusedAsTheModelSays(t *testing.T) {
 		"a page of 101":    {func(in *configservice.DescribeRemediationExceptionsInput) { in.Limit = 101 }, "InvalidParameterValueException"},
 		"an unknown token": {func(in *configservice.DescribeRemediationExceptionsInput) { in.NextToken = aws.String("2") }, "InvalidNextTokenException"},
 	} {
-		if got := code(describe(test.change)); got != test.want {
+		if got := world.Code(describe(test.change)); got != test.want {
 			t.Errorf("%s: got %q, want %q", what, got, test.want)
 		}
 	}
 	_, err := f.DeleteRemediationExceptions(t.Context(), &configservice.DeleteRemediationExceptionsInput{
 		ConfigRuleName: aws.String("nothing"), ResourceKeys: []types.RemediationExceptionResourceKey{accountKey},
 	})
-	wantCode(t, err, "NoSuchRemediationExceptionException")
+	world.WantCode(t, err, "NoSuchRemediationExceptionException")
 	_, err = f.deleteExceptions([]types.RemediationExceptionResourceKey{}...)
-	wantCode(t, err, "ValidationException")
+	world.WantCode(t, err, "ValidationException")
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
@@ -25,53 +24,6 @@ const (
 	trailType   = "AWS::CloudTrail::Trail"
 	accountType = "AWS::::Account"
 )
-
-// rule is one rule, with what it found and what is done about it.
-type rule struct {
-	name       string
-	config     types.ConfigRule
-	parameters map[string]string
-	activated  time.Time
-
-	// pending asks for an evaluation of everything at the next Tick; onDemand, for one that was called for.
-	pending, onDemand bool
-	nextPeriodic      time.Time
-	seen              map[string]int // by the trail's ARN: the version of the item that was evaluated last
-	results           map[resource]result
-	lastSuccess       time.Time
-	lastFailure       time.Time
-	lastError         string
-
-	remediation *types.RemediationConfiguration
-	exceptions  map[resource]types.RemediationException
-	repairs     map[resource]*repair
-}
-
-func (r *rule) isPolicy() bool { return r.config.Source.Owner == types.OwnerCustomPolicy }
-
-// frequency is how often a periodic rule is evaluated: every 24 hours unless it says otherwise.
-func (r *rule) frequency() time.Duration {
-	switch r.config.MaximumExecutionFrequency {
-	case types.MaximumExecutionFrequencyOneHour:
-		return time.Hour
-	case types.MaximumExecutionFrequencyThreeHours:
-		return 3 * time.Hour
-	case types.MaximumExecutionFrequencySixHours:
-		return 6 * time.Hour
-	case types.MaximumExecutionFrequencyTwelveHours:
-		return 12 * time.Hour
-	}
-	return 24 * time.Hour
-}
-
-// resource is what a rule evaluates.
-type resource struct{ Type, ID string }
-
-// result is what a rule found about a resource.
-type result struct {
-	compliance types.ComplianceType
-	recorded   time.Time
-}
 
 // putConfigRule creates or changes a rule, and has it evaluated at the next Tick.
 // https://docs.aws.amazon.com/config/latest/APIReference/API_PutConfigRule.html

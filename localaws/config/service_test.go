@@ -15,10 +15,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/config"
+	"github.com/trailguard/trailguard/localaws/internal/world"
 	"github.com/trailguard/trailguard/localaws/sdk"
 )
 
@@ -235,29 +235,11 @@ func (f *fixture) putRemediation(config types.RemediationConfiguration) error {
 	return err
 }
 
-func code(err error) string {
-	var apiErr smithy.APIError
-	if errors.As(err, &apiErr) {
-		return apiErr.ErrorCode()
-	}
-	if err != nil {
-		return err.Error()
-	}
-	return ""
-}
-
-func wantCode(t *testing.T, err error, want string) {
-	t.Helper()
-	if got := code(err); got != want {
-		t.Errorf("got %q, want %q (%v)", got, want, err)
-	}
-}
-
 func TestARuleNeedsARecorder(t *testing.T) {
 	f := newFixture(t, nil)
-	wantCode(t, f.putRule(enabledRule()), "NoAvailableConfigurationRecorderException")
+	world.WantCode(t, f.putRule(enabledRule()), "NoAvailableConfigurationRecorderException")
 	f.must(f.putRecorder("default", nil))
-	wantCode(t, f.putRule(enabledRule()), "")
+	world.WantCode(t, f.putRule(enabledRule()), "")
 }
 
 func TestPutConfigRuleRefuses(t *testing.T) {
@@ -297,7 +279,7 @@ func TestPutConfigRuleRefuses(t *testing.T) {
 		t.Run(test.what, func(t *testing.T) {
 			f := recording(t, nil)
 			test.change(&test.base)
-			wantCode(t, f.putRule(test.base), test.want)
+			world.WantCode(t, f.putRule(test.base), test.want)
 			out, err := f.DescribeConfigRules(t.Context(), &configservice.DescribeConfigRulesInput{})
 			f.must(err)
 			if exists := len(out.ConfigRules) == 1; exists != (test.want == "") {
@@ -321,7 +303,7 @@ func TestARuleIsDescribedWithoutThePolicyText(t *testing.T) {
 		t.Errorf("got %v, %v", policy, err)
 	}
 	_, err = f.DescribeConfigRules(t.Context(), &configservice.DescribeConfigRulesInput{ConfigRuleNames: []string{"nothing"}})
-	wantCode(t, err, "NoSuchConfigRuleException")
+	world.WantCode(t, err, "NoSuchConfigRuleException")
 }
 
 func TestARuleIsUpdatedByItsARN(t *testing.T) {
@@ -344,24 +326,24 @@ func TestARuleWithARemediationCannotBeDeleted(t *testing.T) {
 	f.must(f.putRule(enabledRule()))
 	f.must(f.putRemediation(remediation("enabled")))
 	_, err := f.DeleteConfigRule(t.Context(), &configservice.DeleteConfigRuleInput{ConfigRuleName: aws.String("enabled")})
-	wantCode(t, err, "ResourceInUseException")
+	world.WantCode(t, err, "ResourceInUseException")
 	_, err = f.DeleteRemediationConfiguration(t.Context(), &configservice.DeleteRemediationConfigurationInput{ConfigRuleName: aws.String("enabled")})
 	f.must(err)
 	_, err = f.DeleteConfigRule(t.Context(), &configservice.DeleteConfigRuleInput{ConfigRuleName: aws.String("enabled")})
 	f.must(err)
 	_, err = f.DeleteConfigRule(t.Context(), &configservice.DeleteConfigRuleInput{ConfigRuleName: aws.String("enabled")})
-	wantCode(t, err, "NoSuchConfigRuleException")
+	world.WantCode(t, err, "NoSuchConfigRuleException")
 }
 
 func TestTheRecorderAndItsChannel(t *testing.T) {
 	f := newFixture(t, nil)
-	wantCode(t, f.putChannel("default", "config"), "NoAvailableConfigurationRecorderException")
+	world.WantCode(t, f.putChannel("default", "config"), "NoAvailableConfigurationRecorderException")
 	f.must(f.putRecorder("default", nil))
-	wantCode(t, f.putRecorder("second", nil), "MaxNumberOfConfigurationRecordersExceededException")
-	wantCode(t, f.startRecorder(), "NoAvailableDeliveryChannelException")
-	wantCode(t, f.putChannel("default", "nowhere"), "NoSuchBucketException")
+	world.WantCode(t, f.putRecorder("second", nil), "MaxNumberOfConfigurationRecordersExceededException")
+	world.WantCode(t, f.startRecorder(), "NoAvailableDeliveryChannelException")
+	world.WantCode(t, f.putChannel("default", "nowhere"), "NoSuchBucketException")
 	f.must(f.putChannel("default", "config"))
-	wantCode(t, f.putChannel("second", "config"), "MaxNumberOfDeliveryChannelsExceededException")
+	world.WantCode(t, f.putChannel("second", "config"), "MaxNumberOfDeliveryChannelsExceededException")
 	f.must(f.startRecorder())
 
 	status := func() types.ConfigurationRecorderStatus {
@@ -377,13 +359,13 @@ func TestTheRecorderAndItsChannel(t *testing.T) {
 		_, err := f.DeleteDeliveryChannel(t.Context(), &configservice.DeleteDeliveryChannelInput{DeliveryChannelName: aws.String("default")})
 		return err
 	}
-	wantCode(t, deleteChannel(), "LastDeliveryChannelDeleteFailedException")
+	world.WantCode(t, deleteChannel(), "LastDeliveryChannelDeleteFailedException")
 	f.must(f.stopRecorder())
 	if status().Recording {
 		t.Error("a stopped recorder is recording")
 	}
 	f.must(deleteChannel())
-	wantCode(t, deleteChannel(), "NoSuchDeliveryChannelException")
+	world.WantCode(t, deleteChannel(), "NoSuchDeliveryChannelException")
 
 	recorders, err := f.DescribeConfigurationRecorders(t.Context(), &configservice.DescribeConfigurationRecordersInput{})
 	f.must(err)
@@ -392,7 +374,7 @@ func TestTheRecorderAndItsChannel(t *testing.T) {
 	}
 	_, err = f.DeleteConfigurationRecorder(t.Context(), &configservice.DeleteConfigurationRecorderInput{ConfigurationRecorderName: aws.String("default")})
 	f.must(err)
-	wantCode(t, f.startRecorder(), "NoSuchConfigurationRecorderException")
+	world.WantCode(t, f.startRecorder(), "NoSuchConfigurationRecorderException")
 }
 
 func TestARecordingGroupHasOneKindOfTypes(t *testing.T) {
@@ -412,7 +394,7 @@ func TestARecordingGroupHasOneKindOfTypes(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.what, func(t *testing.T) {
-			wantCode(t, newFixture(t, nil).putRecorder("default", &test.group), test.want)
+			world.WantCode(t, newFixture(t, nil).putRecorder("default", &test.group), test.want)
 		})
 	}
 }
@@ -420,15 +402,12 @@ func TestARecordingGroupHasOneKindOfTypes(t *testing.T) {
 func TestWhatIsNotSimulatedIsAnError(t *testing.T) {
 	f := recording(t, nil)
 	_, err := f.PutConformancePack(t.Context(), &configservice.PutConformancePackInput{ConformancePackName: aws.String("p")})
-	wantCode(t, err, "NotModelled")
+	world.WantCode(t, err, "NotModelled")
 	for _, call := range []api.Call{
 		{Operation: "DescribeConfigRules", Input: map[string]any{"configRuleNames": []any{}}},
 		{Operation: "PutConfigurationRecorder", Input: map[string]any{"ConfigurationRecorder": map[string]any{"Name": "default"}}},
 	} {
 		_, err := f.service.Handle(t.Context(), call)
-		var refused *api.Error
-		if !errors.As(err, &refused) || refused.Code != "SerializationException" {
-			t.Errorf("%v: got %v", call, err)
-		}
+		world.WantCode(t, err, "SerializationException")
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -231,7 +230,7 @@ func (b *Bus) trigger(ctx context.Context, rule Rule, event arrival) error {
 	if err := rule.Validate(); err != nil {
 		return err
 	}
-	if event.rule == nil && (!heeds(rule.State, event.event) || !rule.Pattern.With(b.options).matches(event.fields)) {
+	if event.rule == nil && (!looksAt(rule.State, event.event) || !rule.Pattern.With(b.options).matches(event.fields)) {
 		return nil
 	}
 	b.count(rule, func(m *Metrics) {
@@ -245,10 +244,10 @@ func (b *Bus) trigger(ctx context.Context, rule Rule, event arrival) error {
 	return errors.Join(faults...)
 }
 
-// heeds tells whether a rule in this state looks at the event: an enabled one does not look at CloudTrail's read-only
+// looksAt tells whether a rule in this state looks at the event: an enabled one does not look at CloudTrail's read-only
 // management events.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail-management.html
-func heeds(state types.RuleState, event map[string]any) bool {
+func looksAt(state types.RuleState, event map[string]any) bool {
 	if state != types.RuleStateEnabled {
 		return enabled(state)
 	}
@@ -256,7 +255,7 @@ func heeds(state types.RuleState, event map[string]any) bool {
 	return event["detail-type"] != "AWS API Call via CloudTrail" || detail["readOnly"] != true || detail["managementEvent"] == false
 }
 
-// attempt invokes a target once and settles what follows. Its error is a fault of the local AWS.
+// attempt invokes a target once and decides what follows. Its error is a fault of the local AWS.
 func (b *Bus) attempt(ctx context.Context, i *invocation) error {
 	policy := i.target.retryPolicy()
 	deadline := i.at.Add(policy.age())
@@ -399,7 +398,7 @@ func automationParameters(input string) (map[string][]string, bool) {
 func (i *invocation) input() (string, error) {
 	switch {
 	case i.target.Transformer != nil:
-		return i.target.Transformer.Render(i.rule, i.event, i.at)
+		return i.target.Transformer.Render(i.rule.Name, i.rule.ARN, i.event, i.at)
 	case i.target.Input != "":
 		return i.target.Input, nil
 	case i.target.InputPath != "":
@@ -444,29 +443,4 @@ func classify(target string, err error) *failure {
 		refusal.retriable = status == 429 || status >= 500 || slices.ContainsFunc(throttled, isOne)
 	}
 	return &refusal
-}
-
-type targetKind int
-
-const (
-	automation targetKind = iota + 1
-	topic
-	queue
-)
-
-var targetARN = regexp.MustCompile(`\Aarn:aws[a-z-]*:(ssm|sns|sqs):([a-z0-9-]+):([0-9]+):(automation-definition/)?([A-Za-z0-9_.-]+(:[A-Za-z0-9$]+)?)\z`)
-
-// targetOf tells the kind of a target and its name: that of a topic or queue, or a document's, with its version if the
-// ARN has one. Targets of another account or Region than the rule's, and of another kind, are not modelled.
-func targetOf(arn string, rule api.Place) (targetKind, string, error) {
-	parts := targetARN.FindStringSubmatch(arn)
-	if parts == nil || parts[2] != rule.Region || parts[3] != rule.Account {
-		return 0, "", fmt.Errorf("target %s is %w", arn, ErrNotModelled)
-	}
-	kinds := map[string]targetKind{"ssmautomation-definition/": automation, "sns": topic, "sqs": queue}
-	kind := kinds[parts[1]+parts[4]]
-	if kind == 0 || (kind != automation && parts[6] != "") {
-		return 0, "", fmt.Errorf("target %s is %w", arn, ErrNotModelled)
-	}
-	return kind, parts[5], nil
 }

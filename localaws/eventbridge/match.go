@@ -1,20 +1,16 @@
 package eventbridge
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // field is one value at the leaves of an event.
 type field struct {
 	value any
-	// seats are the arrays that the value lies in, each with the index of the element that holds it: fields of
-	// different elements of one array never match together.
-	seats map[int]int
+	// arrayIndices says, for each array around the value, which of its elements holds it: two fields match together only
+	// in the same element.
+	arrayIndices map[int]int
 }
 
 // Matches reports whether the event, a JSON object, matches. A field that is an array matches if any element does;
@@ -37,7 +33,7 @@ func (p Pattern) matches(fields map[string][]field) bool {
 	})
 }
 
-func (p Pattern) matchAll(conditions []condition, fields map[string][]field, seats map[int]int) bool {
+func (p Pattern) matchAll(conditions []condition, fields map[string][]field, arrayIndices map[int]int) bool {
 	if len(conditions) == 0 {
 		return true
 	}
@@ -46,10 +42,10 @@ func (p Pattern) matchAll(conditions []condition, fields map[string][]field, sea
 	if len(candidates) == 0 {
 		return slices.ContainsFunc(c.tests, func(t test) bool {
 			return t.absent || t.anythingBut && p.options.AnythingButMatchesAbsent
-		}) && p.matchAll(conditions[1:], fields, seats)
+		}) && p.matchAll(conditions[1:], fields, arrayIndices)
 	}
 	for _, candidate := range candidates {
-		merged, together := merge(seats, candidate.seats)
+		merged, together := merge(arrayIndices, candidate.arrayIndices)
 		if together && slices.ContainsFunc(c.tests, func(t test) bool { return !t.absent && t.matches(candidate.value) }) &&
 			p.matchAll(conditions[1:], fields, merged) {
 			return true
@@ -59,25 +55,25 @@ func (p Pattern) matchAll(conditions []condition, fields map[string][]field, sea
 }
 
 // flatten collects the leaves of an event by their paths; arrays counts the arrays met so far.
-func flatten(value any, path string, seats map[int]int, fields map[string][]field, arrays *int) {
+func flatten(value any, path string, arrayIndices map[int]int, fields map[string][]field, arrays *int) {
 	switch value := value.(type) {
 	case map[string]any:
 		for key, inner := range value {
-			flatten(inner, join(path, key), seats, fields, arrays)
+			flatten(inner, join(path, key), arrayIndices, fields, arrays)
 		}
 	case []any:
 		*arrays++
 		array := *arrays
 		for i, inner := range value {
-			seat, _ := merge(seats, map[int]int{array: i})
-			flatten(inner, path, seat, fields, arrays)
+			inside, _ := merge(arrayIndices, map[int]int{array: i})
+			flatten(inner, path, inside, fields, arrays)
 		}
 	default:
-		fields[path] = append(fields[path], field{value, seats})
+		fields[path] = append(fields[path], field{value, arrayIndices})
 	}
 }
 
-// merge unites two sets of seats, and reports whether they agree.
+// merge unites two sets of array indices, and reports whether they agree.
 func merge(a, b map[int]int) (map[int]int, bool) {
 	merged := maps.Clone(a)
 	for array, index := range b {
@@ -90,25 +86,4 @@ func merge(a, b map[int]int) (map[int]int, bool) {
 		merged[array] = index
 	}
 	return merged, true
-}
-
-// copyEvent copies an event as JSON carries it: every number becomes a float64.
-func copyEvent(event map[string]any) (map[string]any, error) {
-	text, err := marshal(event)
-	if err != nil {
-		return nil, err
-	}
-	var out map[string]any
-	return out, json.Unmarshal([]byte(text), &out)
-}
-
-// marshal writes JSON without HTML's escapes.
-func marshal(value any) (string, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return "", fmt.Errorf("write JSON: %w", err)
-	}
-	return strings.TrimSuffix(out.String(), "\n"), nil
 }

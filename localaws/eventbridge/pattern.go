@@ -1,13 +1,9 @@
-// Package eventbridge is the EventBridge of the local AWS: it matches events against the patterns of rules, fires their
-// schedules, shapes the input of their targets and starts those targets, with EventBridge's retries, dead-letter queues and
-// metrics, on a clock that the test owns. Rules, targets and queues live elsewhere; see RuleSource and Targets.
 package eventbridge
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,17 +19,6 @@ const (
 	// maximumNumber bounds the operands of numeric, both ways.
 	maximumNumber = 5e9
 )
-
-// Options select between readings of EventBridge where its documentation leaves room.
-type Options struct {
-	// AnythingButMatchesAbsent lets anything-but match an event that lacks the field. The documentation is silent;
-	// AWS's own matching engine, https://github.com/aws/event-ruler, does not match, which is the default here.
-	AnythingButMatchesAbsent bool
-	// ScheduleFiresAtCreation lets a schedule also fire as soon as time has passed since the rule was created, enabled again
-	// or given another schedule. The documentation says that the rate counts from then and not when it fires first; the
-	// default is one period later.
-	ScheduleFiresAtCreation bool
-}
 
 // Pattern is a parsed event pattern; the zero Pattern matches nothing.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
@@ -357,65 +342,4 @@ func join(path, key string) string {
 		return key
 	}
 	return path + "." + key
-}
-
-// object is a JSON object in the order of its text.
-type object []member
-
-type member struct {
-	key   string
-	value any
-}
-
-// decodeOrdered reads one JSON value; unlike encoding/json it keeps the order of keys and refuses duplicates.
-func decodeOrdered(text string) (any, error) {
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.UseNumber()
-	value, err := decodeValue(decoder)
-	if err != nil {
-		return nil, fmt.Errorf("read JSON: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("read JSON: something follows the value")
-	}
-	return value, nil
-}
-
-func decodeValue(decoder *json.Decoder) (any, error) {
-	token, err := decoder.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch token {
-	case json.Delim('['):
-		list := []any{}
-		for decoder.More() {
-			value, err := decodeValue(decoder)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, value)
-		}
-		_, err = decoder.Token()
-		return list, err
-	case json.Delim('{'):
-		fields := object{}
-		for decoder.More() {
-			key, err := decoder.Token()
-			if err != nil {
-				return nil, err
-			}
-			value, err := decodeValue(decoder)
-			if err != nil {
-				return nil, err
-			}
-			if slices.ContainsFunc(fields, func(m member) bool { return m.key == key }) {
-				return nil, fmt.Errorf("key %q twice in one object is %w", key, ErrNotModelled)
-			}
-			fields = append(fields, member{key.(string), value})
-		}
-		_, err = decoder.Token()
-		return fields, err
-	}
-	return token, nil
 }

@@ -2,11 +2,8 @@ package eventbridge
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -14,14 +11,6 @@ import (
 
 	"github.com/trailguard/trailguard/localaws/api"
 )
-
-// ErrNotModelled is in the errors about what EventBridge accepts and the local AWS does not model. EventBridge refuses what
-// the other errors of ParsePattern, ParseSchedule and ParseTarget are about.
-var ErrNotModelled = errors.New("not modelled")
-
-// maximumTargets is how many targets a rule may have.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
-const maximumTargets = 5
 
 // Rule is a deployed rule of one event bus. It has a pattern, a schedule, or both.
 type Rule struct {
@@ -31,40 +20,6 @@ type Rule struct {
 	Schedule Schedule
 	State    types.RuleState
 	Targets  []Target // at most 5
-}
-
-// Target is what a rule starts. At most one of Input, InputPath and Transformer is set; without any, the target gets the
-// event.
-type Target struct {
-	ID            string
-	ARN           string
-	RoleARN       string
-	Input         string
-	InputPath     string
-	Transformer   *Transformer
-	RetryPolicy   *RetryPolicy // nil: DefaultRetryPolicy
-	DeadLetterARN string
-}
-
-// RetryPolicy bounds the retries of a failed invocation; whichever bound is met first ends them.
-// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html
-type RetryPolicy struct {
-	MaximumEventAgeSeconds int // 60 to 86,400
-	MaximumRetryAttempts   int // 0 to 185
-}
-
-// DefaultRetryPolicy applies where a target says nothing: 24 hours, 185 times.
-var DefaultRetryPolicy = RetryPolicy{MaximumEventAgeSeconds: 86400, MaximumRetryAttempts: 185}
-
-func (p RetryPolicy) age() time.Duration {
-	return time.Duration(p.MaximumEventAgeSeconds) * time.Second
-}
-
-func (t Target) retryPolicy() RetryPolicy {
-	if t.RetryPolicy == nil {
-		return DefaultRetryPolicy
-	}
-	return *t.RetryPolicy
 }
 
 // RuleSource knows the deployed rules.
@@ -88,44 +43,6 @@ func (r Rule) Validate() error {
 		}
 	}
 	return nil
-}
-
-func (t Target) validate(rule api.Place) error {
-	kind, _, err := targetOf(t.ARN, rule)
-	if err != nil {
-		return err
-	}
-	if kind == automation && t.RoleARN == "" {
-		return errors.New("an automation definition needs a RoleArn")
-	}
-	if t.DeadLetterARN != "" {
-		if kind, _, err := targetOf(t.DeadLetterARN, rule); err != nil || kind != queue {
-			return fmt.Errorf("dead-letter target %s is not a queue", t.DeadLetterARN)
-		}
-	}
-	inputs := 0
-	if t.Input != "" {
-		inputs++
-		if n := len([]rune(t.Input)); n > maximumInput || !json.Valid([]byte(t.Input)) {
-			return fmt.Errorf("input of %d characters is longer than %d or not JSON", n, maximumInput)
-		}
-	}
-	if t.InputPath != "" {
-		inputs++
-		err = checkPath(t.InputPath)
-	}
-	if t.Transformer != nil {
-		inputs++
-		err = t.Transformer.Validate()
-	}
-	if inputs > 1 {
-		return errors.New("only one of Input, InputPath and InputTransformer is allowed")
-	}
-	if policy := t.retryPolicy(); policy.MaximumEventAgeSeconds < 60 || policy.MaximumEventAgeSeconds > 86400 ||
-		policy.MaximumRetryAttempts < 0 || policy.MaximumRetryAttempts > 185 {
-		return fmt.Errorf("retry policy %+v is outside of 60 to 86400 seconds and 0 to 185 attempts", policy)
-	}
-	return err
 }
 
 // RulesAPI is the part of *eventbridge.Client that ClientRules uses.
@@ -256,32 +173,7 @@ func (c *ClientRules) readRule(ctx context.Context, deployed types.Rule) (_ Rule
 	}
 }
 
-// ParseTarget reads a target as it is put or deployed. rule is where its rule is.
-func ParseTarget(deployed types.Target, rule api.Place) (Target, error) {
-	if deployed.AppSyncParameters != nil || deployed.BatchParameters != nil || deployed.EcsParameters != nil ||
-		deployed.HttpParameters != nil || deployed.KinesisParameters != nil || deployed.RedshiftDataParameters != nil ||
-		deployed.RunCommandParameters != nil || deployed.SageMakerPipelineParameters != nil || deployed.SqsParameters != nil {
-		return Target{}, fmt.Errorf("parameters of a kind of target are %w", ErrNotModelled)
-	}
-	target := Target{
-		ID: aws.ToString(deployed.Id), ARN: aws.ToString(deployed.Arn), RoleARN: aws.ToString(deployed.RoleArn),
-		Input: aws.ToString(deployed.Input), InputPath: aws.ToString(deployed.InputPath),
-	}
-	if transformer := deployed.InputTransformer; transformer != nil {
-		target.Transformer = &Transformer{transformer.InputPathsMap, aws.ToString(transformer.InputTemplate)}
-	}
-	if deployed.DeadLetterConfig != nil {
-		target.DeadLetterARN = aws.ToString(deployed.DeadLetterConfig.Arn)
-	}
-	if given := deployed.RetryPolicy; given != nil {
-		policy := DefaultRetryPolicy
-		if given.MaximumEventAgeInSeconds != nil {
-			policy.MaximumEventAgeSeconds = int(*given.MaximumEventAgeInSeconds)
-		}
-		if given.MaximumRetryAttempts != nil {
-			policy.MaximumRetryAttempts = int(*given.MaximumRetryAttempts)
-		}
-		target.RetryPolicy = &policy
-	}
-	return target, target.validate(rule)
+// enabled tells whether a rule in this state does anything.
+func enabled(state types.RuleState) bool {
+	return state == types.RuleStateEnabled || state == types.RuleStateEnabledWithAllCloudtrailManagementEvents
 }

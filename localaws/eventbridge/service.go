@@ -1,3 +1,6 @@
+// Package eventbridge is the EventBridge of the local AWS: it matches events against the patterns of rules, fires their
+// schedules, shapes the input of their targets and starts those targets, with EventBridge's retries, dead-letter queues and
+// metrics, on a clock that the test owns. Rules, targets and queues live elsewhere; see RuleSource and Targets.
 package eventbridge
 
 import (
@@ -21,11 +24,11 @@ type Service struct {
 	Bus *Bus
 	// Rules are those that the bus delivers by. Required.
 	Rules *ClientRules
-	// Fail is told of what could not be simulated. Required.
+	// Fail receives what could not be simulated. Required.
 	Fail func(error)
 }
 
-// Register has the service answer and check calls, and told of those that change rules.
+// Register has the service answer, check and observe calls.
 func (s *Service) Register(registry api.Registry) {
 	registry.Answer("events:TestEventPattern", api.HandlerFunc(s.testEventPattern))
 	registry.Check("events:PutRule", checkRule)
@@ -66,12 +69,12 @@ func checkRule(_ context.Context, call api.Call) error {
 	}
 	if schedule != "" {
 		if _, err := ParseSchedule(schedule); err != nil {
-			return refusedUnlessNotModelled(err, "ValidationException", "Parameter ScheduleExpression is not valid.")
+			return refusalUnlessNotModelled(err, "ValidationException", "Parameter ScheduleExpression is not valid.")
 		}
 	}
 	if pattern != "" {
 		if _, err := ParsePattern(pattern); err != nil {
-			return refusedUnlessNotModelled(err, "InvalidEventPatternException", fmt.Sprintf("Event pattern is not valid. Reason: %v", err))
+			return refusalUnlessNotModelled(err, "InvalidEventPatternException", fmt.Sprintf("Event pattern is not valid. Reason: %v", err))
 		}
 	}
 	return nil
@@ -91,7 +94,7 @@ func (s *Service) testEventPattern(_ context.Context, call api.Call) (any, error
 	}
 	pattern, err := ParsePattern(call.Text("EventPattern"))
 	if err != nil {
-		return nil, refusedUnlessNotModelled(err, "InvalidEventPatternException", fmt.Sprintf("Event pattern is not valid. Reason: %v", err))
+		return nil, refusalUnlessNotModelled(err, "InvalidEventPatternException", fmt.Sprintf("Event pattern is not valid. Reason: %v", err))
 	}
 	return map[string]any{"Result": pattern.With(s.Bus.options).Matches(event)}, nil
 }
@@ -109,7 +112,7 @@ func (s *Service) checkTargets(ctx context.Context, call api.Call) error {
 	}
 	for i, target := range targets {
 		if _, err := ParseTarget(target, call.Place); err != nil {
-			return refusedUnlessNotModelled(err, "ValidationException", fmt.Sprintf("targets.%d.member: %v", i+1, err))
+			return refusalUnlessNotModelled(err, "ValidationException", fmt.Sprintf("targets.%d.member: %v", i+1, err))
 		}
 	}
 	return s.checkCount(ctx, call.Text("Rule"), targets)
@@ -139,8 +142,8 @@ func (s *Service) checkCount(ctx context.Context, rule string, targets []types.T
 	return nil
 }
 
-// refusedUnlessNotModelled is the refusal that an error of Parse… stands for.
-func refusedUnlessNotModelled(err error, code, message string) error {
+// refusalUnlessNotModelled is the refusal that an error of Parse… stands for.
+func refusalUnlessNotModelled(err error, code, message string) error {
 	if errors.Is(err, ErrNotModelled) {
 		return &api.Error{Code: api.CodeNotModelled, Message: err.Error(), Status: http.StatusNotImplemented}
 	}

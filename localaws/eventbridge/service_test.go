@@ -118,3 +118,24 @@ func TestTargetsThatEventBridgeRefusesAreNotPut(t *testing.T) {
 		}
 	}
 }
+
+func TestAPatternIsTestedOnAnEvent(t *testing.T) {
+	client := eventbridge.NewFromConfig(checkedWorld(t).As(world.Mallory))
+	const envelope = `"id":"1","account":"123456789012","time":"2030-01-01T00:00:00Z","region":"us-east-1","resources":[],"detail-type":"x"`
+	for _, test := range []struct {
+		pattern, event string
+		want           bool
+		code           string
+	}{
+		{`{"source":[{"prefix":"aws."}]}`, `{"source":"aws.ssm",` + envelope + `}`, true, ""},
+		{`{"source":[{"prefix":"aws."}]}`, `{"source":"mine",` + envelope + `}`, false, ""},
+		{`{"source":[{"prefix":"aws."}]}`, `{"source":"aws.ssm"}`, false, "ValidationException"},
+		{`{"source":"aws.ssm"}`, `{"source":"aws.ssm",` + envelope + `}`, false, "InvalidEventPatternException"},
+	} {
+		got, err := client.TestEventPattern(t.Context(), &eventbridge.TestEventPatternInput{EventPattern: &test.pattern, Event: &test.event})
+		world.WantCode(t, err, test.code)
+		if err == nil && got.Result != test.want {
+			t.Errorf("%s on %s: got %v", test.pattern, test.event, got.Result)
+		}
+	}
+}

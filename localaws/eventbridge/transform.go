@@ -27,11 +27,11 @@ type Transformer struct {
 // The reserved variables. The two whose names begin with wholeEvent are JSON objects: the event without its detail, and
 // the event.
 const (
-	ruleARN       = "aws.events.rule-arn"
-	ruleName      = "aws.events.rule-name"
-	ingestionTime = "aws.events.event.ingestion-time"
-	withoutDetail = "aws.events.event"
-	wholeEvent    = "aws.events.event.json"
+	reservedRuleARN  = "aws.events.rule-arn"
+	reservedRuleName = "aws.events.rule-name"
+	ingestionTime    = "aws.events.event.ingestion-time"
+	withoutDetail    = "aws.events.event"
+	wholeEvent       = "aws.events.event.json"
 )
 
 const (
@@ -71,7 +71,7 @@ func (t Transformer) Validate() error {
 	}
 	sample := t.replace(func(name string, quoted bool) string {
 		_, defined := t.InputPathsMap[name]
-		if !defined && !slices.Contains([]string{ruleARN, ruleName, ingestionTime, withoutDetail, wholeEvent}, name) {
+		if !defined && !slices.Contains([]string{reservedRuleARN, reservedRuleName, ingestionTime, withoutDetail, wholeEvent}, name) {
 			problem("InputTemplate: <%s> is not in InputPathsMap and not reserved", name)
 		}
 		if quoted && (name == withoutDetail || name == wholeEvent) {
@@ -92,12 +92,12 @@ func (t Transformer) Validate() error {
 	return errors.Join(problems...)
 }
 
-// Render is the input for one event that reached the bus at ingested. The error of an outcome that is not JSON begins
+// Render is the input that a rule makes of one event, which reached the bus at ingested. The error of an outcome that is not JSON begins
 // with "invalid input".
-func (t Transformer) Render(rule Rule, event map[string]any, ingested time.Time) (string, error) {
+func (t Transformer) Render(ruleName, ruleARN string, event map[string]any, ingested time.Time) (string, error) {
 	var failure error
 	rendered := t.replace(func(name string, quoted bool) string {
-		value, found := t.variable(name, rule, event, ingested)
+		value, found := t.variable(name, ruleName, ruleARN, event, ingested)
 		text, isText := value.(string)
 		switch {
 		case !found:
@@ -117,12 +117,12 @@ func (t Transformer) Render(rule Rule, event map[string]any, ingested time.Time)
 	return minify(rendered)
 }
 
-func (t Transformer) variable(name string, rule Rule, event map[string]any, ingested time.Time) (value any, found bool) {
+func (t Transformer) variable(name, ruleName, ruleARN string, event map[string]any, ingested time.Time) (value any, found bool) {
 	switch name {
-	case ruleARN:
-		return rule.ARN, true
-	case ruleName:
-		return rule.Name, true
+	case reservedRuleARN:
+		return ruleARN, true
+	case reservedRuleName:
+		return ruleName, true
 	case ingestionTime:
 		return ingested.UTC().Format(time.RFC3339), true
 	case wholeEvent:

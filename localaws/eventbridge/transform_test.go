@@ -50,12 +50,12 @@ func TestInputTemplatesRenderAsDocumented(t *testing.T) {
 		if err := transformer.Validate(); err != nil {
 			t.Errorf("%s: %v", tt.template, err)
 		}
-		got, err := transformer.Render(rule, event, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+		got, err := transformer.Render(rule.Name, rule.ARN, event, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 		if err != nil || got != tt.want {
 			t.Errorf("%s:\n got %s, %v\nwant %s", tt.template, got, err, tt.want)
 		}
 	}
-	got, err := Transformer{nil, `{"e": <aws.events.event>}`}.Render(rule, event, time.Time{})
+	got, err := Transformer{nil, `{"e": <aws.events.event>}`}.Render(rule.Name, rule.ARN, event, time.Time{})
 	if err != nil || strings.Contains(got, "RUNNING") || !strings.Contains(got, `"id":"7bf73129"`) {
 		t.Errorf("aws.events.event is the event without its detail, got %s, %v", got, err)
 	}
@@ -67,7 +67,7 @@ func TestATemplateThatRendersInvalidJSONIsAnInvalidInput(t *testing.T) {
 		if err := transformer.Validate(); err != nil {
 			t.Errorf("%s is refused at deployment: %v", template, err)
 		}
-		got, err := transformer.Render(Rule{}, decode(t, instanceEvent), time.Time{})
+		got, err := transformer.Render("", "", decode(t, instanceEvent), time.Time{})
 		if err == nil || !strings.HasPrefix(err.Error(), "invalid input") {
 			t.Errorf("%s: got %s, %v", template, got, err)
 		}

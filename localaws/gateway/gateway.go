@@ -1,5 +1,5 @@
 // Package gateway is the one door to the local AWS: it reads who calls what, has an Authorizer decide whether they may, has the
-// call answered by the service that registered for it or by moto, and tells the observers what became of it. It knows no
+// call answered by the service that registered for it or by moto, and reports to the observers what became of it. It knows no
 // service: what it must know of an operation the catalogue says.
 package gateway
 
@@ -30,7 +30,7 @@ type Authorizer interface {
 	AuthorizeCall(ctx context.Context, call api.Call, keys map[string][]string) error
 }
 
-// Observer is told of each call: see api.Observer.
+// Observer sees each call: see api.Observer.
 type Observer = api.Observer
 
 // Options are the settings of a Gateway.
@@ -187,7 +187,7 @@ func (g *Gateway) Reset() {
 	g.records, g.failures, g.faults = nil, nil, Faults{}
 }
 
-// Ask asks a service that runs here, for no principal: nobody is told of it.
+// Ask asks a service that runs here, for no principal: no observer sees it.
 func (g *Gateway) Ask(ctx context.Context, call api.Call) (any, error) {
 	handler := g.services.Load().handler(call)
 	if handler == nil {
@@ -332,9 +332,9 @@ func (g *Gateway) perform(
 
 // denial writes a denial as a protocol has it.
 func denial(p wire.Protocol, err error) error {
-	var refused *api.Error
-	if (p == wire.JSON || p == wire.CBOR) && errors.As(err, &refused) && refused.Code == "AccessDenied" {
-		return api.Errorf("AccessDeniedException", "%s", refused.Message)
+	var refusal *api.Error
+	if (p == wire.JSON || p == wire.CBOR) && errors.As(err, &refusal) && refusal.Code == "AccessDenied" {
+		return api.Errorf("AccessDeniedException", "%s", refusal.Message)
 	}
 	return err
 }
@@ -412,14 +412,14 @@ func because(ctx context.Context, timeout, err error) error {
 
 // refuse answers with an error. What is no *api.Error is a failure of the simulation, and so is what is not modelled.
 func (g *Gateway) refuse(p wire.Protocol, call api.Call, err error, requestID string) *wire.Response {
-	var refused *api.Error
-	if !errors.As(err, &refused) {
-		refused = &api.Error{Code: "InternalFailure", Message: err.Error(), Status: http.StatusInternalServerError}
+	var refusal *api.Error
+	if !errors.As(err, &refusal) {
+		refusal = &api.Error{Code: "InternalFailure", Message: err.Error(), Status: http.StatusInternalServerError}
 	}
-	if refused.Status >= http.StatusInternalServerError {
+	if refusal.Status >= http.StatusInternalServerError {
 		g.Fail(fmt.Errorf("answering %s: %w", call.Action(), err))
 	}
-	return wire.WriteRefusal(p, refused, requestID)
+	return wire.WriteRefusal(p, refusal, requestID)
 }
 
 // Fail keeps what the simulation could not do.
@@ -429,10 +429,10 @@ func (g *Gateway) Fail(err error) {
 	g.failures = append(g.failures, err)
 }
 
-func (g *Gateway) newRecord(call api.Call, refused *api.Error) CallRecord {
+func (g *Gateway) newRecord(call api.Call, refusal *api.Error) CallRecord {
 	record := CallRecord{Call: call, Time: g.options.Clock.Now(), Mutating: catalog.Writes(call.Service, call.Operation)}
-	if refused != nil {
-		record.ErrorCode = refused.Code
+	if refusal != nil {
+		record.ErrorCode = refusal.Code
 	}
 	return record
 }

@@ -48,7 +48,7 @@ func (s *Services) handler(call api.Call) api.Handler {
 	return s.handlers[call.Service]
 }
 
-// begin tells the observers of a call, and returns those that want to know how it ends.
+// begin shows a call to the observers, and returns those that want to know how it ends.
 func (s *Services) begin(request api.Request) []func(api.Outcome) {
 	var ends []func(api.Outcome)
 	for _, observer := range s.observers {

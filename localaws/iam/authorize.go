@@ -9,7 +9,7 @@ import (
 	"github.com/trailguard/trailguard/localaws/iam/policy"
 )
 
-// Register has the Authorizer told of what changes policies.
+// Register has the Authorizer observe what changes policies.
 func (a *Authorizer) Register(registry api.Registry) {
 	registry.Check("kms:CreateKey", a.checkLockout)
 	registry.Check("kms:PutKeyPolicy", a.checkLockout)

@@ -272,8 +272,8 @@ func (d *Directory) DocumentExists(ctx context.Context, name string) (bool, erro
 
 // exists turns a look-up's error into its answer.
 func exists(err error) (bool, error) {
-	var refused *api.Error
-	if errors.As(err, &refused) && refused.Status < http.StatusInternalServerError {
+	var refusal *api.Error
+	if errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError {
 		return false, nil
 	}
 	return err == nil, err

@@ -43,7 +43,7 @@ type Options struct {
 	AccessKey func(api.Principal) string
 	// Send answers a script's request.
 	Send func(*http.Request) (automation.Answer, error)
-	// Emit hands an event to EventBridge, Fail is told of what could not be simulated, Ended of executions that have ended.
+	// Emit hands an event to EventBridge, Fail receives what could not be simulated, Ended the executions that have ended.
 	Emit  func(event map[string]any)
 	Fail  func(error)
 	Ended func(id string, success bool)
@@ -94,11 +94,11 @@ func (a *Service) NewEngine(accessKeyID string) *automation.Engine {
 	}
 }
 
-// changed tells EventBridge of an execution's status, and who waits for it of its end.
-func (a *Service) changed(x *automation.Execution) {
-	a.options.Emit(a.statusEvent(x, a.options.Clock.Now(), a.options.IDs.UUID(api.ExecutionEventID)))
-	if x.Status != automation.Pending && x.Status != automation.InProgress {
-		a.options.Ended(x.ID, x.Status == automation.Success)
+// changed emits the event of an execution's status, and reports its end.
+func (a *Service) changed(execution *automation.Execution) {
+	a.options.Emit(a.statusEvent(execution, a.options.Clock.Now(), a.options.IDs.UUID(api.ExecutionEventID)))
+	if execution.Status != automation.Pending && execution.Status != automation.InProgress {
+		a.options.Ended(execution.ID, execution.Status == automation.Success)
 	}
 }
 
@@ -186,18 +186,18 @@ func (a *Service) start(ctx context.Context, call api.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := a.engine(actor).Start(document, in.Parameters, options)
+	execution, err := a.engine(actor).Start(document, in.Parameters, options)
 	if err != nil {
 		return nil, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	x.ID = id
-	a.all = append(a.all, x)
-	a.queued = append(a.queued, x)
+	execution.ID = id
+	a.all = append(a.all, execution)
+	a.queued = append(a.queued, execution)
 	a.admit()
-	a.shown[x.ID] = show(x)
-	return map[string]any{"AutomationExecutionId": x.ID}, nil
+	a.shown[execution.ID] = show(execution)
+	return map[string]any{"AutomationExecutionId": execution.ID}, nil
 }
 
 // admit lets queued executions run, as many as may. The caller holds mu.
@@ -220,40 +220,40 @@ func (a *Service) stop(ctx context.Context, call api.Call) (any, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	is := func(x *automation.Execution) bool { return x.ID == in.AutomationExecutionId }
+	is := func(execution *automation.Execution) bool { return execution.ID == in.AutomationExecutionId }
 	i := slices.IndexFunc(a.all, is)
 	if i < 0 {
 		return nil, api.Errorf("AutomationExecutionNotFoundException", "there is no automation execution %s", in.AutomationExecutionId)
 	}
-	x := a.all[i]
+	execution := a.all[i]
 	runs := slices.ContainsFunc(a.running, is) || slices.ContainsFunc(a.queued, is)
-	if !runs && !a.stepping[x] {
-		return nil, api.Errorf("InvalidAutomationStatusUpdateException", "automation execution %s has ended", x.ID)
+	if !runs && !a.stepping[execution] {
+		return nil, api.Errorf("InvalidAutomationStatusUpdateException", "automation execution %s has ended", execution.ID)
 	}
-	x.Cancel()
+	execution.Cancel()
 	if !runs {
 		// Whoever steps it finds that it is cancelled: it may be a script of its own that calls.
-		shown := maps.Clone(a.shown[x.ID])
+		shown := maps.Clone(a.shown[execution.ID])
 		shown["AutomationExecutionStatus"] = string(automation.Cancelled)
-		a.shown[x.ID] = shown
+		a.shown[execution.ID] = shown
 		return nil, nil
 	}
 	a.running, a.queued = slices.DeleteFunc(a.running, is), slices.DeleteFunc(a.queued, is)
-	a.advance(ctx, x)
+	a.advance(ctx, execution)
 	return nil, nil
 }
 
 // advance makes a step of an execution that neither runs nor is queued, and lets it go on to run unless it has ended. The
 // caller holds mu, which is not held during the step.
-func (a *Service) advance(ctx context.Context, x *automation.Execution) {
-	a.stepping[x] = true
+func (a *Service) advance(ctx context.Context, execution *automation.Execution) {
+	a.stepping[execution] = true
 	a.mu.Unlock()
-	done := x.Step(ctx)
+	done := execution.Step(ctx)
 	a.mu.Lock()
-	delete(a.stepping, x)
-	a.shown[x.ID] = show(x)
+	delete(a.stepping, execution)
+	a.shown[execution.ID] = show(execution)
 	if !done {
-		a.running = append(a.running, x)
+		a.running = append(a.running, execution)
 	}
 	a.admit()
 }
@@ -266,9 +266,9 @@ func (a *Service) actor(ctx context.Context, call api.Call, role, id string) (ap
 	err := a.options.Authorize(ctx, call.Principal, "iam:PassRole", role, map[string][]string{
 		"iam:PassedToService": {automationService}, "aws:RequestedRegion": {call.Region},
 	})
-	var refused *api.Error
-	if errors.As(err, &refused) {
-		return api.Principal{}, api.Errorf("AccessDeniedException", "%s", refused.Message)
+	var refusal *api.Error
+	if errors.As(err, &refusal) {
+		return api.Principal{}, api.Errorf("AccessDeniedException", "%s", refusal.Message)
 	}
 	if err != nil {
 		return api.Principal{}, err
@@ -319,9 +319,9 @@ func (a *Service) Step(ctx context.Context, choose func(n int) int) (running boo
 		return false
 	}
 	i := automation.Next(a.running, choose)
-	x := a.running[i]
+	execution := a.running[i]
 	a.running = slices.Delete(a.running, i, i+1)
-	a.advance(ctx, x)
+	a.advance(ctx, execution)
 	return true
 }
 
@@ -365,8 +365,8 @@ func (a *Service) describe(_ context.Context, call api.Call) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	list := []any{}
-	for _, x := range slices.Backward(a.all) {
-		shown := a.shown[x.ID]
+	for _, execution := range slices.Backward(a.all) {
+		shown := a.shown[execution.ID]
 		matches := true
 		for _, filter := range in.Filters {
 			field, ok := fields[filter.Key]
@@ -397,9 +397,9 @@ func (a *Service) describe(_ context.Context, call api.Call) (any, error) {
 
 // show is an execution as GetAutomationExecution shows it.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_AutomationExecution.html
-func show(x *automation.Execution) map[string]any {
+func show(execution *automation.Execution) map[string]any {
 	steps := []any{}
-	for _, record := range x.Steps {
+	for _, record := range execution.Steps {
 		step := map[string]any{
 			"StepName": record.Name, "Action": record.Action, "StepStatus": string(record.Status), "ExecutionStartTime": seconds(record.StartTime),
 		}
@@ -412,18 +412,18 @@ func show(x *automation.Execution) map[string]any {
 		}
 		steps = append(steps, step)
 	}
-	parameters := x.Parameters
+	parameters := execution.Parameters
 	if parameters == nil {
 		parameters = map[string][]string{}
 	}
 	shown := map[string]any{
-		"AutomationExecutionId": x.ID, "AutomationExecutionStatus": string(x.Status), "DocumentName": x.DocumentName,
-		"DocumentVersion": x.DocumentVersion, "ExecutedBy": x.ExecutedBy, "ExecutionStartTime": seconds(x.StartTime),
-		"StepExecutions": steps, "Outputs": spell(x.Outputs), "Parameters": parameters, "Mode": "Auto",
+		"AutomationExecutionId": execution.ID, "AutomationExecutionStatus": string(execution.Status), "DocumentName": execution.DocumentName,
+		"DocumentVersion": execution.DocumentVersion, "ExecutedBy": execution.ExecutedBy, "ExecutionStartTime": seconds(execution.StartTime),
+		"StepExecutions": steps, "Outputs": spell(execution.Outputs), "Parameters": parameters, "Mode": "Auto",
 	}
-	put(shown, "ExecutionEndTime", x.EndTime)
-	if x.FailureMessage != "" {
-		shown["FailureMessage"] = x.FailureMessage
+	put(shown, "ExecutionEndTime", execution.EndTime)
+	if execution.FailureMessage != "" {
+		shown["FailureMessage"] = execution.FailureMessage
 	}
 	return shown
 }
@@ -461,24 +461,24 @@ func put(fields map[string]any, name string, t time.Time) {
 	}
 }
 
-// statusEvent is what EventBridge is told of an execution's status. Time is taken to be the milliseconds since the start.
+// statusEvent is the event of an execution's status. Time is taken to be the milliseconds since the start.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/monitoring-systems-manager-event-examples.html
-func (a *Service) statusEvent(x *automation.Execution, now time.Time, id string) map[string]any {
+func (a *Service) statusEvent(execution *automation.Execution, now time.Time, id string) map[string]any {
 	const form = "Jan 2, 2006 3:04:05 PM"
 	place := a.options.Place
 	detail := map[string]any{
-		"ExecutionId": x.ID, "Definition": x.DocumentName, "DefinitionVersion": json.Number(x.DocumentVersion),
-		"Status": string(x.Status), "StartTime": x.StartTime.UTC().Format(form), "Time": float64(now.Sub(x.StartTime).Milliseconds()),
-		"ExecutedBy": x.ExecutedBy,
+		"ExecutionId": execution.ID, "Definition": execution.DocumentName, "DefinitionVersion": json.Number(execution.DocumentVersion),
+		"Status": string(execution.Status), "StartTime": execution.StartTime.UTC().Format(form), "Time": float64(now.Sub(execution.StartTime).Milliseconds()),
+		"ExecutedBy": execution.ExecutedBy,
 	}
-	if !x.EndTime.IsZero() {
-		detail["EndTime"] = x.EndTime.UTC().Format(form)
+	if !execution.EndTime.IsZero() {
+		detail["EndTime"] = execution.EndTime.UTC().Format(form)
 	}
 	return map[string]any{
 		"version": "0", "id": id, "detail-type": "EC2 Automation Execution Status-change Notification", "source": "aws.ssm",
 		"account": place.Account, "time": now.UTC().Format(time.RFC3339), "region": place.Region,
 		"resources": []any{
-			place.ARN("ssm", "automation-execution/"+x.ID), place.ARN("ssm", "automation-definition/"+x.DocumentName+":"+x.DocumentVersion),
+			place.ARN("ssm", "automation-execution/"+execution.ID), place.ARN("ssm", "automation-definition/"+execution.DocumentName+":"+execution.DocumentVersion),
 		},
 		"detail": detail,
 	}

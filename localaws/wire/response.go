@@ -71,14 +71,14 @@ func (r queryResult) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
 }
 
 // WriteRefusal writes an error as the protocol has it.
-func WriteRefusal(p Protocol, refused *api.Error, requestID string) *Response {
-	status := refused.Status
+func WriteRefusal(p Protocol, refusal *api.Error, requestID string) *Response {
+	status := refusal.Status
 	if status == 0 {
 		status = http.StatusBadRequest
 	}
 	switch p {
 	case Query, REST:
-		detail := xmlError{Code: refused.Code, Message: refused.Message, RequestID: requestID}
+		detail := xmlError{Code: refusal.Code, Message: refusal.Message, RequestID: requestID}
 		var document any = detail
 		if p == Query {
 			detail.Type, detail.RequestID = "Sender", ""
@@ -90,12 +90,12 @@ func WriteRefusal(p Protocol, refused *api.Error, requestID string) *Response {
 		}
 		return NewResponse(status, "text/xml", requestID, body)
 	case CBOR:
-		body := cbor.Encode(cbor.Map{"__type": cbor.String(refused.Code), "message": cbor.String(refused.Message)})
+		body := cbor.Encode(cbor.Map{"__type": cbor.String(refusal.Code), "message": cbor.String(refusal.Message)})
 		r := NewResponse(status, "application/cbor", requestID, body)
 		r.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
 		return r
 	}
-	body, err := json.Marshal(map[string]string{"__type": refused.Code, "message": refused.Message})
+	body, err := json.Marshal(map[string]string{"__type": refusal.Code, "message": refusal.Message})
 	if err != nil {
 		body = []byte(err.Error())
 	}
@@ -121,7 +121,7 @@ func ParseRefusal(r *Response) *api.Error {
 	if r.Status < 400 {
 		return nil
 	}
-	refused := &api.Error{Code: strconv.Itoa(r.Status), Message: string(r.Body), Status: r.Status}
+	refusal := &api.Error{Code: strconv.Itoa(r.Status), Message: string(r.Body), Status: r.Status}
 	var fields map[string]any
 	if json.Unmarshal(r.Body, &fields) != nil {
 		if decoded, err := parseCBOR(r.Body); err == nil && len(r.Body) > 0 {
@@ -132,13 +132,13 @@ func ParseRefusal(r *Response) *api.Error {
 		text, _ := value.(string)
 		switch strings.ToLower(name) {
 		case "__type", "code":
-			refused.Code = text[strings.LastIndexByte(text, '#')+1:]
+			refusal.Code = text[strings.LastIndexByte(text, '#')+1:]
 		case "message":
-			refused.Message = text
+			refusal.Message = text
 		}
 	}
 	if fields != nil {
-		return refused
+		return refusal
 	}
 	detail := xmlError{}
 	var wrapped xmlErrorResponse
@@ -146,7 +146,7 @@ func ParseRefusal(r *Response) *api.Error {
 		detail = wrapped.Error
 	}
 	if detail.Code != "" {
-		refused.Code, refused.Message = detail.Code, detail.Message
+		refusal.Code, refusal.Message = detail.Code, detail.Message
 	}
-	return refused
+	return refusal
 }

@@ -109,7 +109,7 @@ func (p *program) answer(ctx context.Context) string {
 	}
 }
 
-// alias is the account's alias, where it has one and it may be read.
+// alias is the account's alias; empty if the account has none, or the caller may not read it.
 func alias(ctx context.Context, config aws.Config) string {
 	listed, err := iam.NewFromConfig(config).ListAccountAliases(ctx, &iam.ListAccountAliasesInput{})
 	switch {

@@ -207,7 +207,7 @@ func (d *localDrill) starting() int {
 	return n
 }
 
-// paths are the ones to drill: by default each that the guard has, alone.
+// paths are the paths to drill, each alone: by default all that the guard has.
 func (d *localDrill) paths(o drillOptions) ([]deployed.Path, error) {
 	var has []deployed.Path
 	for _, path := range []deployed.Path{deployed.EventPath, deployed.ConfigPath, deployed.SchedulePath} {

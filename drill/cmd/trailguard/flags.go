@@ -34,7 +34,7 @@ func (p *program) does(command *cobra.Command, check func(*pflag.FlagSet) (probl
 	command.SetFlagErrorFunc(func(command *cobra.Command, _ error) error { return begin(command) })
 }
 
-// parse reads all arguments afresh, where pflag ends at the first that is wrong.
+// parse reads all arguments again, because pflag ends at the first that is wrong.
 func parse(command *cobra.Command, args []string) (help bool, problems []string) {
 	flags := command.Flags()
 	flags.VisitAll(func(flag *pflag.Flag) {
@@ -103,7 +103,7 @@ func complete(command *cobra.Command, flags map[string]cobra.CompletionFunc) {
 	command.ValidArgsFunction = noFiles
 }
 
-// noFiles completes a flag's value by nothing, where the shell would offer files.
+// noFiles keeps the shell from offering files as a flag's value.
 func noFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }

@@ -18,8 +18,14 @@ func only(flags *pflag.FlagSet, where string, names ...string) {
 	}
 }
 
-// placeOf is the place that a flag is only for; empty if it is for all.
+// placeOf is the place that a flag is only for; empty if the flag is for all.
 func placeOf(flag *pflag.Flag) string { return strings.Join(flag.Annotations[place], "") }
+
+const exitCodes = `Exit codes:
+  0  all was repaired, or the guard is whole
+  1  bad input, or no guard in the stack
+  2  a scenario was not repaired, an assumption about AWS did not hold, or the guard is not whole
+  3  the environment failed, or the drill was interrupted`
 
 // help is all that is to be known of a command.
 func help(command *cobra.Command) string {
@@ -98,4 +104,13 @@ func (p *program) newHelp() *cobra.Command {
 			return p.print(help(of))
 		},
 	}
+}
+
+// unknownCommand names a command that is near.
+func unknownCommand(root *cobra.Command, name string) error {
+	use := "use drill, policy or status"
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		use = "did you mean " + near[0] + "?"
+	}
+	return fmt.Errorf("%q is not a command: %s", name, use)
 }

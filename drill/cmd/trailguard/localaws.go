@@ -14,19 +14,18 @@ import (
 	"github.com/trailguard/trailguard/localaws/api"
 )
 
-// simulated are the parts of the local drill that are not AWS: the first ones and the clock by this program, the others by
-// moto.
+// simulated are the parts of the local drill that are not AWS. Those up to the clock this program simulates, the rest moto.
 var simulated = []string{
 	"CloudTrail", "AWS Config", "EventBridge", "SSM Automation", "authorization", "the clock",
 	"CloudFormation", "S3", "KMS", "IAM", "STS", "SNS", "SQS", "CloudWatch", "CloudWatch Logs",
 }
 
-// ownedClock is the clock of the local AWS. Waiting on it is how the simulation goes on.
+// ownedClock is the clock of the local AWS. The simulation goes on when somebody waits on it.
 type ownedClock struct{ local *localaws.AWS }
 
 func (c ownedClock) Now() time.Time { return c.local.Clock.Now() }
 
-// Wait lets events arrive and automations run; where nothing does, d passes, and what is due happens.
+// Wait lets events arrive and automations run. If nothing is under way, d passes, and what is due happens.
 func (c ownedClock) Wait(ctx context.Context, d time.Duration) error {
 	before := c.Now()
 	if err := c.local.RunToQuiescence(ctx); err != nil || c.Now() != before {

@@ -37,29 +37,6 @@ func main() {
 	os.Exit(p.run(ctx))
 }
 
-// program is one call of the command and what it finds around it.
-type program struct {
-	args           []string
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	environ        []string
-	interactive    bool // somebody can answer on stdin
-	terminal       func(io.Writer) bool
-	clock          drill.Clock // of a drill in an AWS account
-
-	began bool // a command runs: its arguments were read without an error
-}
-
-// inputError is what the person who called can mend.
-type inputError struct{ error }
-
-func (e inputError) Unwrap() error { return e.error }
-
-var (
-	errUnrepaired   = errors.New("not everything was repaired")
-	errNotAsAssumed = errors.New("AWS is not as assumed")
-)
-
 // run does what the arguments say and returns the exit code.
 func (p *program) run(ctx context.Context) int {
 	root := p.newRoot()
@@ -84,22 +61,6 @@ func (p *program) run(ctx context.Context) int {
 		return exitUnrepaired
 	}
 	return exitEnvironment
-}
-
-func (p *program) print(text string) error {
-	_, err := io.WriteString(p.stdout, text)
-	return err
-}
-
-// getenv is a variable of the environment; empty where it is not set.
-func (p *program) getenv(name string) string {
-	value := ""
-	for _, entry := range p.environ {
-		if len(entry) > len(name) && entry[:len(name)+1] == name+"=" {
-			value = entry[len(name)+1:]
-		}
-	}
-	return value
 }
 
 // isTerminal tells whether a reader or writer is a terminal. /dev/null is a character device and no terminal.

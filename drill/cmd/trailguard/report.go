@@ -11,7 +11,7 @@ import (
 	"github.com/trailguard/trailguard/drill/evidence"
 )
 
-// report prints what a drill found, and fails where something was not repaired or not as assumed, or as the drill itself failed.
+// report prints what a drill found. It fails if the drill failed, a scenario was not repaired, or an assumption did not hold.
 func (p *program) report(o drillOptions, found evidence.Drill, failed error) error {
 	if failed != nil && len(found.Report.Results) == 0 {
 		return failed
@@ -51,7 +51,7 @@ func (p *program) printReport(o drillOptions, found evidence.Drill) error {
 	return nil
 }
 
-// writePage writes the page, where there is to be one.
+// writePage writes the page, if --html asks for it.
 func (p *program) writePage(o drillOptions, found evidence.Drill) error {
 	if o.html == "" {
 		return nil

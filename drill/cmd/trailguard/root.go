@@ -2,20 +2,12 @@ package main
 
 import (
 	"fmt"
-	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
 
 const rootHelp = `Trailguard looks after a deployed guard. drill tampers with the guarded trail as an attacker would, waits for the guard, and
 reports how long the repair took. status tells whether the guard is whole. policy prints the policies that deny tampering.`
-
-const exitCodes = `Exit codes:
-  0  all was repaired, or the guard is whole
-  1  bad input, or no guard in the stack
-  2  a scenario was not repaired, an assumption about AWS did not hold, or the guard is not whole
-  3  the environment failed, or the drill was interrupted`
 
 // newRoot is the command that has all others.
 func (p *program) newRoot() *cobra.Command {
@@ -44,22 +36,4 @@ func (p *program) newRoot() *cobra.Command {
 	root.AddCommand(p.newDrill(), p.newStatus(), p.newPolicy())
 	root.SetHelpCommand(p.newHelp())
 	return root
-}
-
-// unknownCommand names a command that is near.
-func unknownCommand(root *cobra.Command, name string) error {
-	use := "use drill, policy or status"
-	if near := root.SuggestionsFor(name); len(near) > 0 {
-		use = "did you mean " + near[0] + "?"
-	}
-	return fmt.Errorf("%q is not a command: %s", name, use)
-}
-
-// version is that of the module, or of the commit that it was built from, and of Go.
-func version() string {
-	built := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		built = info.Main.Version
-	}
-	return fmt.Sprintf("%s (%s %s/%s)", built, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

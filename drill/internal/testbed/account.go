@@ -7,42 +7,16 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/smithy-go"
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/cloudtrail"
 	"github.com/trailguard/trailguard/localaws/repository"
 )
-
-// TB is a test, or one check of a property.
-type TB interface {
-	Helper()
-	Context() context.Context
-	Error(args ...any)
-	Errorf(format string, args ...any)
-	Fatal(args ...any)
-	Fatalf(format string, args ...any)
-}
-
-// Must ends a test that an error keeps from going on.
-func Must(t TB, err error) {
-	if err != nil {
-		t.Helper()
-		t.Fatal(err)
-	}
-}
-
-// HasCode tells whether a service answered with one of these error codes.
-func HasCode(err error, codes ...string) bool {
-	var refused smithy.APIError
-	return errors.As(err, &refused) && slices.Contains(codes, refused.ErrorCode())
-}
 
 // OrganizationID is the one in the golden templates.
 const OrganizationID = "o-a1b2c3d4e5"

@@ -9,9 +9,6 @@ import (
 	"strings"
 )
 
-// keys holds the condition keys of a request, in lower case.
-type keys map[string][]string
-
 // condition is one operator on one key.
 type condition struct {
 	key      string // in lower case

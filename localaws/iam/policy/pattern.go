@@ -33,6 +33,9 @@ var variables = []string{
 	"aws:resourceaccount", "aws:requestedregion", "aws:principalorgid",
 }
 
+// keys holds the condition keys of a request, in lower case.
+type keys map[string][]string
+
 // compile reads a pattern. With expand, ${key} stands for the value of a condition key, and ${*}, ${?} and ${$} for
 // themselves.
 func compile(text string, expand bool) (pattern, error) {

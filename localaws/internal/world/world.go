@@ -4,6 +4,7 @@ package world
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -208,15 +209,30 @@ func (w *World) CloudTrail(p api.Principal) *awscloudtrail.Client {
 	return awscloudtrail.NewFromConfig(w.As(p))
 }
 
+// Runbook is a document of one step that runs a script's function main with a role, which may be empty.
+func Runbook(role, script string) string {
+	content := map[string]any{"schemaVersion": "0.3", "mainSteps": []any{map[string]any{
+		"name": "Run", "action": "aws:executeScript", "inputs": map[string]any{"Runtime": "python3.11", "Handler": "main", "Script": script},
+	}}}
+	if role != "" {
+		content["assumeRole"] = role
+	}
+	encoded, err := json.Marshal(content)
+	if err != nil {
+		panic(err)
+	}
+	return string(encoded)
+}
+
 // Code is the error code of a call, empty if it succeeded.
 func Code(err error) string {
 	var answer smithy.APIError
-	var refused *api.Error
+	var refusal *api.Error
 	switch {
 	case errors.As(err, &answer):
 		return answer.ErrorCode()
-	case errors.As(err, &refused):
-		return refused.Code
+	case errors.As(err, &refusal):
+		return refusal.Code
 	case err != nil:
 		return err.Error()
 	}

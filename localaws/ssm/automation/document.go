@@ -3,11 +3,9 @@ package automation
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // maxDocument is the size of a document in bytes.
@@ -58,8 +56,6 @@ type parser struct {
 	scope scope
 	index map[string]int // of the steps, by name
 }
-
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 
 func (p *parser) document(v any) {
 	o := p.object("document", v)
@@ -145,4 +141,68 @@ func (p *parser) target(o *object, field, name string, from int) int {
 	return i
 }
 
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func (p *parser) step(i int, o *object) {
+	s := p.doc.steps[i]
+	s.actionName = o.text("action", true)
+	o.text("description", false)
+	s.maxAttempts = o.positive("maxAttempts", 1)
+	s.timeout = time.Duration(o.positive("timeoutSeconds", 0)) * time.Second
+	p.flow(i, s, o)
+
+	v, ok := o.get("inputs")
+	if !ok {
+		v = map[string]any{}
+	}
+	inputs := p.object(o.where+": inputs", v)
+	switch s.actionName {
+	case "aws:executeScript":
+		s.action, p.scope.outputs[s.name] = parseScript(&p.problems, &p.scope, o, inputs)
+	case "aws:sleep":
+		if s.timeout > 0 {
+			o.complain("timeoutSeconds on aws:sleep is not modelled")
+		}
+		s.action = parseSleep(inputs)
+		p.scope.outputs[s.name] = nil
+	case "":
+		return
+	default:
+		o.complain("action %q is not modelled: aws:executeScript and aws:sleep are", s.actionName)
+		return
+	}
+	inputs.done()
+	o.done()
+}
+
+// flow reads what decides about the next step. After a failure that Continue lets pass, the execution goes on with
+// nextStep, or with the step that follows; isEnd ends it after a success and after such a failure. A failure of a
+// critical step makes the execution fail, however it goes on; a step is critical unless it says isCritical: false, or
+// onFailure: Continue and nothing of isCritical.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-branch-condition.html
+func (p *parser) flow(i int, s *step, o *object) {
+	s.next = i + 1
+	end := o.boolean("isEnd", false)
+	if end {
+		s.next = len(p.doc.steps)
+	}
+	if name := o.text("nextStep", false); name != "" {
+		s.next = p.target(o, "nextStep", name, i)
+		if end {
+			o.complain("isEnd and nextStep exclude one another")
+		}
+	}
+	s.onFailure = abort
+	onFailure := o.text("onFailure", false)
+	name, jumps := strings.CutPrefix(onFailure, "step:")
+	switch {
+	case jumps:
+		s.onFailure = p.target(o, "onFailure", name, i)
+		if end {
+			o.complain("isEnd with onFailure step:%s is not modelled", name)
+		}
+	case onFailure == "Continue":
+		s.onFailure = s.next
+	case onFailure != "" && onFailure != "Abort":
+		o.complain("onFailure must be Abort, Continue or step:NAME, got %q", onFailure)
+	}
+	s.critical = o.boolean("isCritical", onFailure != "Continue")
+}

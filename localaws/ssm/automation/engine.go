@@ -45,11 +45,11 @@ type Engine struct {
 	RetryInterval time.Duration
 	// OnStatus is called after each change of an execution's status: InProgress, then its last one.
 	//
-	// Default: - nobody is told.
+	// Default: - nothing is called.
 	OnStatus func(*Execution)
-	// OnFailure is told of what the simulation itself could not do. The step fails, too.
+	// OnFailure is called with what the simulation itself could not do. The step fails, too.
 	//
-	// Default: - nobody is told.
+	// Default: - nothing is called.
 	OnFailure func(error)
 
 	started atomic.Int64
@@ -121,10 +121,11 @@ type Execution struct {
 	// Outputs are the document's outputs by STEP.OUTPUT, at the end; those of steps that did not succeed are absent.
 	Outputs map[string]any
 
-	engine    *Engine
-	document  *Document
-	arguments map[string]any
-	outputs   map[string]map[string]any // of the steps that succeeded
+	engine          *Engine
+	documentSteps   []*step
+	documentOutputs []reference
+	arguments       map[string]any
+	outputs         map[string]map[string]any // of the steps that succeeded
 
 	current   int       // index of the step to attempt
 	begun     bool      // the current step has a record
@@ -163,10 +164,45 @@ type CallRecord struct {
 // Mutating reports whether the call may change something, a resource or the data in it.
 func (c CallRecord) Mutating() bool { return catalog.Of(c.Service, c.API).Kind != catalog.Read }
 
+// step is one of mainSteps.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-actions.html
+type step struct {
+	name, actionName string
+	action           action
+	maxAttempts      int
+	timeout          time.Duration // of one attempt; 0 without one
+	critical         bool
+	next             int // index of the step after a success; the number of steps ends the execution
+	onFailure        int // index of the step after a failure; abort ends the execution
+}
+
+const abort = -1
+
+// action is what a step does.
+type action interface {
+	begin(execution *Execution, s *step) attempt
+}
+
+// attempt is one attempt of one step.
+type attempt interface {
+	// advance makes one call, or begins or ends one sleep.
+	advance(ctx context.Context) result
+	// stop ends an attempt that will not be advanced any more.
+	stop()
+}
+
+// result is what became of an attempt. Without err it succeeded, unless it goes on.
+type result struct {
+	err      error
+	timedOut bool
+	goesOn   bool
+	outputs  map[string]any
+}
+
 // MutatingCalls counts the calls that may have changed something, refused ones included.
-func (x *Execution) MutatingCalls() int {
+func (execution *Execution) MutatingCalls() int {
 	n := 0
-	for _, call := range x.Calls {
+	for _, call := range execution.Calls {
 		if call.Mutating() {
 			n++
 		}
@@ -175,8 +211,8 @@ func (x *Execution) MutatingCalls() int {
 }
 
 // Record returns the record of a step, and whether it was begun.
-func (x *Execution) Record(step string) (StepRecord, bool) {
-	for _, record := range x.Steps {
+func (execution *Execution) Record(step string) (StepRecord, bool) {
+	for _, record := range execution.Steps {
 		if record.Name == step {
 			return record, true
 		}
@@ -184,32 +220,10 @@ func (x *Execution) Record(step string) (StepRecord, bool) {
 	return StepRecord{}, false
 }
 
-// Start checks the parameters, which are what StartAutomationExecution takes, and makes an execution that has done
-// nothing yet. Values that are refused are an *api.Error with the code InvalidAutomationExecutionParametersException
-// that names all of them.
-// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartAutomationExecution.html
-func (e *Engine) Start(doc *Document, parameters map[string][]string, options Options) (*Execution, error) {
-	arguments, refused := doc.arguments(parameters)
-	if refused != nil {
-		return nil, refused
-	}
-	x := &Execution{
-		ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", e.started.Add(1)), Options: options, Parameters: parameters,
-		Status: Pending, StartTime: e.Clock.Now(),
-		engine: e, document: doc, arguments: arguments, outputs: map[string]map[string]any{},
-	}
-	role, err := resolve(doc.assumeRole, x.lookup)
-	if err != nil {
-		return nil, fmt.Errorf("reading assumeRole: %w", err)
-	}
-	x.AssumeRole = role.(string)
-	return x, nil
-}
-
 // lookup is the value of a reference at this moment.
-func (x *Execution) lookup(ref reference) (any, error) {
+func (execution *Execution) lookup(ref reference) (any, error) {
 	if ref.step != "" {
-		outputs, ok := x.outputs[ref.step]
+		outputs, ok := execution.outputs[ref.step]
 		if !ok {
 			return nil, fmt.Errorf("%s has no value: step %s did not succeed", ref, ref.step)
 		}
@@ -217,75 +231,75 @@ func (x *Execution) lookup(ref reference) (any, error) {
 	}
 	switch ref.name {
 	case "automation:EXECUTION_ID":
-		return x.ID, nil
+		return execution.ID, nil
 	case "global:ACCOUNT_ID":
-		return x.engine.place().Account, nil
+		return execution.engine.place().Account, nil
 	case "global:REGION":
-		return x.engine.place().Region, nil
+		return execution.engine.place().Region, nil
 	case "global:DATE_TIME":
-		return x.StartTime.UTC().Format("2006-01-02_15.04.05"), nil
+		return execution.StartTime.UTC().Format("2006-01-02_15.04.05"), nil
 	}
-	return x.arguments[ref.name], nil
+	return execution.arguments[ref.name], nil
 }
 
 // Run makes all steps that are left.
-func (x *Execution) Run(ctx context.Context) {
-	for !x.Step(ctx) {
+func (execution *Execution) Run(ctx context.Context) {
+	for !execution.Step(ctx) {
 	}
 }
 
 // Step goes on to the next moment at which others may act, and reports whether the execution has ended. On the way lies at
 // most one call, with the computing of the script around it. A Step ends where a sleep begins; the next Step lets the sleep
 // pass, and for that moves the clock to the sleep's end: while other executions run, Next says whose turn it is.
-func (x *Execution) Step(ctx context.Context) (done bool) {
-	if x.ended() {
+func (execution *Execution) Step(ctx context.Context) (done bool) {
+	if execution.ended() {
 		return true
 	}
-	if x.cancelled.Load() {
-		x.cancel()
+	if execution.cancelled.Load() {
+		execution.cancel()
 		return true
 	}
-	if x.Status == Pending {
-		x.setStatus(InProgress)
+	if execution.Status == Pending {
+		execution.setStatus(InProgress)
 	}
-	if !x.wake.IsZero() {
-		x.engine.Clock.Advance(max(0, x.wake.Sub(x.now())))
-		x.wake = time.Time{}
+	if !execution.wake.IsZero() {
+		execution.engine.Clock.Advance(max(0, execution.wake.Sub(execution.now())))
+		execution.wake = time.Time{}
 	}
-	s := x.document.steps[x.current]
-	if !x.begun {
-		x.Steps = append(x.Steps, StepRecord{Name: s.name, Action: s.actionName, Status: InProgress, StartTime: x.now()})
-		x.begun = true
+	s := execution.documentSteps[execution.current]
+	if !execution.begun {
+		execution.Steps = append(execution.Steps, StepRecord{Name: s.name, Action: s.actionName, Status: InProgress, StartTime: execution.now()})
+		execution.begun = true
 	}
-	record := &x.Steps[len(x.Steps)-1]
-	if x.attempt == nil {
+	record := &execution.Steps[len(execution.Steps)-1]
+	if execution.attempt == nil {
 		record.Attempts++
 		record.FailureMessage = ""
-		x.attempt = s.action.begin(x, s)
+		execution.attempt = s.action.begin(execution, s)
 	}
-	r := x.attempt.advance(ctx)
+	r := execution.attempt.advance(ctx)
 	switch {
-	case x.cancelled.Load():
-		x.cancel()
+	case execution.cancelled.Load():
+		execution.cancel()
 		return true
 	case r.goesOn:
 		return false
 	}
-	x.attempt = nil
+	execution.attempt = nil
 	if r.err != nil {
 		record.FailureMessage = r.err.Error()
 		if record.Attempts < s.maxAttempts {
-			x.wake = x.now().Add(x.engine.retryInterval())
+			execution.wake = execution.now().Add(execution.engine.retryInterval())
 			return false
 		}
-		record.EndTime = x.now()
-		x.fail(s, record, r.timedOut)
-		return x.ended()
+		record.EndTime = execution.now()
+		execution.fail(s, record, r.timedOut)
+		return execution.ended()
 	}
-	record.Status, record.EndTime, record.Outputs = Success, x.now(), r.outputs
-	x.outputs[s.name] = r.outputs
-	x.moveTo(s.next)
-	return x.ended()
+	record.Status, record.EndTime, record.Outputs = Success, execution.now(), r.outputs
+	execution.outputs[s.name] = r.outputs
+	execution.moveTo(s.next)
+	return execution.ended()
 }
 
 // Next is the index of the execution whose turn it is: of one of those that do not sleep, or, where all sleep, of one of
@@ -293,15 +307,15 @@ func (x *Execution) Step(ctx context.Context) (done bool) {
 // from 0. There must be an execution.
 func Next(executions []*Execution, choose func(n int) int) int {
 	var awake, first []int
-	for i, x := range executions {
-		if !x.wake.After(x.now()) {
+	for i, execution := range executions {
+		if !execution.wake.After(execution.now()) {
 			awake = append(awake, i)
 		}
 		if len(first) > 0 {
 			switch earliest := executions[first[0]].wake; {
-			case x.wake.After(earliest):
+			case execution.wake.After(earliest):
 				continue
-			case x.wake.Before(earliest):
+			case execution.wake.Before(earliest):
 				first = nil
 			}
 		}
@@ -315,67 +329,69 @@ func Next(executions []*Execution, choose func(n int) int) int {
 
 // Cancel makes the next Step, or the one that is under way, end the execution. It may be called at any time, by a script
 // of the execution, too.
-func (x *Execution) Cancel() { x.cancelled.Store(true) }
+func (execution *Execution) Cancel() { execution.cancelled.Store(true) }
 
-func (x *Execution) cancel() {
-	if x.attempt != nil {
-		x.attempt.stop()
+func (execution *Execution) cancel() {
+	if execution.attempt != nil {
+		execution.attempt.stop()
 	}
-	if x.begun {
-		record := &x.Steps[len(x.Steps)-1]
-		record.Status, record.EndTime = Cancelled, x.now()
+	if execution.begun {
+		record := &execution.Steps[len(execution.Steps)-1]
+		record.Status, record.EndTime = Cancelled, execution.now()
 	}
-	x.end(Cancelled, "")
+	execution.end(Cancelled, "")
 }
 
-func (x *Execution) now() time.Time { return x.engine.Clock.Now() }
+func (execution *Execution) now() time.Time { return execution.engine.Clock.Now() }
 
-func (x *Execution) ended() bool { return x.Status != Pending && x.Status != InProgress }
+func (execution *Execution) ended() bool {
+	return execution.Status != Pending && execution.Status != InProgress
+}
 
 // fail goes on after a step has failed for good. By default a step that times out makes the execution time out.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-handling-timeouts.html
-func (x *Execution) fail(s *step, record *StepRecord, timedOut bool) {
+func (execution *Execution) fail(s *step, record *StepRecord, timedOut bool) {
 	record.Status = Failed
 	if timedOut {
 		record.Status = TimedOut
 	}
 	message := "step " + s.name + ": " + record.FailureMessage
 	if s.onFailure == abort {
-		x.end(record.Status, message)
+		execution.end(record.Status, message)
 		return
 	}
-	if s.critical && x.failure == "" {
-		x.failure, x.failed = message, record.Status
+	if s.critical && execution.failure == "" {
+		execution.failure, execution.failed = message, record.Status
 	}
-	x.moveTo(s.onFailure)
+	execution.moveTo(s.onFailure)
 }
 
-func (x *Execution) moveTo(step int) {
-	x.current, x.begun = step, false
-	if step < len(x.document.steps) {
+func (execution *Execution) moveTo(step int) {
+	execution.current, execution.begun = step, false
+	if step < len(execution.documentSteps) {
 		return
 	}
-	if x.failure != "" {
-		x.end(x.failed, x.failure)
+	if execution.failure != "" {
+		execution.end(execution.failed, execution.failure)
 		return
 	}
-	x.end(Success, "")
+	execution.end(Success, "")
 }
 
-func (x *Execution) end(status Status, message string) {
-	x.EndTime, x.FailureMessage = x.now(), message
-	x.Outputs = map[string]any{}
-	for _, ref := range x.document.outputs {
-		if outputs, ok := x.outputs[ref.step]; ok {
-			x.Outputs[ref.step+"."+ref.name] = outputs[ref.name]
+func (execution *Execution) end(status Status, message string) {
+	execution.EndTime, execution.FailureMessage = execution.now(), message
+	execution.Outputs = map[string]any{}
+	for _, ref := range execution.documentOutputs {
+		if outputs, ok := execution.outputs[ref.step]; ok {
+			execution.Outputs[ref.step+"."+ref.name] = outputs[ref.name]
 		}
 	}
-	x.setStatus(status)
+	execution.setStatus(status)
 }
 
-func (x *Execution) setStatus(status Status) {
-	x.Status = status
-	if x.engine.OnStatus != nil {
-		x.engine.OnStatus(x)
+func (execution *Execution) setStatus(status Status) {
+	execution.Status = status
+	if execution.engine.OnStatus != nil {
+		execution.engine.OnStatus(execution)
 	}
 }

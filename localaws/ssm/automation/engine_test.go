@@ -122,28 +122,28 @@ func mustParse(t testing.TB, document string) *Document {
 
 func start(t testing.TB, e *Engine, document string, parameters map[string][]string) *Execution {
 	t.Helper()
-	x, err := e.Start(mustParse(t, document), parameters, Options{DocumentName: "guard"})
+	execution, err := e.Start(mustParse(t, document), parameters, Options{DocumentName: "guard"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return x
+	return execution
 }
 
 func execute(t testing.TB, e *Engine, document string) *Execution {
 	t.Helper()
-	x := start(t, e, document, nil)
-	x.Run(context.Background())
-	return x
+	execution := start(t, e, document, nil)
+	execution.Run(context.Background())
+	return execution
 }
 
 // interleave steps executions until all have ended.
 func interleave(executions []*Execution, choose func(n int) int) {
 	for running := slices.Clone(executions); len(running) > 0; {
 		i := Next(running, choose)
-		x := running[i]
+		execution := running[i]
 		running = slices.Delete(running, i, i+1)
-		if !x.Step(context.Background()) {
-			running = append(running, x)
+		if !execution.Step(context.Background()) {
+			running = append(running, execution)
 		}
 	}
 }
@@ -165,9 +165,9 @@ func expectPrefix(t *testing.T, got, want string) {
 	}
 }
 
-func stepNames(x *Execution) []string {
+func stepNames(execution *Execution) []string {
 	var names []string
-	for _, record := range x.Steps {
+	for _, record := range execution.Steps {
 		names = append(names, record.Name+" "+string(record.Status))
 	}
 	return names
@@ -186,25 +186,25 @@ func TestTheRunbookCallsWithItsRole(t *testing.T) {
 	c := trail()
 	e := newEngine(c)
 	var statuses []Status
-	e.OnStatus = func(x *Execution) { statuses = append(statuses, x.Status) }
-	x := start(t, e, runbook, declared())
-	x.Run(context.Background())
+	e.OnStatus = func(execution *Execution) { statuses = append(statuses, execution.Status) }
+	execution := start(t, e, runbook, declared())
+	execution.Run(context.Background())
 
-	expect(t, "failure", x.FailureMessage, "")
+	expect(t, "failure", execution.FailureMessage, "")
 	expect(t, "status changes", statuses, []Status{InProgress, Success})
-	expect(t, "role", x.AssumeRole, "arn:aws:iam::123456789012:role/guard")
-	expect(t, "steps", stepNames(x), []string{"Repair Success", "Settle Success", "Report Success"})
+	expect(t, "role", execution.AssumeRole, "arn:aws:iam::123456789012:role/guard")
+	expect(t, "steps", stepNames(execution), []string{"Repair Success", "Settle Success", "Report Success"})
 	expect(t, "sent", c.sent, []string{`GetTrail {"Name": "org-trail"}`})
 	expect(t, "access keys", c.keys, []string{"ASIAROLE"})
-	expect(t, "calls", x.Calls, []CallRecord{{
+	expect(t, "calls", execution.Calls, []CallRecord{{
 		Step: "Repair", Service: "cloudtrail", API: "GetTrail", Input: map[string]any{"Name": "org-trail"}, Time: noon,
 	}})
-	expect(t, "outputs of the step", x.Steps[0].Outputs, map[string]any{
+	expect(t, "outputs of the step", execution.Steps[0].Outputs, map[string]any{
 		"Bucket": "logs", "Trail": map[string]any{"Name": "org-trail", "S3BucketName": "logs"},
 	})
-	expect(t, "outputs", x.Outputs, map[string]any{"Repair.Bucket": "logs"})
+	expect(t, "outputs", execution.Outputs, map[string]any{"Repair.Bucket": "logs"})
 	// A call of 250 ms, and a sleep of 10 s.
-	expect(t, "duration", x.EndTime.Sub(x.StartTime), 10250*time.Millisecond)
+	expect(t, "duration", execution.EndTime.Sub(execution.StartTime), 10250*time.Millisecond)
 }
 
 func TestReferencesReachTheScriptWithTheirTypes(t *testing.T) {
@@ -213,10 +213,10 @@ func TestReferencesReachTheScriptWithTheirTypes(t *testing.T) {
 	parameters := declared()
 	parameters["IsMultiRegionTrail"] = []string{"False"}
 	parameters["EventSelectors"] = []string{`{"ReadWriteType":"ReadOnly"}`, `{"DataResources":[{"Type":"t"}]}`}
-	x := start(t, newEngine(trail()), document, parameters)
-	x.Run(context.Background())
-	expect(t, "failure", x.FailureMessage, "")
-	expect(t, "payload", x.Steps[0].Outputs["Trail"], map[string]any{
+	execution := start(t, newEngine(trail()), document, parameters)
+	execution.Run(context.Background())
+	expect(t, "failure", execution.FailureMessage, "")
+	expect(t, "payload", execution.Steps[0].Outputs["Trail"], map[string]any{
 		"Name": "org-trail", "Region": "us-east-1", "S3BucketName": "b",
 		"Settings": map[string]any{
 			"IsMultiRegionTrail": false,
@@ -259,22 +259,22 @@ func TestFailuresOfAScript(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := &cloud{answers: map[string][]string{"StopLogging": {"!AccessDeniedException"}}}
-			x := execute(t, newEngine(c), scripted(test.script, ""))
-			expect(t, "status", x.Status, Failed)
-			expectPrefix(t, x.FailureMessage, "step Repair: "+test.want)
-			if sent := len(c.sent); sent != len(x.Calls) || sent > 0 && test.name != "missing permission" {
-				t.Errorf("sent %v, recorded %v", c.sent, x.Calls)
+			execution := execute(t, newEngine(c), scripted(test.script, ""))
+			expect(t, "status", execution.Status, Failed)
+			expectPrefix(t, execution.FailureMessage, "step Repair: "+test.want)
+			if sent := len(c.sent); sent != len(execution.Calls) || sent > 0 && test.name != "missing permission" {
+				t.Errorf("sent %v, recorded %v", c.sent, execution.Calls)
 			}
 		})
 	}
-	x := execute(t, newEngine(&cloud{}), scripted(lines(`return "x" * 99_998`), ""))
-	expect(t, "status with 100 kB", x.Status, Success)
+	execution := execute(t, newEngine(&cloud{}), scripted(lines(`return "x" * 99_998`), ""))
+	expect(t, "status with 100 kB", execution.Status, Success)
 }
 
 func TestALongFailureKeepsItsTextAndTheEndOfTheTraceback(t *testing.T) {
 	script := "def main(events, context):\n    deeper(200)\n\ndef deeper(n):\n    if n == 0:\n        raise ValueError('v' * 9999)\n    deeper(n - 1)\n"
-	x := execute(t, newEngine(&cloud{}), scripted(script, ""))
-	message := x.Steps[0].FailureMessage
+	execution := execute(t, newEngine(&cloud{}), scripted(script, ""))
+	message := execution.Steps[0].FailureMessage
 	expectPrefix(t, message, "Failure message: ValueError: vvv")
 	if len(message) > 4000 || len(message) < 3900 || !strings.HasSuffix(message, "line 6, in deeper\n    raise ValueError('v' * 9999)") {
 		t.Errorf("it has %d characters: %s", len(message), message)
@@ -305,29 +305,29 @@ func TestOutputsHaveTheirDeclaredTypes(t *testing.T) {
 	}
 	for _, test := range tests {
 		fields := `"outputs": [{"Name": "Out", "Selector": "` + test.selector + `", "Type": "` + test.typ + `"}]`
-		x := execute(t, newEngine(&cloud{}), scripted(lines("return "+test.value), fields))
-		expect(t, test.typ+" from "+test.value, x.Steps[0].FailureMessage, test.want)
-		expect(t, "status", x.Status == Success, test.want == "")
+		execution := execute(t, newEngine(&cloud{}), scripted(lines("return "+test.value), fields))
+		expect(t, test.typ+" from "+test.value, execution.Steps[0].FailureMessage, test.want)
+		expect(t, "status", execution.Status == Success, test.want == "")
 	}
 }
 
 func TestWithoutARoleAScriptHasNoCredentials(t *testing.T) {
 	document := scripted(lines(`boto3.client("cloudtrail").get_trail(Name="t")`), "")
 	c := trail()
-	x := execute(t, newEngine(c), strings.Replace(document, `"assumeRole": "arn:aws:iam::123456789012:role/guard",`, "", 1))
-	expectPrefix(t, x.FailureMessage, "step Repair: Failure message: NoCredentialsError: Unable to locate credentials")
+	execution := execute(t, newEngine(c), strings.Replace(document, `"assumeRole": "arn:aws:iam::123456789012:role/guard",`, "", 1))
+	expectPrefix(t, execution.FailureMessage, "step Repair: Failure message: NoCredentialsError: Unable to locate credentials")
 	expect(t, "sent", c.sent, []string(nil))
-	x = execute(t, newEngine(c), document)
-	expect(t, "status with a role", x.Status, Success)
+	execution = execute(t, newEngine(c), document)
+	expect(t, "status with a role", execution.Status, Success)
 }
 
 func TestAKeyOfTheScriptsOwnIsNotReplaced(t *testing.T) {
 	c := trail()
-	x := execute(t, newEngine(c), scripted(lines(
+	execution := execute(t, newEngine(c), scripted(lines(
 		`boto3.client("cloudtrail", aws_access_key_id="ASIAOTHER", aws_secret_access_key="s").get_trail(Name="t")`,
 		`boto3.session.Session().client("cloudtrail").get_trail(Name="t")`,
 	), ""))
-	expect(t, "failure", x.FailureMessage, "")
+	expect(t, "failure", execution.FailureMessage, "")
 	expect(t, "access keys", c.keys, []string{"ASIAOTHER", "ASIAROLE"})
 }
 
@@ -353,15 +353,15 @@ func TestAScriptReachesNothingButTheGateway(t *testing.T) {
 		{`os.system("true")`, "os.system"},
 		{`__import__("threading").Thread(target=print).start()`, "threading.Thread"},
 	} {
-		x := execute(t, newEngine(&cloud{}), scripted(lines(test.attempt), ""))
-		if !strings.Contains(x.FailureMessage, test.event+" is not modelled in a script") {
-			t.Errorf("%s: %s: %s", test.attempt, x.Status, x.FailureMessage)
+		execution := execute(t, newEngine(&cloud{}), scripted(lines(test.attempt), ""))
+		if !strings.Contains(execution.FailureMessage, test.event+" is not modelled in a script") {
+			t.Errorf("%s: %s: %s", test.attempt, execution.Status, execution.FailureMessage)
 		}
 	}
 }
 
 func TestWhatAScriptPrintsDoesNotDisturb(t *testing.T) {
-	x := execute(t, newEngine(trail()), scripted(lines(
+	execution := execute(t, newEngine(trail()), scripted(lines(
 		`import subprocess, sys`,
 		`print('{"id": 1, "end": {}}', flush=True)`,
 		`os.write(1, b"{}\n")`,
@@ -372,11 +372,11 @@ func TestWhatAScriptPrintsDoesNotDisturb(t *testing.T) {
 		`print("done", file=sys.stderr)`,
 		`return 1`,
 	), ""))
-	expect(t, "failure", x.FailureMessage, "")
+	expect(t, "failure", execution.FailureMessage, "")
 }
 
 func TestTheClockOfAScriptIsTheLocalOne(t *testing.T) {
-	x := execute(t, newEngine(trail()), scripted(lines(
+	execution := execute(t, newEngine(trail()), scripted(lines(
 		`from datetime import date, datetime as dt, timedelta, timezone`,
 		`def clocks():`,
 		`    return [time.time(), time.time_ns() / 1e9, time.monotonic(), time.perf_counter(), time.mktime(time.localtime()),`,
@@ -389,8 +389,8 @@ func TestTheClockOfAScriptIsTheLocalOne(t *testing.T) {
 		`boto3.client("cloudtrail").get_trail(Name="t")`,
 		`return dict(First=sorted(set(first)), Second=sorted({round(c, 3) for c in clocks()}), Words=words())`,
 	), `"outputs": [{"Name": "Clocks", "Selector": "$.Payload", "Type": "StringMap"}]`))
-	expect(t, "failure", x.FailureMessage, "")
-	expect(t, "clocks", x.Steps[0].Outputs["Clocks"], map[string]any{
+	expect(t, "failure", execution.FailureMessage, "")
+	expect(t, "clocks", execution.Steps[0].Outputs["Clocks"], map[string]any{
 		"First": []any{float64(noon.Unix())}, "Second": []any{float64(noon.Unix()) + 2, float64(noon.Unix()) + 2.25},
 		"Words": []any{"2030-05-01", "2030", "2030-05-01", "2030-05-01", "2030"},
 	})
@@ -406,28 +406,28 @@ func TestThrottledCallsAreRetriedOnTheLocalClock(t *testing.T) {
 			`time.sleep(500)`, // would be noticed, if it were of a real clock
 		), ""))
 	}
-	x := run()
-	expect(t, "failure", x.FailureMessage, "")
+	execution := run()
+	expect(t, "failure", execution.FailureMessage, "")
 	var codes []string
-	for _, call := range x.Calls {
+	for _, call := range execution.Calls {
 		codes = append(codes, call.API+" "+call.ErrorCode)
 	}
 	expect(t, "calls", codes, []string{"GetTrail ThrottlingException", "GetTrail ThrottlingException", "GetTrail "})
-	took := x.EndTime.Sub(x.StartTime) - 500*time.Second
+	took := execution.EndTime.Sub(execution.StartTime) - 500*time.Second
 	if backoff := took - 3*250*time.Millisecond; backoff <= 0 || backoff > 3*time.Second {
 		t.Errorf("the backoff is %v", backoff)
 	}
-	expect(t, "the second time", run().Calls, x.Calls)
+	expect(t, "the second time", run().Calls, execution.Calls)
 }
 
 func TestTheQuotaOfRetriesIsEachRunsOwn(t *testing.T) {
 	c := &cloud{answers: map[string][]string{"GetTrail": {"!ThrottlingException"}}}
 	for range 60 { // the quota of a client is 500, and a retry costs 5
-		x := execute(t, newEngine(c), scripted(lines(
+		execution := execute(t, newEngine(c), scripted(lines(
 			`from botocore.config import Config`,
 			`boto3.client("cloudtrail", config=Config(retries=dict(mode="standard", max_attempts=3))).get_trail(Name="t")`,
 		), ""))
-		expect(t, "calls", len(x.Calls), 4)
+		expect(t, "calls", len(execution.Calls), 4)
 	}
 }
 
@@ -435,8 +435,8 @@ func TestNothingIsLeftForTheNextRun(t *testing.T) {
 	document := scripted("seen = []\n"+lines(`seen.append(1)`, `boto3.setup_default_session(aws_access_key_id="a", aws_secret_access_key="b")`,
 		`return len(seen)`), `"outputs": [{"Name": "Seen", "Selector": "$.Payload", "Type": "Integer"}]`)
 	for range 2 {
-		x := execute(t, newEngine(&cloud{}), document)
-		expect(t, "runs seen", x.Steps[0].Outputs, map[string]any{"Seen": int64(1)})
+		execution := execute(t, newEngine(&cloud{}), document)
+		expect(t, "runs seen", execution.Steps[0].Outputs, map[string]any{"Seen": int64(1)})
 	}
 	c := trail()
 	execute(t, newEngine(c), scripted(lines(`boto3.client("cloudtrail").get_trail(Name="t")`), ""))
@@ -462,23 +462,23 @@ func TestAScriptTimesOut(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			x := execute(t, newEngine(trail()), scripted(test.script, test.fields))
-			expect(t, "message", x.Steps[0].FailureMessage, test.want)
-			expect(t, "timed out", x.Status == TimedOut && x.Steps[0].Status == TimedOut, test.want != "")
-			expect(t, "duration", x.EndTime.Sub(x.StartTime), test.after)
-			expect(t, "calls", len(x.Calls), test.calls)
+			execution := execute(t, newEngine(trail()), scripted(test.script, test.fields))
+			expect(t, "message", execution.Steps[0].FailureMessage, test.want)
+			expect(t, "timed out", execution.Status == TimedOut && execution.Steps[0].Status == TimedOut, test.want != "")
+			expect(t, "duration", execution.EndTime.Sub(execution.StartTime), test.after)
+			expect(t, "calls", len(execution.Calls), test.calls)
 		})
 	}
 }
 
 func TestTheTimeThatOthersTakeCounts(t *testing.T) {
 	e := newEngine(trail())
-	x := start(t, e, scripted(lines(`c = boto3.client("cloudtrail")`, `c.get_trail(Name="t")`, `c.get_trail(Name="t")`), ""), nil)
-	x.Step(context.Background())
+	execution := start(t, e, scripted(lines(`c = boto3.client("cloudtrail")`, `c.get_trail(Name="t")`, `c.get_trail(Name="t")`), ""), nil)
+	execution.Step(context.Background())
 	e.Clock.Advance(time.Hour)
-	x.Step(context.Background())
-	expect(t, "status", x.Status, TimedOut)
-	expect(t, "calls", len(x.Calls), 1)
+	execution.Step(context.Background())
+	expect(t, "status", execution.Status, TimedOut)
+	expect(t, "calls", len(execution.Calls), 1)
 }
 
 // impatiently executes a document whose script computes without end, and waits no more than a second for it. The other scripts of the
@@ -502,10 +502,10 @@ func TestAScriptThatComputesWithoutEndIsStopped(t *testing.T) {
 	other.Worker = impatient
 	sleeper := start(t, other, scripted(lines(`time.sleep(1)`, `boto3.client("cloudtrail").get_trail(Name="t")`), ""), nil)
 	sleeper.Step(context.Background())
-	x := impatiently(t, e, scripted(lines(`while True:`, `    pass`), ""))
-	expect(t, "message", x.FailureMessage, "step Repair: timed out after 600 s")
-	expect(t, "status", x.Status, TimedOut)
-	expect(t, "duration", x.EndTime.Sub(x.StartTime), 600*time.Second)
+	execution := impatiently(t, e, scripted(lines(`while True:`, `    pass`), ""))
+	expect(t, "message", execution.FailureMessage, "step Repair: timed out after 600 s")
+	expect(t, "status", execution.Status, TimedOut)
+	expect(t, "duration", execution.EndTime.Sub(execution.StartTime), 600*time.Second)
 	sleeper.Run(context.Background())
 	expect(t, "what the other run comes to", sleeper.FailureMessage, "")
 }
@@ -520,14 +520,14 @@ func TestAScriptThatCannotBeStoppedTakesTheProcessWithIt(t *testing.T) {
 	e.OnFailure = func(err error) { failures = append(failures, err) }
 	sleeper := start(t, e, scripted(lines(`time.sleep(1)`), ""), nil)
 	sleeper.Step(context.Background())
-	x := impatiently(t, e, scripted(lines(`while True:`, `    try:`, `        while True:`, `            pass`, `    except BaseException:`, `        pass`), ""))
-	expect(t, "status", x.Status, TimedOut)
+	execution := impatiently(t, e, scripted(lines(`while True:`, `    try:`, `        while True:`, `            pass`, `    except BaseException:`, `        pass`), ""))
+	expect(t, "status", execution.Status, TimedOut)
 	expect(t, "failures so far", len(failures), 0)
 	sleeper.Run(context.Background())
 	expect(t, "what the other run comes to", sleeper.Status, Failed)
 	expect(t, "failures of the simulation", len(failures), 1)
-	x = execute(t, e, scripted(lines(`boto3.client("cloudtrail").get_trail(Name="t")`), ""))
-	expect(t, "the next run", x.FailureMessage, "")
+	execution = execute(t, e, scripted(lines(`boto3.client("cloudtrail").get_trail(Name="t")`), ""))
+	expect(t, "the next run", execution.FailureMessage, "")
 }
 
 func TestAProcessThatEndsIsAFailureOfTheSimulation(t *testing.T) {
@@ -537,25 +537,25 @@ func TestAProcessThatEndsIsAFailureOfTheSimulation(t *testing.T) {
 	e.Worker = own
 	var failures []error
 	e.OnFailure = func(err error) { failures = append(failures, err) }
-	x := execute(t, e, scripted(lines(`os.write(2, b"last words")`, `os._exit(1)`), ""))
-	expect(t, "status", x.Status, Failed)
+	execution := execute(t, e, scripted(lines(`os.write(2, b"last words")`, `os._exit(1)`), ""))
+	expect(t, "status", execution.Status, Failed)
 	if len(failures) != 1 || !strings.Contains(failures[0].Error(), "python has ended: last words") {
 		t.Errorf("the failures are %v", failures)
 	}
-	x = execute(t, e, scripted(look, ""))
-	expect(t, "the next run", x.FailureMessage, "")
+	execution = execute(t, e, scripted(look, ""))
+	expect(t, "the next run", execution.FailureMessage, "")
 	if err := own.Close(); err != nil {
 		t.Error(err)
 	}
-	x = execute(t, e, scripted(look, ""))
-	expect(t, "after Close", x.FailureMessage, "step Repair: the worker is closed")
+	execution = execute(t, e, scripted(look, ""))
+	expect(t, "after Close", execution.FailureMessage, "step Repair: the worker is closed")
 }
 
-func TestAMissingInterpreterIsSaidWithItsRemedy(t *testing.T) {
+func TestAMissingInterpreterIsAnErrorThatNamesTheRemedy(t *testing.T) {
 	e := newEngine(&cloud{})
 	e.Worker = NewWorker(WorkerOptions{Python: "/nowhere/python"})
-	x := execute(t, e, scripted(look, ""))
-	expectPrefix(t, x.FailureMessage, "step Repair: starting python: no interpreter (run `make setup`): ")
+	execution := execute(t, e, scripted(look, ""))
+	expectPrefix(t, execution.FailureMessage, "step Repair: starting python: no interpreter (run `make setup`): ")
 	expect(t, "closing what never started", e.Worker.Close(), nil)
 }
 
@@ -565,20 +565,20 @@ var look = lines(`return boto3.client("cloudtrail").get_trail(Name="t")["Trail"]
 func TestOneStepIsOneCallOrOneSleep(t *testing.T) {
 	c := trail()
 	e := newEngine(c)
-	x := start(t, e, scripted(lines(
+	execution := start(t, e, scripted(lines(
 		`c = boto3.client("cloudtrail")`, `c.get_trail(Name="t")`, `c.start_logging(Name="t")`, `time.sleep(7)`, `c.get_trail(Name="t")`,
 	), ""), nil)
-	expect(t, "status", x.Status, Pending)
+	expect(t, "status", execution.Status, Pending)
 	var steps []string
 	for done := false; !done; {
-		done = x.Step(context.Background())
+		done = execution.Step(context.Background())
 		steps = append(steps, fmt.Sprintf("%d calls at %s", len(c.sent), e.Clock.Now().Format("05.00")))
 	}
 	expect(t, "steps", steps, []string{"1 calls at 00.25", "2 calls at 00.50", "2 calls at 07.50", "3 calls at 07.75"})
-	if !x.Step(context.Background()) {
+	if !execution.Step(context.Background()) {
 		t.Error("an execution that has ended goes on")
 	}
-	expect(t, "calls after the end", len(x.Calls), 3)
+	expect(t, "calls after the end", len(execution.Calls), 3)
 }
 
 func TestScriptsInterleaveCallByCall(t *testing.T) {
@@ -595,9 +595,9 @@ func TestScriptsInterleaveCallByCall(t *testing.T) {
 		var order []string
 		c.before = func(operation string) { order = append(order, operation+" "+e.Clock.Now().Format("05.000000")) }
 		interleave(executions, choose)
-		for _, x := range executions {
-			expect(t, "failure", x.FailureMessage, "")
-			expect(t, "calls", len(x.Calls), 6)
+		for _, execution := range executions {
+			expect(t, "failure", execution.FailureMessage, "")
+			expect(t, "calls", len(execution.Calls), 6)
 		}
 		return order
 	}
@@ -614,14 +614,14 @@ func TestScriptsInterleaveCallByCall(t *testing.T) {
 
 func TestAnAttackerComesBetweenTwoCalls(t *testing.T) {
 	c := trail()
-	x := start(t, newEngine(c), scripted(lines(
+	execution := start(t, newEngine(c), scripted(lines(
 		`c = boto3.client("cloudtrail")`, `before = c.get_trail(Name="t")`, `after = c.get_trail(Name="t")`,
 		`return [before["Trail"]["S3BucketName"], after["Trail"]["S3BucketName"]]`,
 	), `"outputs": [{"Name": "Buckets", "Selector": "$.Payload", "Type": "StringList"}]`), nil)
-	x.Step(context.Background())
+	execution.Step(context.Background())
 	c.answers["GetTrail"] = []string{`{"Trail":{"S3BucketName":"evil"}}`}
-	x.Run(context.Background())
-	expect(t, "buckets", x.Steps[0].Outputs["Buckets"], []any{"logs", "evil"})
+	execution.Run(context.Background())
+	expect(t, "buckets", execution.Steps[0].Outputs["Buckets"], []any{"logs", "evil"})
 }
 
 func TestSleepsPassAtTheSameTime(t *testing.T) {
@@ -655,8 +655,8 @@ func TestSixtyScriptsRunAtOnce(t *testing.T) {
 			executions = append(executions, start(t, e, document, nil))
 		}
 		interleave(executions, inTurn)
-		for _, x := range executions {
-			expect(t, "failure", x.FailureMessage, "")
+		for _, execution := range executions {
+			expect(t, "failure", execution.FailureMessage, "")
 		}
 		expect(t, "calls", len(c.sent), 300)
 	})
@@ -668,9 +668,9 @@ func TestSixtyScriptsRunAtOnce(t *testing.T) {
 			wait.Go(func() { executions[i].Run(context.Background()) })
 		}
 		wait.Wait()
-		for _, x := range executions {
-			expect(t, "failure", x.FailureMessage, "")
-			expect(t, "duration", x.EndTime.Sub(x.StartTime), 5*time.Second+5*250*time.Millisecond)
+		for _, execution := range executions {
+			expect(t, "failure", execution.FailureMessage, "")
+			expect(t, "duration", execution.EndTime.Sub(execution.StartTime), 5*time.Second+5*250*time.Millisecond)
 		}
 	})
 }
@@ -680,38 +680,38 @@ func TestACancelledExecutionEnds(t *testing.T) {
 	c := trail()
 	e := newEngine(c)
 	var statuses []Status
-	e.OnStatus = func(x *Execution) { statuses = append(statuses, x.Status) }
+	e.OnStatus = func(execution *Execution) { statuses = append(statuses, execution.Status) }
 
-	x := start(t, e, loops, nil)
-	x.Step(context.Background())
-	x.Cancel()
-	if !x.Step(context.Background()) {
+	execution := start(t, e, loops, nil)
+	execution.Step(context.Background())
+	execution.Cancel()
+	if !execution.Step(context.Background()) {
 		t.Error("it goes on")
 	}
 	expect(t, "statuses", statuses, []Status{InProgress, Cancelled})
-	expect(t, "steps", stepNames(x), []string{"Repair Cancelled"})
+	expect(t, "steps", stepNames(execution), []string{"Repair Cancelled"})
 	expect(t, "sent", c.operations(), []string{"GetTrail"})
 
-	x = start(t, e, loops, nil)
-	c.before = func(string) { x.Cancel() }
-	if !x.Step(context.Background()) {
+	execution = start(t, e, loops, nil)
+	c.before = func(string) { execution.Cancel() }
+	if !execution.Step(context.Background()) {
 		t.Error("an execution that cancels itself goes on")
 	}
-	expect(t, "status", x.Status, Cancelled)
-	expect(t, "calls", len(x.Calls), 1)
+	expect(t, "status", execution.Status, Cancelled)
+	expect(t, "calls", len(execution.Calls), 1)
 
-	x = start(t, e, loops, nil)
-	x.Cancel()
-	x.Run(context.Background())
-	expect(t, "status of one that never ran", x.Status, Cancelled)
-	expect(t, "its steps", stepNames(x), []string(nil))
+	execution = start(t, e, loops, nil)
+	execution.Cancel()
+	execution.Run(context.Background())
+	expect(t, "status of one that never ran", execution.Status, Cancelled)
+	expect(t, "its steps", stepNames(execution), []string(nil))
 
 	before := e.Clock.Now()
-	x = start(t, e, scripted(lines(`time.sleep(300)`), ""), nil)
-	x.Step(context.Background())
-	x.Cancel()
-	x.Run(context.Background())
-	expect(t, "status of one that sleeps", x.Status, Cancelled)
+	execution = start(t, e, scripted(lines(`time.sleep(300)`), ""), nil)
+	execution.Step(context.Background())
+	execution.Cancel()
+	execution.Run(context.Background())
+	expect(t, "status of one that sleeps", execution.Status, Cancelled)
 	expect(t, "time that it took", e.Clock.Now().Sub(before), time.Duration(0))
 }
 
@@ -719,24 +719,24 @@ func TestAnEndedContextEndsTheScript(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := trail()
 	c.before = func(string) { cancel() }
-	x := start(t, newEngine(c), scripted(lines(`boto3.client("cloudtrail").get_trail(Name="t")`, `while True:`, `    pass`), ""), nil)
-	x.Run(ctx)
-	expect(t, "message", x.FailureMessage, "step Repair: waiting for the script: context canceled")
+	execution := start(t, newEngine(c), scripted(lines(`boto3.client("cloudtrail").get_trail(Name="t")`, `while True:`, `    pass`), ""), nil)
+	execution.Run(ctx)
+	expect(t, "message", execution.FailureMessage, "step Repair: waiting for the script: context canceled")
 }
 
 func TestAFailedAttemptIsMadeAgain(t *testing.T) {
 	c := &cloud{answers: map[string][]string{"GetTrail": {"!InternalError", "!InternalError", `{"Trail":{}}`}}}
 	e := newEngine(c)
 	e.CallDuration, e.RetryInterval = time.Second, 4*time.Second
-	x := execute(t, e, scripted(look, `"maxAttempts": 3`))
-	expect(t, "status", x.Status, Success)
-	expect(t, "attempts", x.Steps[0].Attempts, 3)
-	expect(t, "message", x.Steps[0].FailureMessage, "")
-	expect(t, "duration", x.EndTime.Sub(x.StartTime), 11*time.Second)
+	execution := execute(t, e, scripted(look, `"maxAttempts": 3`))
+	expect(t, "status", execution.Status, Success)
+	expect(t, "attempts", execution.Steps[0].Attempts, 3)
+	expect(t, "message", execution.Steps[0].FailureMessage, "")
+	expect(t, "duration", execution.EndTime.Sub(execution.StartTime), 11*time.Second)
 
 	c = &cloud{answers: map[string][]string{"GetTrail": {"!InternalError"}}}
-	x = execute(t, newEngine(c), scripted(look, `"maxAttempts": 3`))
-	expect(t, "status", x.Status, Failed)
+	execution = execute(t, newEngine(c), scripted(look, `"maxAttempts": 3`))
+	expect(t, "status", execution.Status, Failed)
 	expect(t, "sent", len(c.sent), 3)
 }
 
@@ -767,23 +767,23 @@ func TestAFailureDecidesAboutTheNextStep(t *testing.T) {
 		{`, "onFailure": "step:C", "isCritical": false`, Success, []string{"A Failed", "C Success"}, map[string]any{"C.One": int64(1)}},
 	}
 	for _, test := range tests {
-		x := execute(t, newEngine(&cloud{}), flow(test.fields))
-		expect(t, "status with "+test.fields, x.Status, test.status)
-		expect(t, "steps", stepNames(x), test.steps)
-		expect(t, "outputs", x.Outputs, test.outputs)
+		execution := execute(t, newEngine(&cloud{}), flow(test.fields))
+		expect(t, "status with "+test.fields, execution.Status, test.status)
+		expect(t, "steps", stepNames(execution), test.steps)
+		expect(t, "outputs", execution.Outputs, test.outputs)
 		message := ""
 		if test.status == Failed {
 			message = "step A: Failure message: ValueError: a\n  File script.py, line 2, in main\n    raise ValueError('a')"
 		}
-		expect(t, "message", x.FailureMessage, message)
+		expect(t, "message", execution.FailureMessage, message)
 	}
 }
 
 func TestAReferenceToAStepThatFailedFailsTheStep(t *testing.T) {
-	x := start(t, newEngine(&cloud{answers: map[string][]string{"GetTrail": {"!TrailNotFoundException"}}}), runbook, declared())
-	x.Run(context.Background())
-	expect(t, "steps", stepNames(x), []string{"Repair Failed", "Settle Success", "Report Failed"})
-	report, _ := x.Record("Report")
+	execution := start(t, newEngine(&cloud{answers: map[string][]string{"GetTrail": {"!TrailNotFoundException"}}}), runbook, declared())
+	execution.Run(context.Background())
+	expect(t, "steps", stepNames(execution), []string{"Repair Failed", "Settle Success", "Report Failed"})
+	report, _ := execution.Record("Report")
 	expect(t, "message", report.FailureMessage, "{{ Repair.Bucket }} has no value: step Repair did not succeed")
 }
 
@@ -856,12 +856,12 @@ func BenchmarkTenCalls(b *testing.B) {
 		`for _ in range(2):`, `    config.describe_config_rules()`,
 	), ""))
 	for b.Loop() {
-		x, err := e.Start(doc, nil, Options{})
+		execution, err := e.Start(doc, nil, Options{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		if x.Run(context.Background()); x.Status != Success {
-			b.Fatal(x.FailureMessage)
+		if execution.Run(context.Background()); execution.Status != Success {
+			b.Fatal(execution.FailureMessage)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package automation
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -138,3 +140,5 @@ func describe(v any) string {
 	}
 	return fmt.Sprintf("%T", v)
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/trailguard/trailguard/localaws/api"
 )
 
 // maxParameterValue is the number of characters that a value given to StartAutomationExecution may have.
@@ -45,14 +43,14 @@ func parseParameter(p *problems, name string, v any) *parameter {
 	}
 	_, restricted := o.get("allowedValues")
 	for i, allowed := range o.list("allowedValues", restricted) {
-		if err := param.typ.item().refuse(allowed); err != nil {
+		if err := param.typ.item().check(allowed); err != nil {
 			o.complain("allowedValues[%d] %v", i, err)
 		}
 		param.allowed = append(param.allowed, allowed)
 	}
 	if fallback, ok := o.get("default"); ok {
 		param.fallback = fallback
-		for _, reason := range param.refuse(fallback) {
+		for _, reason := range param.violations(fallback) {
 			o.complain("default %s", reason)
 		}
 	}
@@ -80,10 +78,10 @@ func (p *parameter) parsePattern(o *object, v any) {
 
 func (p *parameter) list() bool { return p.typ == typeStringList || p.typ == typeMapList }
 
-// refuse says everything for which a value is refused. Allowed values and the pattern of a list are those of its items.
-func (p *parameter) refuse(v any) []string {
+// violations are all reasons why a value is refused. Allowed values and the pattern of a list are those of its items.
+func (p *parameter) violations(v any) []string {
 	if !p.list() {
-		return p.refuseItem(v)
+		return p.itemViolations(v)
 	}
 	items, ok := v.([]any)
 	if !ok {
@@ -91,15 +89,15 @@ func (p *parameter) refuse(v any) []string {
 	}
 	var reasons []string
 	for i, item := range items {
-		for _, reason := range p.refuseItem(item) {
+		for _, reason := range p.itemViolations(item) {
 			reasons = append(reasons, fmt.Sprintf("[%d] %s", i, reason))
 		}
 	}
 	return reasons
 }
 
-func (p *parameter) refuseItem(v any) []string {
-	if err := p.typ.item().refuse(v); err != nil {
+func (p *parameter) itemViolations(v any) []string {
+	if err := p.typ.item().check(v); err != nil {
 		return []string{err.Error()}
 	}
 	var reasons []string
@@ -141,9 +139,9 @@ func (p *parameter) parse(texts []string) (any, []string) {
 	}
 	if p.list() {
 		items = append([]any{}, items...)
-		return items, p.refuse(items)
+		return items, p.violations(items)
 	}
-	return items[0], p.refuse(items[0])
+	return items[0], p.violations(items[0])
 }
 
 func (p *parameter) parseItem(text string) (any, error) {
@@ -168,37 +166,3 @@ func (p *parameter) parseItem(text string) (any, error) {
 	}
 	return text, nil
 }
-
-// arguments checks what an execution is started with and adds the defaults.
-func (d *Document) arguments(given map[string][]string) (map[string]any, *api.Error) {
-	var reasons []string
-	for _, name := range sortedKeys(given) {
-		if d.parameters[name] == nil {
-			reasons = append(reasons, fmt.Sprintf("parameter %s is not defined in the document", name))
-		}
-	}
-	arguments := map[string]any{}
-	for _, name := range sortedKeys(d.parameters) {
-		p := d.parameters[name]
-		texts, ok := given[name]
-		if !ok {
-			if p.fallback == nil {
-				reasons = append(reasons, fmt.Sprintf("parameter %s is required", name))
-			}
-			arguments[name] = p.fallback
-			continue
-		}
-		value, refused := p.parse(texts)
-		for _, reason := range refused {
-			reasons = append(reasons, fmt.Sprintf("parameter %s: %s", name, reason))
-		}
-		arguments[name] = value
-	}
-	if len(reasons) > 0 {
-		return nil, api.Errorf(codeInvalidParameters, "%s", strings.Join(reasons, "; "))
-	}
-	return arguments, nil
-}
-
-// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartAutomationExecution.html
-const codeInvalidParameters = "InvalidAutomationExecutionParametersException"

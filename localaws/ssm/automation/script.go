@@ -42,7 +42,8 @@ type output struct {
 
 var selectorPattern = regexp.MustCompile(`^\$\.Payload((?:\.[A-Za-z0-9_-]+)*)$`)
 
-func (p *parser) script(s *step, o, inputs *object) *script {
+// parseScript reads a step's inputs and outputs, and returns the types of the outputs, too.
+func parseScript(p *problems, scope *scope, step, inputs *object) (*script, map[string]valueType) {
 	action := &script{handler: inputs.text("Handler", true)}
 	switch given := inputs.text("Runtime", true); {
 	case slices.Contains(retired(), given):
@@ -51,7 +52,7 @@ func (p *parser) script(s *step, o, inputs *object) *script {
 		inputs.complain("Runtime %q is not modelled: %s is", given, runtime)
 	}
 	if text := inputs.text("Script", true); text != "" {
-		action.text = p.scope.compileString(&p.problems, inputs.where+".Script", text)
+		action.text = scope.compileString(p, inputs.where+".Script", text)
 		defined := regexp.MustCompile(`(?m)^def\s+` + regexp.QuoteMeta(action.handler) + `\s*\(`)
 		if action.handler != "" && !defined.MatchString(text) {
 			inputs.complain("Handler %q is no function that the Script defines at its top level", action.handler)
@@ -63,16 +64,17 @@ func (p *parser) script(s *step, o, inputs *object) *script {
 	} else if !ok {
 		payload = map[string]any{}
 	}
-	action.payload = p.scope.compile(&p.problems, inputs.where+".InputPayload", payload)
-	action.outputs = p.scriptOutputs(s, o)
-	return action
+	action.payload = scope.compile(p, inputs.where+".InputPayload", payload)
+	var types map[string]valueType
+	action.outputs, types = parseOutputs(p, step)
+	return action, types
 }
 
-func (p *parser) scriptOutputs(s *step, o *object) []output {
+func parseOutputs(p *problems, step *object) ([]output, map[string]valueType) {
 	var outputs []output
 	types := map[string]valueType{}
-	for i, v := range o.list("outputs", false) {
-		out := p.object(o.where+": outputs["+strconv.Itoa(i)+"]", v)
+	for i, v := range step.list("outputs", false) {
+		out := p.object(step.where+": outputs["+strconv.Itoa(i)+"]", v)
 		name, typ, selector := out.text("Name", true), valueType(out.text("Type", true)), out.text("Selector", true)
 		out.done()
 		if name != "" && !namePattern.MatchString(name) {
@@ -96,8 +98,7 @@ func (p *parser) scriptOutputs(s *step, o *object) []output {
 		}
 		outputs = append(outputs, output{name: name, typ: typ, selector: selector, members: strings.Split(match[1], ".")[1:]})
 	}
-	p.scope.outputs[s.name] = types
-	return outputs
+	return outputs, types
 }
 
 // get is the output's value in what a handler returned.
@@ -110,28 +111,28 @@ func (o *output) get(payload any) (any, error) {
 			return nil, fmt.Errorf("output %s: the selector %s matches nothing", o.name, o.selector)
 		}
 	}
-	if err := o.typ.refuse(value); err != nil {
+	if err := o.typ.check(value); err != nil {
 		return nil, fmt.Errorf("output %s is a %s: %s %w", o.name, o.typ, o.selector, err)
 	}
 	return value, nil
 }
 
-func (s *script) begin(x *Execution, step *step) attempt {
+func (s *script) begin(execution *Execution, step *step) attempt {
 	limit := scriptTimeout
 	if step.timeout > 0 {
 		limit = min(limit, step.timeout)
 	}
-	return &scriptAttempt{x: x, step: step, script: s, limit: limit, deadline: x.now().Add(limit)}
+	return &scriptAttempt{execution: execution, step: step, script: s, limit: limit, deadline: execution.now().Add(limit)}
 }
 
 // scriptAttempt is one run of a script. Between two advances the script waits: for the call that it has asked for, or
 // for the end of a sleep.
 type scriptAttempt struct {
-	x        *Execution
-	step     *step
-	script   *script
-	limit    time.Duration
-	deadline time.Time
+	execution *Execution
+	step      *step
+	script    *script
+	limit     time.Duration
+	deadline  time.Time
 
 	run     *run
 	asked   question
@@ -160,7 +161,7 @@ func (a *scriptAttempt) advance(ctx context.Context) result {
 			return a.timeOut()
 		}
 	}
-	reply.Now = a.x.now().UnixNano()
+	reply.Now = a.execution.now().UnixNano()
 	if err := a.run.send(reply); err != nil {
 		return a.fail(a.broken(err))
 	}
@@ -168,7 +169,7 @@ func (a *scriptAttempt) advance(ctx context.Context) result {
 	return r
 }
 
-func (a *scriptAttempt) isLate() bool { return a.expired || a.x.now().After(a.deadline) }
+func (a *scriptAttempt) isLate() bool { return a.expired || a.execution.now().After(a.deadline) }
 
 func (a *scriptAttempt) timeOut() result {
 	a.stop()
@@ -188,26 +189,26 @@ func (a *scriptAttempt) stop() {
 
 // begin starts the script, with what is known now.
 func (a *scriptAttempt) begin() error {
-	text, err := resolve(a.script.text, a.x.lookup)
+	text, err := resolve(a.script.text, a.execution.lookup)
 	if err != nil {
 		return err
 	}
-	payload, err := resolve(a.script.payload, a.x.lookup)
+	payload, err := resolve(a.script.payload, a.execution.lookup)
 	if err != nil {
 		return err
 	}
-	record := a.x.Steps[len(a.x.Steps)-1]
-	a.run, err = a.x.engine.Worker.start(a.x.now(), job{
-		Script: text.(string), Handler: a.script.handler, Events: payload, Credentials: a.x.AssumeRole != "",
-		Seed: fmt.Sprintf("%s/%s/%d", a.x.ID, record.Name, record.Attempts),
+	record := a.execution.Steps[len(a.execution.Steps)-1]
+	a.run, err = a.execution.engine.Worker.start(a.execution.now(), job{
+		Script: text.(string), Handler: a.script.handler, Events: payload, Credentials: a.execution.AssumeRole != "",
+		Seed: fmt.Sprintf("%s/%s/%d", a.execution.ID, record.Name, record.Attempts),
 	})
 	return a.broken(err)
 }
 
 // broken reports an error that is the simulation's.
 func (a *scriptAttempt) broken(err error) error {
-	if err != nil && a.x.engine.OnFailure != nil {
-		a.x.engine.OnFailure(fmt.Errorf("running step %s of %s: %w", a.step.name, a.x.ID, err))
+	if err != nil && a.execution.engine.OnFailure != nil {
+		a.execution.engine.OnFailure(fmt.Errorf("running step %s of %s: %w", a.step.name, a.execution.ID, err))
 	}
 	return err
 }
@@ -228,11 +229,11 @@ func (a *scriptAttempt) await(ctx context.Context) (r result, over bool) {
 	case asked.Sleep != nil:
 		// A sleep of no time would let a script loop for ever.
 		seconds := min(max(*asked.Sleep, 0.001), 2*scriptTimeout.Seconds())
-		wake := a.x.now().Add(time.Duration(seconds * float64(time.Second)))
+		wake := a.execution.now().Add(time.Duration(seconds * float64(time.Second)))
 		if wake.After(a.deadline) {
 			a.expire()
 		} else {
-			a.x.wake = wake
+			a.execution.wake = wake
 		}
 	}
 	return result{goesOn: true}, false
@@ -240,7 +241,7 @@ func (a *scriptAttempt) await(ctx context.Context) (r result, over bool) {
 
 func (a *scriptAttempt) expire() {
 	a.expired = true
-	a.x.wake = a.deadline
+	a.execution.wake = a.deadline
 }
 
 func (a *scriptAttempt) finish(end *end) result {
@@ -262,7 +263,7 @@ func (a *scriptAttempt) finish(end *end) result {
 
 // call makes a request of the script with the credentials of the execution's role, and records it.
 func (a *scriptAttempt) call(ctx context.Context, asked *request) (*response, error) {
-	engine := a.x.engine
+	engine := a.execution.engine
 	r, err := http.NewRequestWithContext(ctx, asked.Method, asked.URL, bytes.NewReader(asked.Body))
 	if err != nil {
 		return nil, a.broken(fmt.Errorf("reading a request of the script: %w", err))
@@ -272,7 +273,7 @@ func (a *scriptAttempt) call(ctx context.Context, asked *request) (*response, er
 	}
 	signed := strings.Replace(r.Header.Get("Authorization"), "Credential="+scriptKey+"/", "Credential="+engine.AccessKeyID+"/", 1)
 	r.Header.Set("Authorization", signed)
-	at := a.x.now()
+	at := a.execution.now()
 	answered, err := engine.Send(r)
 	if err != nil {
 		return nil, a.broken(fmt.Errorf("answering a request of the script: %w", err))
@@ -281,7 +282,7 @@ func (a *scriptAttempt) call(ctx context.Context, asked *request) (*response, er
 	if service == "monitoring" {
 		service = "cloudwatch" // the only one in use whose signing name boto3 does not use
 	}
-	a.x.Calls = append(a.x.Calls, CallRecord{
+	a.execution.Calls = append(a.execution.Calls, CallRecord{
 		Step: a.step.name, Service: service, API: answered.Call.Operation, Input: answered.Call.Input,
 		ErrorCode: answered.ErrorCode, Time: at,
 	})

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestNamesThatAreNoParametersAndThoseThatAreMissingAreFound(t *testing.T) {
+func TestUnknownAndMissingParametersAreFound(t *testing.T) {
 	document, err := Parse([]byte(`{"schemaVersion":"0.3",
 		"parameters":{"Needed":{"type":"String"},"Optional":{"type":"Boolean","default":false},"List":{"type":"StringList"}},
 		"mainSteps":[{"name":"Wait","action":"aws:sleep","inputs":{"Duration":"PT1S"}}]}`))
