@@ -2,8 +2,10 @@ package protection
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -119,14 +121,23 @@ func (s statement) deny(principal string, always conditions) policyStatement {
 	return policyStatement{Sid: s.sid, Effect: "Deny", Principal: principal, Action: s.actions, Resource: s.resources, Condition: all}
 }
 
-// split puts each statement into the first document that has room for it.
+// split makes as few documents of the statements as it can: in their order, or from the longest down where that takes fewer.
 func split(statements []policyStatement) []Document {
+	statements = slices.DeleteFunc(statements, func(s policyStatement) bool { return len(s.Action) == 0 || len(s.Resource) == 0 })
+	inOrder := fill(statements)
+	length := func(s policyStatement) int { return len(compact(s)) }
+	slices.SortStableFunc(statements, func(one, other policyStatement) int { return cmp.Compare(length(other), length(one)) })
+	if packed := fill(statements); len(packed) < len(inOrder) {
+		return packed
+	}
+	return inOrder
+}
+
+// fill puts each statement into the first document that has room for it.
+func fill(statements []policyStatement) []Document {
 	var filled [][]policyStatement
 next:
 	for _, s := range statements {
-		if len(s.Action) == 0 || len(s.Resource) == 0 {
-			continue
-		}
 		for i, held := range filled {
 			if more := append(held[:len(held):len(held)], s); document(more).Characters() <= MaximumCharacters {
 				filled[i] = more

@@ -20,7 +20,8 @@ type Options struct {
 	TrailNames []string
 	// NamePrefixes are what the names of the guard's stacks begin with. CloudFormation begins the names of what a stack makes with the
 	// stack's name, and of its buckets in lower case; the stacks of a StackSet are named StackSet-NAME-ID. All that is so named is
-	// protected as the guard's, whoever made it.
+	// protected as the guard's, whoever made it. Of a prefix the first 24 characters count, because CloudFormation shortens the names of
+	// stacks in the names that it makes.
 	NamePrefixes []string
 	// EventBusNames are the names of the guard's own event buses.
 	EventBusNames []string
@@ -48,8 +49,8 @@ type Options struct {
 	// DenyPolicyChanges denies the changes of service and resource control policies to the delegated administrators of AWS
 	// Organizations. The guard's own policies have ids, which are not known before they exist.
 	//
-	// It costs others: delegated administrators change no such policy, and disable no type of policy. Members to which nothing is
-	// delegated lose nothing.
+	// It costs others: delegated administrators change and detach no policy of these two types. Members to which nothing is delegated
+	// lose nothing.
 	DenyPolicyChanges bool
 	// DenyConfigChanges denies changes of AWS Config: the recorder and the delivery channel are the account's, and rules and
 	// remediations have ids instead of names.
@@ -68,7 +69,7 @@ type Options struct {
 func Defaults() Options {
 	return Options{
 		Partition:     "aws",
-		TrailNames:    []string{"TrailGuard"},
+		TrailNames:    []string{"trailguard"},
 		NamePrefixes:  []string{"StackSet-TrailGuard-", "TrailGuard"},
 		EventBusNames: []string{"trailguard"},
 		ExemptCDK:     true, DenyCreateTrail: true, DenyPolicyChanges: true,
@@ -85,9 +86,8 @@ var (
 	partitionForm    = form{regexp.MustCompile(`^aws(-[a-z]+)*$`), "is no partition: give aws, aws-cn or aws-us-gov, for example"}
 	organizationForm = form{regexp.MustCompile(`^o-[a-z0-9]{10,32}$`), "is no id of an organization, such as o-a1b2c3d4e5"}
 	// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-trail-naming-requirements.html
-	trailForm = form{regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]$`), "is no name of a trail: 3 to 128 letters, digits and . _ -, with no wildcard"}
-	// CloudFormation shortens a stack's name in the names that it makes, where they would be longer than the service takes.
-	prefixForm = form{regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{2,23}$`), "begins no name of a stack: 3 to 24 letters, digits and -, as CloudFormation shortens longer ones"}
+	trailForm  = form{regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]$`), "is no name of a trail: 3 to 128 letters, digits and . _ -, with no wildcard"}
+	prefixForm = form{regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{2,127}$`), "begins no name of a stack: 3 to 128 letters, digits and -"}
 	busForm    = form{regexp.MustCompile(`^[A-Za-z0-9._-]{1,256}$`), "is no name of an event bus: up to 256 letters, digits and . _ -"}
 	bucketForm = form{regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`), "is no name of a bucket: 3 to 63 lower-case letters, digits and . -, with no wildcard"}
 	keyForm    = form{regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$`), "is no ARN of a key, such as arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
@@ -154,8 +154,8 @@ func (o Options) checkBreakGlassNames() error {
 	var problems []error
 	for i, arn := range o.BreakGlassRoleARNs {
 		_, name, _ := strings.Cut(arn, ":role/")
-		for _, prefix := range append([]string{guardPath}, o.NamePrefixes...) {
-			if prefix != "" && strings.HasPrefix(name, prefix) {
+		for _, prefix := range append([]string{guardPath}, o.prefixed("", "")...) {
+			if strings.HasPrefix(name, prefix) {
 				problems = append(problems, problem.New(item("BreakGlassRoleARNs", i), "%q is named as the guard's own roles are, which begin with %s and which nobody but services may assume: give a role of another name", arn, prefix))
 			}
 		}

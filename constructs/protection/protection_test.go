@@ -31,15 +31,15 @@ func ExamplePolicies() {
 	}
 	fmt.Println("for resources:", strings.Join(documents.ResourceControl[0].Sids, ", "))
 	// Output:
-	// KeepTrail, KeepTrailQuota, KeepLogs, KeepGuardKeys, KeepRepairs, KeepExemptRolesUnpassed
-	// KeepAlerts, KeepStacks, KeepExemptRoles, StayInOrganization, KeepPolicies
+	// KeepTrail, KeepLogs, KeepGuardKeys, KeepRepairs, KeepExemptRoles
+	// KeepAlerts, KeepStacks, KeepExemptRolesUnpassed, KeepPolicies, KeepAccount
 	// for resources: KeepLogs, KeepStrangersOut, KeepStrangersTrailsOut, KeepRolesForServices
 }
 
 func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
 	options := Options{
 		Partition: "amazon", OrganizationID: "o-A", TrailNames: []string{"x", "Guarded", "Guarded", "Trail*"},
-		NamePrefixes: []string{"StackSet-", "cdk", "1", "A-name-that-is-longer-than-24"}, EventBusNames: []string{"bus/x"},
+		NamePrefixes: []string{"StackSet-", "cdk", "1", "A_name"}, EventBusNames: []string{"bus/x"},
 		BucketNames: []string{"Bucket", "logs-*"}, KeyARNs: []string{"alias/log", "arn:aws:kms:eu-west-1:111122223333:key/*", "arn:aws-cn:kms:cn-north-1:111122223333:key/a"},
 		BreakGlassRoleARNs: []string{"BreakGlass", "arn:aws:iam::*:role/*", "arn:aws:iam::11112222*:role/BreakGlass", "arn:aws:iam::*:user/BreakGlass",
 			"arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_*", "arn:aws:iam::*:role/trailguard/BreakGlass"},
@@ -49,8 +49,8 @@ OrganizationID: "o-A" is no id of an organization, such as o-a1b2c3d4e5
 TrailNames[2]: "Guarded" is in the list twice: leave one out
 TrailNames[0]: "x" is no name of a trail: 3 to 128 letters, digits and . _ -, with no wildcard
 TrailNames[3]: "Trail*" is no name of a trail: 3 to 128 letters, digits and . _ -, with no wildcard
-NamePrefixes[2]: "1" begins no name of a stack: 3 to 24 letters, digits and -, as CloudFormation shortens longer ones
-NamePrefixes[3]: "A-name-that-is-longer-than-24" begins no name of a stack: 3 to 24 letters, digits and -, as CloudFormation shortens longer ones
+NamePrefixes[2]: "1" begins no name of a stack: 3 to 128 letters, digits and -
+NamePrefixes[3]: "A_name" begins no name of a stack: 3 to 128 letters, digits and -
 EventBusNames[0]: "bus/x" is no name of an event bus: up to 256 letters, digits and . _ -
 BucketNames[0]: "Bucket" is no name of a bucket: 3 to 63 lower-case letters, digits and . -, with no wildcard
 BucketNames[1]: "logs-*" is no name of a bucket: 3 to 63 lower-case letters, digits and . -, with no wildcard
@@ -203,23 +203,21 @@ func TestEachExemptRoleIsKept(t *testing.T) {
 // TestEachChoiceDeniesMore turns each choice on alone.
 func TestEachChoiceDeniesMore(t *testing.T) {
 	bare := valid()
-	bare.BreakGlassRoleARNs = []string{"arn:aws:iam::*:role/BreakGlass"}
 	bare.DenyCreateTrail, bare.DenyPolicyChanges = false, false
-	sids := func(options Options) (all []string) {
-		documents, err := Policies(options)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, document := range documents.ServiceControl {
-			all = append(all, document.Sids...)
+	denied := func(options Options) (all []string) {
+		for _, s := range options.serviceControl() {
+			for _, action := range s.actions {
+				all = append(all, s.sid+" "+action)
+			}
 		}
 		return all
 	}
-	without, choices := sids(bare), 0
+	without, choices := denied(bare), 0
 	for i := range reflect.TypeFor[Options]().NumField() {
 		field := reflect.TypeFor[Options]().Field(i)
 		want, ok := map[string]string{
-			"DenyCreateTrail": "KeepTrailQuota", "DenyPolicyChanges": "KeepPolicies", "DenyConfigChanges": "KeepConfig", "DenyStopAutomation": "KeepAutomations",
+			"DenyCreateTrail": "KeepAccount cloudtrail:CreateTrail", "DenyPolicyChanges": "KeepPolicies organizations:DetachPolicy",
+			"DenyConfigChanges": "KeepAccount config:DeleteConfigRule", "DenyStopAutomation": "KeepAccount ssm:StopAutomationExecution",
 		}[field.Name]
 		if strings.HasPrefix(field.Name, "Deny") != ok {
 			t.Errorf("%s is no choice that this test knows", field.Name)
@@ -230,8 +228,12 @@ func TestEachChoiceDeniesMore(t *testing.T) {
 		choices++
 		options := bare
 		reflect.ValueOf(&options).Elem().Field(i).SetBool(true)
-		if with := sids(options); len(with) != len(without)+1 || !slices.Contains(with, want) || slices.Contains(without, want) {
+		with := denied(options)
+		if !slices.Contains(with, want) || slices.Contains(without, want) {
 			t.Errorf("%s makes %v of %v", field.Name, with, without)
+		}
+		if more := slices.DeleteFunc(with, func(one string) bool { return slices.Contains(without, one) }); len(without)+len(more) != len(denied(options)) {
+			t.Errorf("%s takes something away: %v", field.Name, more)
 		}
 	}
 	if choices != 4 {
@@ -256,6 +258,25 @@ func TestTooManyDocumentsAreRefused(t *testing.T) {
 	_, err = Policies(options)
 	if found := problem.PropErrors(err); len(found) != 1 || found[0].Prop != "BucketNames" || !strings.Contains(found[0].Problem, "makes the statement KeepLogs of the service control policies") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestLongNamesAreKnownByTheirBeginning, because CloudFormation shortens them.
+func TestLongNamesAreKnownByTheirBeginning(t *testing.T) {
+	options := valid()
+	options.NamePrefixes = []string{"StackSet-OrganizationTrailGuard-"}
+	documents, err := Policies(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := documents.ServiceControl[0].JSON + documents.ServiceControl[1].JSON
+	for _, want := range []string{
+		`"arn:aws:iam::*:role/StackSet-OrganizationTra*"`, `"arn:aws:events:*:*:rule/StackSet-OrganizationTra*"`, `"arn:aws:s3:::stackset-organizationtra*"`,
+		`"arn:aws:cloudformation:*:*:stackset/OrganizationTrailGuard:*"`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s is not in %s", want, text)
+		}
 	}
 }
 

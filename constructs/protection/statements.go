@@ -33,9 +33,6 @@ func (o Options) serviceControl() []statement {
 			"cloudtrail:CreateTrail",
 		}, resources: o.arns("cloudtrail:*:*:trail/", o.TrailNames)},
 
-		// T56: all names, because five trails of any name fill the quota. Cost: see Options.DenyCreateTrail.
-		{sid: "KeepTrailQuota", actions: only(o.DenyCreateTrail, "cloudtrail:CreateTrail"), resources: o.arns("cloudtrail:*:*:trail/*")},
-
 		// T20-T27: what decides whether CloudTrail can deliver, how long files stay and who reads them; and the files. CloudTrail, a
 		// service, writes them: it is not bound. Costs nobody anything but the names that begin like the guard's stacks.
 		{sid: "KeepLogs", actions: concat(bucketActions, fileActions), resources: o.buckets()},
@@ -50,13 +47,13 @@ func (o Options) serviceControl() []statement {
 		}},
 
 		// T39, T41, T49 and T58: the rules that start the runbook and tell people, all rules of the guard's own buses, and the runbook,
-		// also starting it by hand, with whatever values. PutRule can change a pattern. Config's own role is service-linked, and the
-		// guard's start role is exempt. Cost: nobody tries the deployed runbook out.
+		// also starting it by hand, by a change request or by an association, with whatever values. PutRule can change a pattern.
+		// Config's own role is service-linked, and the guard's start role is exempt. Cost: nobody tries the deployed runbook out.
 		{sid: "KeepRepairs", actions: []string{
 			"events:DisableRule", "events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets",
 			"events:DeleteEventBus", "events:UpdateEventBus",
 			"ssm:DeleteDocument", "ssm:UpdateDocument", "ssm:UpdateDocumentDefaultVersion", "ssm:UpdateDocumentMetadata",
-			"ssm:ModifyDocumentPermission", "ssm:StartAutomationExecution",
+			"ssm:ModifyDocumentPermission", "ssm:StartAutomationExecution", "ssm:StartChangeRequestExecution", "ssm:CreateAssociation",
 		}, resources: concat(o.arns("events:*:*:rule/", o.prefixed("", "*"), suffixed(o.EventBusNames, "/*")), o.arns("events:*:*:event-bus/", o.EventBusNames),
 			o.arns("ssm:*:*:", o.prefixed("document/", "*"), o.prefixed("automation-definition/", "*")))},
 
@@ -67,8 +64,9 @@ func (o Options) serviceControl() []statement {
 			"sns:DeleteTopic", "sns:SetTopicAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe", "sns:AddPermission",
 			"sns:RemovePermission", "sns:PutDataProtectionPolicy",
 			"cloudwatch:DeleteAlarms", "cloudwatch:DisableAlarmActions", "cloudwatch:SetAlarmState", "cloudwatch:PutMetricAlarm",
-			"cloudwatch:PutCompositeAlarm", "cloudwatch:PutAlarmMuteRule",
+			"cloudwatch:PutCompositeAlarm", "cloudwatch:PutLogAlarm", "cloudwatch:PutAlarmMuteRule",
 			"sqs:DeleteQueue", "sqs:PurgeQueue", "sqs:SetQueueAttributes", "sqs:AddPermission", "sqs:RemovePermission", "sqs:DeleteMessage",
+			"sqs:StartMessageMoveTask",
 			"logs:DeleteLogGroup", "logs:DeleteLogStream", "logs:PutRetentionPolicy", "logs:PutSubscriptionFilter",
 			"logs:DeleteSubscriptionFilter", "logs:DeleteMetricFilter", "logs:AssociateKmsKey", "logs:DisassociateKmsKey",
 			"logs:PutDataProtectionPolicy", "logs:PutTransformer", "logs:PutLogGroupDeletionProtection",
@@ -98,35 +96,32 @@ func (o Options) serviceControl() []statement {
 		// every deployment with the CDK passes it to CloudFormation.
 		{sid: "KeepExemptRolesUnpassed", actions: []string{"iam:PassRole"}, resources: o.unpassedRoles()},
 
-		// T45 and T47: leaving the organization, also by accepting another one's invitation, and what only the management account can do
-		// anyway. All resources, because LeaveOrganization has none, and an invitation is another organization's. Cost: an account
-		// that shall leave is moved to another OU first.
-		{sid: "StayInOrganization", actions: []string{
-			"organizations:LeaveOrganization", "organizations:AcceptHandshake", "organizations:RemoveAccountFromOrganization",
-			"organizations:MoveAccount", "organizations:DisableAWSServiceAccess", "organizations:DeregisterDelegatedAdministrator",
-			"cloudtrail:DeregisterOrganizationDelegatedAdmin",
-		}, resources: []string{"*"}},
-
-		// T46: the policies of these two types, as the guard's have ids. The * after policy types stands for the ids, and the account is
-		// the management account's. Cost: see Options.DenyPolicyChanges.
+		// T46: the policies of these two types, as the guard's have ids. All resources, because a policy is detached from others, too. Cost:
+		// see Options.DenyPolicyChanges.
 		{sid: "KeepPolicies", actions: only(o.DenyPolicyChanges, "organizations:UpdatePolicy", "organizations:DeletePolicy",
-			"organizations:DetachPolicy", "organizations:DisablePolicyType"),
-			resources: o.arns("organizations::*:", []string{
-				"policy/" + o.OrganizationID + "/service_control_policy/*", "policy/" + o.OrganizationID + "/resource_control_policy/*",
-				"root/" + o.OrganizationID + "/*",
-			})},
+			"organizations:DetachPolicy", "organizations:DisablePolicyType"), resources: []string{"*"}, when: conditions{
+			"StringEquals": {"organizations:PolicyType": {"SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"}},
+		}},
 
-		// T60: any execution, because its ARN has an id. Cost: see Options.DenyStopAutomation.
-		{sid: "KeepAutomations", actions: only(o.DenyStopAutomation, "ssm:StopAutomationExecution", "ssm:SendAutomationSignal"),
-			resources: o.arns("ssm:*:*:automation-execution/*")},
-
-		// T32-T38: all rules, remediations and recorders, because the ARNs have ids, and four of the actions no resource at all. Cost:
-		// see Options.DenyConfigChanges.
-		{sid: "KeepConfig", actions: only(o.DenyConfigChanges, "config:StopConfigurationRecorder", "config:DeleteConfigurationRecorder",
-			"config:PutConfigurationRecorder", "config:DisassociateResourceTypes", "config:DeleteDeliveryChannel", "config:PutDeliveryChannel",
-			"config:DeleteConfigRule", "config:PutConfigRule", "config:DeleteEvaluationResults", "config:DeleteRemediationConfiguration",
-			"config:PutRemediationConfigurations", "config:PutRemediationExceptions"),
-			resources: []string{"*"}},
+		// What is the account's and not the guard's, by whatever resource it is named:
+		//
+		// T45 and T47, always: leaving the organization, also by accepting the invitation of another one, and what only the management
+		// account can do anyway. LeaveOrganization has no resource. Cost: an account that shall leave is moved to another OU first.
+		//
+		// T56, T60, and T32-T38, where that is chosen. Costs: see Options.DenyCreateTrail, DenyStopAutomation and DenyConfigChanges.
+		{sid: "KeepAccount", actions: concat(
+			[]string{
+				"organizations:LeaveOrganization", "organizations:AcceptHandshake", "organizations:RemoveAccountFromOrganization",
+				"organizations:MoveAccount", "organizations:DisableAWSServiceAccess", "organizations:DeregisterDelegatedAdministrator",
+				"cloudtrail:DeregisterOrganizationDelegatedAdmin",
+			},
+			only(o.DenyCreateTrail, "cloudtrail:CreateTrail"),
+			only(o.DenyStopAutomation, "ssm:StopAutomationExecution", "ssm:SendAutomationSignal"),
+			only(o.DenyConfigChanges, "config:StopConfigurationRecorder", "config:DeleteConfigurationRecorder",
+				"config:PutConfigurationRecorder", "config:DisassociateResourceTypes", "config:DeleteDeliveryChannel", "config:PutDeliveryChannel",
+				"config:DeleteConfigRule", "config:PutConfigRule", "config:DeleteEvaluationResults", "config:DeleteRemediationConfiguration",
+				"config:PutRemediationConfigurations", "config:PutRemediationExceptions"),
+		), resources: []string{"*"}},
 	}
 }
 
@@ -237,8 +232,8 @@ func (o Options) buckets() []string { return concat(o.arns("s3:::", o.BucketName
 // stands for a / and a file, so that the ARN is that of the bucket, too.
 func (o Options) files() []string {
 	var names []string
-	for _, prefix := range o.NamePrefixes {
-		names = append(names, strings.ToLower(prefix)+"*")
+	for _, prefix := range o.prefixed("", "*") {
+		names = append(names, strings.ToLower(prefix))
 	}
 	return o.arns("s3:::", names, suffixed(o.BucketNames, "/*"))
 }
@@ -270,11 +265,15 @@ func (o Options) arns(begin string, names ...[]string) []string {
 	return arns
 }
 
-// prefixed are the prefixes of the guard's names, with something before and after each.
+// surely is how much of a stack's name is taken to be in the names that CloudFormation makes. Those that would be longer than the
+// service takes, such as 64 characters of a role, it shortens by a rule that is not documented; those seen have at least so much.
+const surely = 24
+
+// prefixed are the prefixes of the guard's names, as far as they are sure, with something before and after each.
 func (o Options) prefixed(before, after string) []string {
 	var names []string
 	for _, prefix := range o.NamePrefixes {
-		names = append(names, before+prefix+after)
+		names = append(names, before+prefix[:min(len(prefix), surely)]+after)
 	}
 	return names
 }

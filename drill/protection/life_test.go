@@ -70,7 +70,8 @@ func life() []doing {
 		{"Config's recorder is started and read", admin, on(arn("config", "configuration-recorder/default/a1b2"), "config", "StartConfigurationRecorder", "DescribeConfigurationRecorders")},
 		{"Config's rules are evaluated, and exceptions taken away", admin, all(on(arn("config", "config-rule/config-rule-a1b2c3"), "config", "StartConfigRulesEvaluation"),
 			on("*", "config", "DescribeConfigRules", "DeleteRemediationExceptions", "StartRemediationExecution"))},
-		{"other types of policies are administered where that is delegated", admin, on("arn:aws:organizations::"+management+":policy/"+organization+"/tag_policy/p-a1b2c3d4", "organizations", "UpdatePolicy", "DetachPolicy")},
+		{"other types of policies are administered where that is delegated", admin, with(policyType("TAG_POLICY"),
+			all(on(policyOf("tag_policy"), "organizations", "UpdatePolicy", "DeletePolicy", "DetachPolicy"), on(organizationRoot, "organizations", "DetachPolicy", "DisablePolicyType")))},
 		{"the organization is read", admin, on("*", "organizations", "DescribeOrganization", "ListAccounts")},
 		{"the account is closed by its owner", root(member), on("arn:aws:account::"+member+":account", "account", "CloseAccount")},
 	}

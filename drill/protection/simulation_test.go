@@ -116,7 +116,7 @@ func TestEachActionTakesAResourceOfItsStatement(t *testing.T) {
 					t.Errorf("%s: %s: %s takes none of its resources: %v", cases[i].name, s.sid, name, s.resources)
 				}
 				for _, key := range s.keys {
-					if strings.HasPrefix(key, "aws:ResourceTag/") && !action.HasKey(key) {
+					if !action.HasKey(key) {
 						t.Errorf("%s: %s: %s does not have the key %s", cases[i].name, s.sid, name, key)
 					}
 				}

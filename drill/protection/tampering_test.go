@@ -43,6 +43,16 @@ var (
 	stackTag = keys{stackTagKey: stack}
 )
 
+// organizationRoot is what policies are attached to.
+const organizationRoot = "arn:aws:organizations::" + management + ":root/" + organization + "/r-a1b2"
+
+// policyOf is a policy of a type, and policyType the condition key by which a call tells the type.
+func policyOf(kind string) string {
+	return "arn:aws:organizations::" + management + ":policy/" + organization + "/" + kind + "/p-a1b2c3d4"
+}
+
+func policyType(kind string) keys { return keys{"organizations:PolicyType": kind} }
+
 // on are calls of one service on one resource.
 func on(resource, service string, operations ...string) []call {
 	var calls []call
@@ -141,15 +151,15 @@ func catalogue() []tampering {
 				"AssociateKmsKey", "DisassociateKmsKey", "PutDataProtectionPolicy", "PutTransformer", "PutLogGroupDeletionProtection"),
 			onOurs("logs", "log-group:", ":log-stream:"+member+"_CloudTrail_eu-west-1", "DeleteLogStream"))},
 		{"T43", onOurs("sns", "", "", "DeleteTopic", "Unsubscribe", "SetTopicAttributes", "SetSubscriptionAttributes", "AddPermission", "RemovePermission", "PutDataProtectionPolicy")},
-		{"T44", onOurs("cloudwatch", "alarm:", "", "DeleteAlarms", "DisableAlarmActions", "SetAlarmState", "PutMetricAlarm", "PutCompositeAlarm")},
+		{"T44", onOurs("cloudwatch", "alarm:", "", "DeleteAlarms", "DisableAlarmActions", "SetAlarmState", "PutMetricAlarm", "PutCompositeAlarm", "PutLogAlarm")},
 		{"T44", onOurs("cloudwatch", "alarm:", "", "PutAlarmMuteRule")},
 		{"T45", all(on("*", "organizations", "DisableAWSServiceAccess"),
 			on("arn:aws:organizations::"+management+":account/"+organization+"/"+member, "organizations", "DeregisterDelegatedAdministrator"),
 			on("*", "cloudtrail", "DeregisterOrganizationDelegatedAdmin"))},
 		{"T46", chosen("DenyPolicyChanges", all(
-			on("arn:aws:organizations::"+management+":policy/"+organization+"/service_control_policy/p-a1b2c3d4", "organizations", "UpdatePolicy", "DeletePolicy", "DetachPolicy"),
-			on("arn:aws:organizations::"+management+":policy/"+organization+"/resource_control_policy/p-a1b2c3d4", "organizations", "UpdatePolicy", "DeletePolicy", "DetachPolicy"),
-			on("arn:aws:organizations::"+management+":root/"+organization+"/r-a1b2", "organizations", "DisablePolicyType")))},
+			with(policyType("SERVICE_CONTROL_POLICY"), on(policyOf("service_control_policy"), "organizations", "UpdatePolicy", "DeletePolicy", "DetachPolicy")),
+			with(policyType("RESOURCE_CONTROL_POLICY"), on(policyOf("resource_control_policy"), "organizations", "UpdatePolicy", "DeletePolicy", "DetachPolicy")),
+			with(policyType("SERVICE_CONTROL_POLICY"), on(organizationRoot, "organizations", "DetachPolicy", "DisablePolicyType"))))},
 		{"T47", all(on("*", "organizations", "LeaveOrganization"),
 			on("arn:aws:organizations::"+stranger+":handshake/o-zzzzzzzzzz/invite/h-a1b2c3d4", "organizations", "AcceptHandshake"),
 			on("arn:aws:organizations::"+management+":account/"+organization+"/"+member, "organizations", "RemoveAccountFromOrganization", "MoveAccount"))},
@@ -159,13 +169,13 @@ func catalogue() []tampering {
 			on(arn("cloudformation", "stack/TrailGuardLogArchive/a1b2"), "cloudformation", "DeleteStack", "UpdateStack"),
 			on(arn("cloudformation", "stackset/TrailGuard:a1b2"), "cloudformation", "UpdateStackSet", "DeleteStackSet", "CreateStackInstances", "UpdateStackInstances",
 				"DeleteStackInstances", "StopStackSetOperation", "ImportStacksToStackSet"))},
-		{"T49", all(onOurs("ssm", "automation-definition/", ":1", "StartAutomationExecution"), onOurs("ssm", "document/", "", "StartAutomationExecution"))},
+		{"T49", all(onOurs("ssm", "automation-definition/", ":1", "StartAutomationExecution"), onOurs("ssm", "document/", "", "StartAutomationExecution", "StartChangeRequestExecution", "CreateAssociation"))},
 		{"T50", all(putSelectors, onTrail("PutInsightSelectors", "PutEventConfiguration"))},
 		{"T52", onTrail("AddTags", "RemoveTags")},
 		{"T56", chosen("DenyCreateTrail", on(arn("cloudtrail", "trail/fifth"), "cloudtrail", "CreateTrail"))},
 		{"T57", onTrail("CreateTrail")},
 		{"T58", onOurs("ssm", "document/", "", "UpdateDocument", "UpdateDocumentDefaultVersion")},
-		{"T59", all(onOurs("sqs", "", "", "PurgeQueue", "DeleteQueue", "SetQueueAttributes", "AddPermission", "RemovePermission", "DeleteMessage"))},
+		{"T59", all(onOurs("sqs", "", "", "PurgeQueue", "DeleteQueue", "SetQueueAttributes", "AddPermission", "RemovePermission", "DeleteMessage", "StartMessageMoveTask"))},
 		{"T60", chosen("DenyStopAutomation", on(arn("ssm", "automation-execution/00000000-0000-4000-8000-000000000000"), "ssm", "StopAutomationExecution", "SendAutomationSignal"))},
 	}
 	for _, row := range []string{"T03", "T04", "T05", "T06", "T07", "T08", "T09", "T10", "T11", "T12", "T19", "T54"} {
