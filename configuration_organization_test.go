@@ -241,3 +241,44 @@ func propertiesOf(template map[string]any, kind string) (all []map[string]any) {
 	}
 	return all
 }
+
+// TestEachKeyOfAnOrganizationChangesItsStacks gives one key after the other another value, and compares the templates.
+func TestEachKeyOfAnOrganizationChangesItsStacks(t *testing.T) {
+	const base = archive + "," + security
+	templates := map[string]string{}
+	templatesOf := func(more string) string {
+		if templates[more] == "" {
+			templates[more] = text(t, organizationTemplates(t, more))
+		}
+		return templates[more]
+	}
+	tried := map[string]bool{}
+	for _, test := range []struct{ key, before, after string }{
+		{"managementAccount", base, base + `, "managementAccount": "555555555555"`},
+		{"delegatedAdministratorAccount", base, base + `, "delegatedAdministratorAccount": "555555555555"`},
+		{"logArchiveAccount", `"logArchiveAccount": "222222222222"`, `"logArchiveAccount": "555555555555"`},
+		{"logArchiveKeyArn", base, archive + `, "logArchiveKeyArn": "arn:aws:kms:eu-central-1:222222222222:key/3",` + security},
+		{"logReaderAccounts", base, base + `, "logReaderAccounts": ["555555555555"]`},
+		{"securityAccount", base, base + `, "securityAccount": "555555555555"`},
+		{"members", base, base + `, "members": "guard"`},
+		{"memberLogs", base + `, "members": "guard"`, base + `, "members": "guard", "memberLogs": "own"`},
+		{"organizationTrail", base + `, "members": "guard"`, base + `, "members": "guard", "organizationTrail": true`},
+		{"organizationalUnitIds", base, base + `, "organizationalUnitIds": ["r-ab12"]`},
+		{"accountFilter", base, base + `, "accountFilter": {"type": "INTERSECTION", "accounts": ["555555555555"]}`},
+		{"failureTolerancePercentage", base, base + `, "failureTolerancePercentage": 0`},
+		{"maxConcurrentPercentage", base, base + `, "maxConcurrentPercentage": 100`},
+		{"breakGlassRoleArns", base, base + `, "breakGlassRoleArns": ["arn:aws:iam::*:role/BreakGlass"]`},
+		{"denyCreateTrail", base, base + `, "denyCreateTrail": false`},
+		{"denyConfigChanges", base, base + `, "denyConfigChanges": true`},
+	} {
+		tried[test.key] = true
+		if templatesOf(test.before) == templatesOf(test.after) {
+			t.Errorf("%s changes nothing", test.key)
+		}
+	}
+	for _, k := range keys {
+		if k.ofOrganization && !tried[k.key] {
+			t.Errorf("%s is not tried: give it another value above", k.key)
+		}
+	}
+}
