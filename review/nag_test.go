@@ -48,6 +48,9 @@ func TestNagPacksFindNothingThatIsNotAccepted(t *testing.T) {
 		}
 	}
 	for _, c := range organizationcases.All() {
+		if c.Region != "us-east-1" {
+			continue // the packs find the same in each Region
+		}
 		for _, finding := range nag(c.Stack()) {
 			for text, stands := range map[string]string{c.Region: "<AWS::Region>", c.Account: "<AWS::AccountId>"} {
 				if text != "" {
