@@ -8,7 +8,7 @@ DRILL   := bin/trailguard
 TOOLS := $(CURDIR)/node_modules/.bin
 export PATH := $(TOOLS):$(PATH)
 
-.PHONY: drill test synth deploy lint bench update setup clean
+.PHONY: drill test synth templates deploy lint bench update setup clean
 
 drill: setup $(DRILL)
 	@$(DRILL) drill --local
@@ -21,6 +21,11 @@ test: setup
 
 synth: setup
 	$(CDK) synth --strict --quiet
+
+# Writes dist/*.yaml: the templates of cdk.json for the consoles of CloudFormation and StackSets, or another pipeline.
+templates: setup
+	rm -rf dist
+	@CDK_VALIDATION=false go run ./drill/cmd/templates dist
 
 deploy: setup
 	$(CDK) deploy
@@ -39,7 +44,7 @@ bench: setup
 # report, and the page of what is taken for granted of AWS: their difference is what a reviewer reads.
 update: setup
 	go test ./review -run TestTheRunbooks -update
-	CDK_VALIDATION=false go test ./constructs/trailguard -run AreAsReviewed -update
+	CDK_VALIDATION=false go test ./constructs/trailguard ./constructs/organization -run AreAsReviewed -update
 	CDK_VALIDATION=false go test . -run TestTheSchemaIsThatOfTheProps -update
 	go test ./localaws -run TestTheTable -update
 	go test ./drill ./drill/evidence ./drill/closedloop -update
@@ -60,4 +65,4 @@ $(DRILL):
 	go build -o $@ ./drill/cmd/trailguard
 
 clean:
-	rm -rf bin cdk.out node_modules .venv
+	rm -rf bin cdk.out dist node_modules .venv

@@ -1,4 +1,4 @@
-// The app reads the trailguard block of cdk.json and synthesizes the stack TrailGuard.
+// The app reads the trailguard block of cdk.json and synthesizes the stack TrailGuard, or in the mode organization the stacks of an organization.
 package main
 
 import (
@@ -9,7 +9,6 @@ import (
 	"runtime"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/trailguard"
@@ -44,39 +43,35 @@ func synthesize() (err error) {
 	if err != nil {
 		return err
 	}
-	stack := awscdk.NewStack(app, jsii.String("TrailGuard"), &awscdk.StackProps{
-		Description: jsii.String("Keeps the trail " + configuration.trailName() + " switched on and in its declared state"),
-		Env:         configuration.environment(),
-		// No asset, no bootstrap, no indentation: the template can be handed to a StackSet inline, which takes 51,200 bytes.
-		Synthesizer:                 awscdk.NewBootstraplessSynthesizer(nil),
-		SuppressTemplateIndentation: jsii.Bool(true),
-	})
-	props := configuration.props(stack)
+	define := configuration.defineAccount
+	if configuration.isOrganization() {
+		define = configuration.defineOrganization
+	}
+	stacks, err := define(app)
+	if err != nil {
+		return err
+	}
+	app.Synth(nil)
+	var problems []error
+	for _, stack := range stacks {
+		problems = append(problems, checkTemplate(filepath.Join(*app.Outdir(), *stack.TemplateFile()), configuration))
+	}
+	return errors.Join(problems...)
+}
+
+// defineAccount defines the stack of the mode account.
+func (c configuration) defineAccount(app awscdk.App) ([]awscdk.Stack, error) {
+	stack := newStack(app, "TrailGuard", "Keeps the trail "+c.trailName()+" switched on and in its declared state", c.environment())
+	props := c.props(stack)
 	if err := errors.Join(props.Validate(), props.ValidateIn(stack)); err != nil {
-		return inKeys(err)
+		return nil, inKeys(err)
 	}
 	// The id Default is left out of the logical ids, so that they and the outputs read as in a stack of one construct.
 	guard := trailguard.NewTrailGuard(stack, jsii.String("Default"), props)
 	if err := guard.Validate(); err != nil {
-		return inKeys(err)
+		return nil, inKeys(err)
 	}
-	if err := validate(guard); err != nil {
-		return err
-	}
-	app.Synth(nil)
-	return checkTemplate(filepath.Join(*app.Outdir(), *stack.TemplateFile()), configuration)
-}
-
-// validate returns the problems that the CDK's validations find in the construct and the constructs within. At the synthesis, the
-// CDK would panic with them.
-func validate(construct constructs.Construct) error {
-	var problems []error
-	for _, child := range *construct.Node().FindAll(constructs.ConstructOrder_PREORDER) {
-		for _, problem := range *child.Node().Validate() {
-			problems = append(problems, errors.New(*problem))
-		}
-	}
-	return errors.Join(problems...)
+	return []awscdk.Stack{stack}, validate(guard)
 }
 
 // checkTemplate refuses a template that is longer than a request to CloudFormation takes, and removes it, so that nothing deploys it.

@@ -32,6 +32,10 @@ func TestTheAppSaysWhatIsWrongAndLeavesNoTemplate(t *testing.T) {
 	for i := range 50 {
 		tags[fmt.Sprint(i)] = strings.Repeat("ü", 256)
 	}
+	var accounts []string
+	for i := range 4000 {
+		accounts = append(accounts, fmt.Sprintf("9%011d", i))
+	}
 	const shorter = ": give fewer or shorter values"
 	for _, test := range []struct{ name, block, want string }{
 		{"what the configuration refuses", `{"logBucketName": "a.b..c"}`, `logBucketName: "a.b..c" is not the name of a bucket: use 3-63 lower-case letters, digits, dots and dashes, ` +
@@ -45,6 +49,10 @@ func TestTheAppSaysWhatIsWrongAndLeavesNoTemplate(t *testing.T) {
 		{"too many data resources", `{"dataResources": ` + objects(60) + `}`, "dataResources: makes the template up to N bytes long, and CloudFormation takes 51200" + shorter},
 		{"too many addresses", `{"alertEmailAddresses": ` + text(t, addresses) + `}`, "alertEmailAddresses: makes the template up to N bytes long, and CloudFormation takes 51200" + shorter},
 		{"too many tags", `{"trailTags": ` + text(t, tags) + `}`, "trailTags: makes the template up to N bytes long, and CloudFormation takes 51200" + shorter},
+		{"too many accounts in a filter", ofTheOrganization(`"accountFilter": {"type": "DIFFERENCE", "accounts": ` + text(t, accounts) + `}`),
+			"accountFilter: makes the template up to N bytes long, and CloudFormation takes 51200" + shorter},
+		{"what an organization's configuration refuses", `{"mode": "organization", "organizationId": "o-a1b2c3d4e5", "region": "eu-central-1", "managementAccount": "1", "organizationalUnitIds": ["x"]}`,
+			`managementAccount: "1" is not an account id: use 12 digits`},
 		{"what only the CDK finds", `{}, "@aws-cdk/core:enableStackNameDuplicates": true`, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -77,6 +85,18 @@ func TestTheAppSynthesizes(t *testing.T) {
 	}
 	for _, name := range []string{"TrailGuard.template.json", "manifest.json"} {
 		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestTheAppSynthesizesTheStacksOfAnOrganization(t *testing.T) {
+	folder := t.TempDir()
+	if report, err := runApp(ofTheOrganization(archive+","+security), folder); err != nil {
+		t.Fatalf("%v\n%s", err, report)
+	}
+	for _, name := range []string{"LogArchive", "Management", "Rollout", "Prevention", "Central", "OrganizationEvents"} {
+		if _, err := os.Stat(filepath.Join(folder, "TrailGuard"+name+".template.json")); err != nil {
 			t.Error(err)
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -47,6 +48,10 @@ type schema struct {
 	Properties           map[string]*schema `json:"properties,omitempty"`
 	AdditionalProperties any                `json:"additionalProperties,omitempty"`
 	MaxProperties        int                `json:"maxProperties,omitempty"`
+	Not                  *schema            `json:"not,omitempty"`
+	If                   *schema            `json:"if,omitempty"`
+	Then                 *schema            `json:"then,omitempty"`
+	Else                 *schema            `json:"else,omitempty"`
 }
 
 // limits are what a key's value may be besides its type and its form. TestTheSchemaAllowsWhatTheAppDoes compares them with what the
@@ -79,6 +84,21 @@ var limits = map[string]func(s *schema){
 	"retryAttemptSeconds":               between(1, 2_678_000),
 	"concurrentExecutionRatePercentage": between(1, 100),
 	"errorPercentage":                   between(1, 100),
+	"failureTolerancePercentage":        between(0, 100),
+	"maxConcurrentPercentage":           between(1, 100),
+	"organizationalUnitIds": func(s *schema) {
+		s.Items.Pattern, s.MinItems, s.UniqueItems = "^(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$", 1, true
+	},
+	"logReaderAccounts": func(s *schema) { s.Items.Pattern, s.MaxItems, s.UniqueItems = account, 50, true },
+	"breakGlassRoleArns": func(s *schema) {
+		s.Items.Pattern, s.UniqueItems = `^arn:aws[a-z-]*:iam::([0-9]{12}|\*):role/[!-~]+$`, true
+	},
+	"accountFilter": func(s *schema) {
+		s.Required = []string{"type", "accounts"}
+		oneOf("INTERSECTION", "DIFFERENCE")(s.Properties["type"])
+		accounts := s.Properties["accounts"]
+		accounts.Items.Pattern, accounts.MinItems, accounts.UniqueItems = account, 1, true
+	},
 	"dataResources": func(s *schema) {
 		s.Items.Required = []string{"type", "values"}
 		oneOf("AWS::DynamoDB::Table", "AWS::Lambda::Function", "AWS::S3::Object")(s.Items.Properties["type"])
@@ -104,16 +124,19 @@ func oneOf(values ...string) func(s *schema) { return func(s *schema) { s.Enum =
 // newSchema makes the schema of cdk.json out of the configuration's keys and the doc comments of the props.
 func newSchema(t *testing.T) *schema {
 	t.Helper()
-	docs := docComments(t, "configuration.go", "constructs/trailguard/props.go")
+	docs := docComments(t, "configuration.go", "configuration_organization.go", "constructs/trailguard/props.go", "constructs/organization/rollout_props.go")
 	known := map[string]*schema{}
-	for i, k := range keys {
-		field := reflect.TypeFor[configuration]().Field(i)
+	for _, k := range keys {
+		field := reflect.TypeFor[configuration]().FieldByIndex(k.index)
 		s := ofType(t, field.Type, docs)
 		doc := docs["configuration."+field.Name]
 		if doc == "" {
 			doc = docs["TrailGuardProps."+k.prop]
 		}
-		if doc == "" {
+		if k.ofOrganization {
+			doc = k.key + strings.TrimPrefix(docs["organizationConfiguration."+field.Name], lowerCamel(field.Name))
+		}
+		if doc == "" || doc == k.key {
 			t.Errorf("%s has no doc comment", k.key)
 		}
 		s.Description = doc
@@ -133,6 +156,17 @@ func newSchema(t *testing.T) *schema {
 	blockOf := &schema{
 		Description: "What the guard declares. The keys are the props of TrailGuard; each may also be given on the command line: -c " + override + "trailName=my-trail.",
 		Type:        "object", Properties: known, AdditionalProperties: false,
+		If:   &schema{Properties: map[string]*schema{"mode": {Enum: []string{modeOrganization}}}, Required: []string{"mode"}},
+		Then: &schema{Required: required, Properties: map[string]*schema{}},
+		Else: &schema{Properties: map[string]*schema{}},
+	}
+	for _, k := range keys {
+		if k.ofOrganization {
+			blockOf.Else.Properties[k.key] = &schema{Not: &schema{}}
+		}
+		if ofAccount[k.key] != "" {
+			blockOf.Then.Properties[k.key] = &schema{Not: &schema{}}
+		}
 	}
 	return &schema{
 		Schema: "http://json-schema.org/draft-07/schema#",
@@ -241,7 +275,7 @@ func TestTheSchemaIsThatOfTheProps(t *testing.T) {
 	}
 	golden.Check(t, schemaFile, text.Bytes())
 	for key := range limits {
-		if !slices.ContainsFunc(keys, func(k struct{ key, prop string }) bool { return k.key == key }) {
+		if !slices.ContainsFunc(keys, func(k configurationKey) bool { return k.key == key }) {
 			t.Errorf("there are limits of %s, which is no key", key)
 		}
 	}
@@ -269,12 +303,28 @@ type judged struct {
 	good        bool
 }
 
+// with is a block with a key, and with what the mode that it is of requires.
+func with(key string, value any) map[string]any {
+	given := map[string]any{}
+	if slices.ContainsFunc(keys, func(k configurationKey) bool { return k.key == key && k.ofOrganization }) {
+		given = map[string]any{
+			"mode": "organization", "organizationId": "o-a1b2c3d4e5", "region": "eu-central-1", "managementAccount": "111111111111",
+			"organizationalUnitIds": []string{"r-ab12"}, "logArchiveAccount": "333344445555",
+		}
+		if key == "memberLogs" {
+			given["members"] = "guard"
+		}
+	}
+	given[key] = value
+	return given
+}
+
 // judgements are blocks with values of each key: at its limits and beyond them, and of another type.
 func judgements(t *testing.T) []judged {
 	t.Helper()
 	var all []judged
 	add := func(good bool, key string, value any) {
-		text, err := json.Marshal(map[string]any{key: value})
+		text, err := json.Marshal(with(key, value))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -333,11 +383,23 @@ func judgements(t *testing.T) []judged {
 		{true, "advancedEventSelectors", `[{"name": "x", "fieldSelectors": [{"field": "eventCategory", "equals": ["Management"]}]}]`},
 		{false, "advancedEventSelectors", `[{"name": "x"}]`}, {false, "advancedEventSelectors", `[{"fieldSelectors": [{"equals": ["Data"]}]}]`},
 		{false, "advancedEventSelectors", `[{"fieldSelectors": [{"field": "eventCategory", "beginsWith": ["Data"]}]}]`},
+		{true, "organizationalUnitIds", `["ou-ab12-c3d4e5f6", "r-ab12"]`}, {false, "organizationalUnitIds", `[]`}, {false, "organizationalUnitIds", `["ou-1"]`},
+		{false, "organizationalUnitIds", `["r-ab12", "r-ab12"]`}, {true, "members", `"guard"`}, {true, "memberLogs", `"own"`},
+		{true, "logReaderAccounts", `["123456789012"]`}, {false, "logReaderAccounts", `["1"]`},
+		{true, "breakGlassRoleArns", `["arn:aws:iam::*:role/BreakGlass"]`}, {false, "breakGlassRoleArns", `["BreakGlass"]`},
+		{true, "accountFilter", `{"type": "INTERSECTION", "accounts": ["123456789012"]}`}, {false, "accountFilter", `{"type": "UNION", "accounts": ["123456789012"]}`},
+		{false, "accountFilter", `{"type": "DIFFERENCE"}`}, {false, "accountFilter", `{"type": "DIFFERENCE", "accounts": ["1"]}`},
+		{false, "accountFilter", `{"accounts": ["123456789012"]}`}, {false, "accountFilter", `["123456789012"]`},
 		{false, "trailname", `"a-trail"`},
 	} {
 		add(one.good, one.key, json.RawMessage(one.value))
 	}
-	all = append(all, judged{"every key but those that exclude others", everyKey(t, "dataResources", "logBucketName"), true})
+	all = append(all,
+		judged{"every key but those that exclude others", everyKey(t, "dataResources", "logBucketName"), true},
+		judged{"every key of the mode organization but those that exclude others", everyOrganizationKey(t), true},
+		judged{"a key of the other mode", `{"securityAccount": "123456789012"}`, false},
+		judged{"nothing that the mode organization requires", `{"mode": "organization"}`, false},
+		judged{"an account in the mode organization", text(t, func() any { given := with("members", "watch"); given["account"] = "123456789012"; return given }()), false})
 	return all
 }
 
@@ -347,7 +409,13 @@ func TestTheSchemaAllowsWhatTheAppDoes(t *testing.T) {
 	documents := []any{}
 	for i, one := range all {
 		c, err := readConfiguration(decoded(t, `{"trailguard": `+one.block+`}`))
-		if err == nil {
+		if err == nil && c.isOrganization() {
+			app := awscdk.NewApp(nil)
+			for _, definition := range c.definitions() {
+				_, problem := definition.prepare(newStack(app, definition.name, definition.description, c.environmentOf(definition)))
+				err = errors.Join(err, problem)
+			}
+		} else if err == nil {
 			err = c.props(awscdk.NewStack(nil, jsii.String(fmt.Sprintf("Stack%d", i)), nil)).Validate()
 		}
 		if (err == nil) != one.good {
@@ -403,15 +471,29 @@ json.dump([validator(schema).is_valid(document) for document in json.load(sys.st
 	return valid
 }
 
-// everyKey is a block with a value for each key but the excluded ones.
+// everyOrganizationKey is a block of the mode organization with a value for each key that does not exclude others.
+func everyOrganizationKey(t *testing.T) string {
+	t.Helper()
+	values := map[string]any{}
+	except := append([]string{"dataResources", "delegatedAdministratorAccount"}, ofStore...)
+	for _, k := range keys {
+		if !slices.Contains(except, k.key) && ofAccount[k.key] == "" {
+			values[k.key] = sample(k.key, reflect.TypeFor[configuration]().FieldByIndex(k.index).Type)
+		}
+	}
+	values["mode"], values["members"], values["managementAccount"] = "organization", "guard", "123456789012"
+	return text(t, values)
+}
+
+// everyKey is a block of the mode account with a value for each key but the excluded ones.
 func everyKey(t *testing.T, except ...string) string {
 	t.Helper()
 	values := map[string]any{}
-	for i, k := range keys {
-		if slices.Contains(except, k.key) {
+	for _, k := range keys {
+		if slices.Contains(except, k.key) || k.ofOrganization {
 			continue
 		}
-		values[k.key] = sample(k.key, reflect.TypeFor[configuration]().Field(i).Type)
+		values[k.key] = sample(k.key, reflect.TypeFor[configuration]().FieldByIndex(k.index).Type)
 	}
 	text, err := json.Marshal(values)
 	if err != nil {
@@ -434,6 +516,14 @@ func sample(key string, of reflect.Type) any {
 		return 400
 	case "alertEmailAddresses":
 		return []string{"a@example.com"}
+	case "organizationalUnitIds":
+		return []string{"ou-ab12-c3d4e5f6"}
+	case "accountFilter":
+		return json.RawMessage(`{"type": "DIFFERENCE", "accounts": ["123456789012"]}`)
+	case "breakGlassRoleArns":
+		return []string{"arn:aws:iam::*:role/BreakGlass"}
+	case "logReaderAccounts":
+		return []string{"123456789012"}
 	case "dataResources":
 		return json.RawMessage(`[{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::a/"]}]`)
 	case "advancedEventSelectors":

@@ -17,6 +17,7 @@ import (
 
 	"github.com/trailguard/trailguard/constructs/partition"
 	"github.com/trailguard/trailguard/internal/cases"
+	"github.com/trailguard/trailguard/internal/organizationcases"
 )
 
 // TestCfnLintFindsNothingInAnyRegion lints each golden template in each Region that it is for. The one of AWS GovCloud (US) stands
@@ -35,6 +36,13 @@ func TestCfnLintFindsNothingInAnyRegion(t *testing.T) {
 			job.Regions = []string{c.Region}
 		default:
 			job.Regions = others
+		}
+		jobs = append(jobs, job)
+	}
+	for _, c := range organizationcases.All() {
+		job := lintJob{Template: goldenTemplatesOf(t, "organization")[c.Name], Regions: []string{c.Region}}
+		if !strings.Contains(read(t, job.Template), "AWS::Config::RemediationConfiguration") && c.Region == "us-east-1" {
+			job.Regions = nil // its types are to be had in all
 		}
 		jobs = append(jobs, job)
 	}

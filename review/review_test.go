@@ -43,10 +43,16 @@ func toolPath(parts ...string) (string, error) {
 	return path, nil
 }
 
-// goldenTemplates are the reviewed templates by the names of their cases.
+// goldenTemplates are the reviewed templates of the guards by the names of their cases.
 func goldenTemplates(t *testing.T) map[string]string {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(root, "constructs/trailguard/testdata/*.template.json"))
+	return goldenTemplatesOf(t, "trailguard")
+}
+
+// goldenTemplatesOf are those of a package of constructs.
+func goldenTemplatesOf(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, "constructs", folder, "testdata/*.template.json"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("there are no golden templates: %v", err)
 	}

@@ -33,6 +33,26 @@ func TestCDKSynthesizesStrictly(t *testing.T) {
 	}
 }
 
+// TestCDKSynthesizesAnOrganizationStrictly: what the archive's policies have is not warned of.
+func TestCDKSynthesizesAnOrganizationStrictly(t *testing.T) {
+	t.Parallel()
+	output := t.TempDir()
+	arguments := []string{}
+	for _, key := range []string{
+		"mode=organization", "members=guard", "organizationTrail=true", "organizationId=o-a1b2c3d4e5", "region=eu-central-1", `organizationalUnitIds=["ou-ab12-c3d4e5f6"]`,
+		"managementAccount=111111111111", "logArchiveAccount=222222222222", "logArchiveKeyArn=arn:aws:kms:eu-central-1:222222222222:key/1", "securityAccount=333333333333",
+	} {
+		arguments = append(arguments, "-c", "trailguard:"+key)
+	}
+	report, err := synth(t, output, arguments...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, report)
+	}
+	if findings := validatorFindings(t, output); findings != "" {
+		t.Errorf("the validator reports %s", findings)
+	}
+}
+
 // validatorFindings is the report of the CDK's validator in a cloud assembly, empty if it has found nothing.
 func validatorFindings(t *testing.T, assembly string) string {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -51,14 +52,11 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 	where := "the trail " + props.Settings.Name + " in account <account>, <region>"
 	tampering := notice("Tampering",
 		detection.TamperingPattern(props.Settings, *props.AutomationRole.RoleArn()),
-		map[string]any{
-			"what": "$.detail.eventName", "who": "$.detail.userIdentity.arn", "when": "$.detail.eventTime",
-			"from": "$.detail.sourceIPAddress", "account": "$.account", "region": "$.region",
-		},
+		CallPaths(),
 		"TAMPERING: <what> on "+where+", by <who> from <from> at <when>.")
 	repairFailed := notice("RepairFailed",
 		RepairFailedPattern(props.Runbook),
-		map[string]any{"status": "$.detail.Status", "execution": "$.detail.ExecutionId", "when": "$.time", "account": "$.account", "region": "$.region"},
+		ExecutionPaths(),
 		"REPAIR <status>: "+where+" at <when>, execution <execution>.")
 	props.EventRules.KeepUndelivered(tampering, repairFailed)
 	a.newAlarms(props)
@@ -70,11 +68,10 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
 func (a *alerts) newAlarms(props *NoticesProps) {
 	const starts, minutes = 10, 10
-	queue := props.EventRules.DeadLetterQueue().QueueName()
 	schedule := detection.EventRuleName(props.EventRules.Schedule())
 	theTrail := "the trail " + props.Settings.Name
 	alarms := []alarm{
-		{"Undelivered", "An event did not start the repair of " + theTrail + ", or was not told", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue, 0, 1},
+		undelivered(props.EventRules.DeadLetterQueue(), "An event did not start the repair of "+theTrail+", or was not told"),
 		{"FailedInvocations", "The regular check of " + theTrail + " does not start", "AWS/Events", "FailedInvocations", "RuleName", schedule, 0, 1},
 		{"InvocationsFailedToBeSentToDlq", "Events are lost that should start the repair of " + theTrail, "AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", schedule, 0, 1},
 	}
@@ -115,20 +112,45 @@ func (a alarm) define(scope constructs.Construct, topic awssns.ITopic) {
 	})
 }
 
-// RepairFailedPattern matches the event that an execution of the runbook has ended without restoring the trail.
+// TellUndelivered defines the alarm Undelivered, which tells the topic that events are in the dead-letter queue.
+func TellUndelivered(scope constructs.Construct, topic awssns.ITopic, queue awssqs.IQueue, description string) {
+	undelivered(queue, description).define(scope, topic)
+}
+
+func undelivered(queue awssqs.IQueue, description string) alarm {
+	return alarm{"Undelivered", description, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.QueueName(), 0, 1}
+}
+
+// CallPaths are what a message takes from the event of an API call: what was called by whom, when and from where, in which account and Region.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+func CallPaths() map[string]any {
+	return map[string]any{
+		"what": "$.detail.eventName", "who": "$.detail.userIdentity.arn", "when": "$.detail.eventTime",
+		"from": "$.detail.sourceIPAddress", "account": "$.account", "region": "$.region",
+	}
+}
+
+// ExecutionPaths are what a message takes from the event of an execution's status.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/reference-eventbridge-events.html
+func ExecutionPaths() map[string]any {
+	return map[string]any{"status": "$.detail.Status", "execution": "$.detail.ExecutionId", "when": "$.time", "account": "$.account", "region": "$.region"}
+}
+
+// RepairFailedPattern matches the event that an execution of the runbook, or of any where there is none, has ended without restoring the trail.
 func RepairFailedPattern(runbook awsssm.CfnDocument) detection.Pattern {
 	return RepairPattern(runbook, "Failed", "TimedOut", "Cancelled")
 }
 
-// RepairPattern matches the event that an execution of the runbook has reached one of the statuses.
+// RepairPattern matches the event that an execution of the runbook, or of any where there is none, has reached one of the statuses.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/reference-eventbridge-events.html
 func RepairPattern(runbook awsssm.CfnDocument, statuses ...string) detection.Pattern {
 	reached := []any{}
 	for _, status := range statuses {
 		reached = append(reached, status)
 	}
-	return detection.Pattern{
-		Source: "aws.ssm", DetailType: "EC2 Automation Execution Status-change Notification",
-		Detail: map[string]any{"Definition": []any{runbook.Ref()}, "Status": reached},
+	detail := map[string]any{"Status": reached}
+	if runbook != nil {
+		detail["Definition"] = []any{runbook.Ref()}
 	}
+	return detection.Pattern{Source: "aws.ssm", DetailType: "EC2 Automation Execution Status-change Notification", Detail: detail}
 }

@@ -69,13 +69,12 @@ type EventRules interface {
 
 type eventRules struct {
 	constructs.Construct
-	findings        validation.Findings
-	props           *EventRulesProps
-	tampering       awsevents.IRule
-	schedule        awsevents.IRule
-	rules           []awsevents.IRule
-	targetRole      awsiam.Role
-	deadLetterQueue awssqs.Queue
+	findings  validation.Findings
+	props     *EventRulesProps
+	tampering awsevents.IRule
+	schedule  awsevents.IRule
+	rules     []awsevents.IRule
+	targets   *Targets
 }
 
 // NewEventRules defines EventRules. It panics where props.Validate returns an error.
@@ -91,12 +90,8 @@ func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProp
 
 	this := &eventRules{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
-	this.deadLetterQueue = awssqs.NewQueue(this, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
-		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:      jsii.Bool(true),
-		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-	})
-	this.targetRole = this.newTargetRole()
+	this.targets = DefineTargets(this, nil)
+	this.letStart(this.targets.Role())
 	if props.RepairOnEvents == nil || *props.RepairOnEvents {
 		this.tampering = this.newTampering()
 	}
@@ -111,9 +106,9 @@ func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProp
 func (r *eventRules) Tampering() awsevents.IRule    { return r.tampering }
 func (r *eventRules) Schedule() awsevents.IRule     { return r.schedule }
 func (r *eventRules) Rules() *[]awsevents.IRule     { return &r.rules }
-func (r *eventRules) TargetRole() awsiam.Role       { return r.targetRole }
+func (r *eventRules) TargetRole() awsiam.Role       { return r.targets.Role() }
 func (r *eventRules) Validate() error               { return r.findings.Validate() }
-func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.deadLetterQueue }
+func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.targets.DeadLetterQueue() }
 
 // Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
 func (p *EventRulesProps) Validate() error {
@@ -184,30 +179,14 @@ func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps)
 }
 
 func (r *eventRules) Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule {
-	reached := []any{}
-	for _, target := range targets {
-		target.RoleArn = r.targetRole.RoleArn()
-		target.DeadLetterConfig = &awsevents.CfnRule_DeadLetterConfigProperty{Arn: r.deadLetterQueue.QueueArn()}
-		reached = append(reached, target)
-	}
-	props.Targets = reached
-	rule := defineEventRule(scope, id, props)
-	rule.Node().AddDependency(r.targetRole.Node().FindChild(jsii.String("DefaultPolicy")))
-	return rule
+	return r.targets.Define(scope, id, props, targets...)
 }
 
-// newTargetRole is the one role for what EventBridge may do: here, start this runbook, as this automation role.
+func (r *eventRules) KeepUndelivered(rules ...awsevents.IRule) { r.targets.KeepUndelivered(rules...) }
+
+// letStart lets the target role start this runbook, as this automation role.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
-func (r *eventRules) newTargetRole() awsiam.Role {
-	role := awsiam.NewRole(r, jsii.String("TargetRole"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]interface{}{
-				"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(r).Account()},
-				// A condition on the rules' ARNs would be circular: each rule refers to this role.
-				"ArnLike": map[string]interface{}{"aws:SourceArn": arn("events", "rule/*")},
-			},
-		}),
-	})
+func (r *eventRules) letStart(role awsiam.Role) {
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("ssm:StartAutomationExecution"),
 		Resources: &[]*string{
@@ -224,33 +203,11 @@ func (r *eventRules) newTargetRole() awsiam.Role {
 			"StringEquals": map[string]interface{}{"iam:PassedToService": "ssm.amazonaws.com"},
 		},
 	}))
-	return role
 }
 
 // runbookARN is one of the ARNs that the runbook has.
 func (r *eventRules) runbookARN(resource, version string) *string {
 	return arn("ssm", resource+"/${"+*r.props.Runbook.LogicalId()+"}"+version)
-}
-
-// arn is an ARN of the stack's partition, Region and account, which may refer to resources by ${LogicalId}.
-func arn(service, resource string) *string {
-	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:"+service+":${AWS::Region}:${AWS::AccountId}:"+resource), nil)
-}
-
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-func (r *eventRules) KeepUndelivered(rules ...awsevents.IRule) {
-	var arns []*string
-	for _, rule := range rules {
-		arns = append(arns, rule.RuleArn())
-	}
-	r.deadLetterQueue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{r.deadLetterQueue.QueueArn()},
-		Conditions: &map[string]interface{}{
-			"ArnEquals": map[string]interface{}{"aws:SourceArn": arns},
-		},
-	}))
 }
 
 // rate is the schedule of a rule, nil for never.

@@ -16,6 +16,17 @@ import (
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
+// The policies of a supplied log bucket and log key, as Tell names them.
+const (
+	BucketPolicy = "the bucket's policy"
+	KeyPolicy    = "the key's policy"
+)
+
+// WarningID is the id of the warning of Tell, by which whoever knows that the resource has the statements acknowledges it.
+func WarningID(prop, where string) string {
+	return "trailguard:supplied" + prop + strings.ReplaceAll(where, " ", "")
+}
+
 // Tell warns at synthesis that the resource of a property cannot be changed here, and shows the statements that it must have:
 // in the warning, with CloudFormation's ${…} where a value is known at deployment only, and in an output of the stack.
 // where says which policy the statements belong to, such as "the bucket's policy".
@@ -29,7 +40,7 @@ func Tell(scope constructs.Construct, prop, where string, statements ...awsiam.P
 		Description: jsii.String("Statements that " + where + " must have"),
 		Value:       stack.ToJsonString(statementsOf(statements), nil),
 	})
-	awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("trailguard:supplied"+prop+strings.ReplaceAll(where, " ", "")), jsii.String(fmt.Sprintf(
+	awscdk.Annotations_Of(scope).AddWarningV2(jsii.String(WarningID(prop, where)), jsii.String(fmt.Sprintf(
 		"%s is supplied, and cannot be changed here: see that %s has these statements (the stack's output %s has them with their values): %s",
 		prop, where, *stack.GetLogicalId(output), Text(scope, statements...))))
 }

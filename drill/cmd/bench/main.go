@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -29,7 +30,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	for _, part := range []func(context.Context, string) error{builds, syntheses, manyGuards, templates, drills, repairs} {
+	for _, part := range []func(context.Context, string) error{builds, syntheses, manyGuards, manyAccounts, templates, drills, repairs} {
 		if err := part(ctx, folder); err != nil {
 			return err
 		}
@@ -114,6 +115,51 @@ func manyGuards(ctx context.Context, folder string) error {
 	return table("guards in an app, without validation\twall\tratio\tlargest process\tratio", rows...)
 }
 
+// manyAccounts measures how the synthesis of a rollout grows with the accounts of the organization: a hundred to an organizational unit, of which one is
+// left out. The templates of the member and of the rollout are measured, too.
+func manyAccounts(ctx context.Context, folder string) error {
+	app := filepath.Join(folder, "manyaccounts")
+	if _, err := measure(ctx, nil, "go", "build", "-o", app, "./internal/manyaccounts"); err != nil {
+		return err
+	}
+	var one measured
+	rows := []string{}
+	for _, accounts := range []int{1, 100, 10_000} {
+		output := filepath.Join(folder, fmt.Sprint("accounts", accounts))
+		took, err := measure(ctx, []string{"CDK_VALIDATION=false", "CDK_OUTDIR=" + output}, app, fmt.Sprint(accounts))
+		if err != nil {
+			return err
+		}
+		if accounts == 1 {
+			one = took
+		}
+		rollout, member, err := rolloutSize(filepath.Join(output, "TrailGuardRollout.template.json"))
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row(accounts, took.wall, ratio(took.wall, one.wall), megabytes(took.memory), ratio(took.memory, one.memory), member, rollout))
+	}
+	return table("accounts of an organization, without validation\twall\tratio\tlargest process\tratio\tbytes of the member's template\tof the rollout's", rows...)
+}
+
+// rolloutSize is the length of the template of a rollout, and of that in it.
+func rolloutSize(path string) (rollout, member int, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	var template struct {
+		Resources map[string]struct{ Properties struct{ TemplateBody string } }
+	}
+	if err := json.Unmarshal(text, &template); err != nil {
+		return 0, 0, fmt.Errorf("reading %s: %w", path, err)
+	}
+	for _, resource := range template.Resources {
+		member += len(resource.Properties.TemplateBody)
+	}
+	return len(text), member, nil
+}
+
 // drills measures the phases of a drill on the local AWS: what it takes to start and deploy, and to try a scenario and all.
 func drills(ctx context.Context, folder string) error {
 	command := filepath.Join(folder, "trailguard")
@@ -143,13 +189,16 @@ func drills(ctx context.Context, folder string) error {
 }
 
 func templates(context.Context, string) error {
-	paths, err := filepath.Glob("constructs/trailguard/testdata/*.template.json")
+	paths, err := filepath.Glob("constructs/*/testdata/*.template.json")
 	if err != nil {
 		return err
 	}
 	const hardLimit = 51_200
 	rows := []string{}
 	for _, path := range paths {
+		if strings.Contains(filepath.Base(path), "rollout") {
+			continue // its golden file lacks the member's template: manyAccounts measures both
+		}
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
@@ -166,8 +215,8 @@ func templates(context.Context, string) error {
 		if err != nil {
 			return err
 		}
-		name := filepath.Base(path)
-		rows = append(rows, row(name[:len(name)-len(".template.json")], len(minified), fmt.Sprintf("%.0f%%", 100*float64(len(minified))/hardLimit), len(template.Resources)))
+		folder, name := filepath.Base(filepath.Dir(filepath.Dir(path))), filepath.Base(path)
+		rows = append(rows, row(folder+"/"+name[:len(name)-len(".template.json")], len(minified), fmt.Sprintf("%.0f%%", 100*float64(len(minified))/hardLimit), len(template.Resources)))
 	}
 	return table("template\tbytes, as the app writes it\tof CloudFormation's limit\tresources", rows...)
 }
