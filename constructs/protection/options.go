@@ -184,3 +184,19 @@ func distinct(prop string, values []string) error {
 }
 
 func item(prop string, index int) string { return prop + "[" + strconv.Itoa(index) + "]" }
+
+// guardPath is the IAM path of the guard's roles, without its first slash.
+const guardPath = "trailguard/"
+
+// surely is how much of a stack's name is taken to be in the names that CloudFormation makes. Those that would be longer than the
+// service takes, such as 64 characters of a role, it shortens by a rule that is not documented; those seen have at least so much.
+const surely = 24
+
+// prefixed are the prefixes of the guard's names, as far as they are sure, with something before and after each.
+func (o Options) prefixed(before, after string) []string {
+	var names []string
+	for _, prefix := range o.NamePrefixes {
+		names = append(names, before+prefix[:min(len(prefix), surely)]+after)
+	}
+	return names
+}

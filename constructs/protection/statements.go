@@ -180,9 +180,6 @@ var keyActions = []string{
 	"kms:DeleteImportedKeyMaterial", "kms:TagResource", "kms:UntagResource",
 }
 
-// guardPath is the IAM path of the guard's roles, without its first slash.
-const guardPath = "trailguard/"
-
 // guardRoles are the roles of the guard: those of the IAM path /trailguard/, and those that CloudFormation names by the stack.
 func (o Options) guardRoles() []string {
 	return o.arns("iam::*:role/", []string{guardPath + "*"}, o.prefixed("", "*"))
@@ -263,19 +260,6 @@ func (o Options) arns(begin string, names ...[]string) []string {
 		arns = append(arns, begin+name)
 	}
 	return arns
-}
-
-// surely is how much of a stack's name is taken to be in the names that CloudFormation makes. Those that would be longer than the
-// service takes, such as 64 characters of a role, it shortens by a rule that is not documented; those seen have at least so much.
-const surely = 24
-
-// prefixed are the prefixes of the guard's names, as far as they are sure, with something before and after each.
-func (o Options) prefixed(before, after string) []string {
-	var names []string
-	for _, prefix := range o.NamePrefixes {
-		names = append(names, before+prefix[:min(len(prefix), surely)]+after)
-	}
-	return names
 }
 
 func suffixed(names []string, suffix string) []string {

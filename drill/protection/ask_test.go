@@ -130,7 +130,7 @@ func (q question) evaluate(t *testing.T, p parsed) bool {
 	t.Helper()
 	base := policy.Policies{Identity: []policy.Document{fullAccess}}
 	if q.bound {
-		base.Organization = p.serviceControl
+		base.Organization = [][]policy.Document{p.serviceControl} // one level
 	}
 	var resources []policy.Document
 	switch document := q.resourcePolicy(); {
