@@ -229,3 +229,27 @@ func literal(node ast.Expr) string {
 	}
 	return ""
 }
+
+// TestTheLongestNamesFit: a pattern takes 2,048 characters.
+func TestTheLongestNamesFit(t *testing.T) {
+	watch := organization.NewWatch(exampleStack("111111111111"), jsii.String("Watch"), &organization.WatchProps{TrailName: jsii.String(strings.Repeat("a", 128))})
+	var ids []string
+	for i := range 60 {
+		ids = append(ids, fmt.Sprintf("p-%08d", i))
+	}
+	stack := exampleStack("111111111111")
+	events := organization.NewOrganizationEvents(stack, jsii.String("Events"), &organization.OrganizationEventsProps{AlertTopic: topic(stack, "Topic"), PolicyIds: jsii.Strings(ids...)})
+	for _, problem := range []error{watch.Validate(), events.Validate()} {
+		if problem != nil {
+			t.Error(problem)
+		}
+	}
+	for i := range 60 {
+		ids = append(ids, fmt.Sprintf("p-%08d", 100+i))
+	}
+	stack = exampleStack("111111111111")
+	events = organization.NewOrganizationEvents(stack, jsii.String("Events"), &organization.OrganizationEventsProps{AlertTopic: topic(stack, "Topic"), PolicyIds: jsii.Strings(ids...)})
+	if got := fmt.Sprint(events.Validate()); !strings.HasPrefix(got, "PolicyIds: makes the event pattern of the rule Organization up to ") {
+		t.Errorf("of too many policies it says %s", got)
+	}
+}
