@@ -3,7 +3,7 @@
 //
 // The rules are those of
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html.
-// Session policies, resource control policies, VPC endpoint policies and ABAC on tags are not modelled. Whatever a policy
+// Session policies, VPC endpoint policies and ABAC on tags are not modelled. Whatever a policy
 // says that is not modelled is an error of Parse, never silently ignored.
 package policy
 

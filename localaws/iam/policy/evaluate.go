@@ -29,8 +29,11 @@ type Policies struct {
 	Boundary []Document
 	// Resource is the policy of the resource, or the trust policy of the role; nil where there is none.
 	Resource *Document
-	// Organization are the service control policies of one level; none means that there is no organization.
-	Organization []Document
+	// Organization are the service control policies that bind the principal's account, by level: those of the root, of each
+	// organizational unit, of the account. None means that the account is in no organization, or manages it.
+	Organization [][]Document
+	// ResourceControl are the resource control policies that bind the resource's account, by level. None means that none do.
+	ResourceControl [][]Document
 }
 
 // Decision is the answer to a request.
@@ -46,15 +49,18 @@ type Decision struct {
 // allow by itself or leave it to IAM by naming the account; a role's trust policy likewise. A service's principal is
 // allowed by the resource's policy alone.
 //
-// Organization policies bind neither service-linked roles nor services.
-// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
+// Of organization policies each level must allow. Service control policies bind neither service-linked roles nor services,
+// resource control policies bind services, too.
+// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html
+// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html
+// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_examples.html
 func Evaluate(request Request, policies Policies) (Decision, error) {
 	e := evaluation{Request: request, keys: contextKeys(request), action: strings.ToLower(request.Action)}
 	e.bounded = len(policies.Boundary) > 0
 	if err := e.examine(policies); err != nil {
 		return Decision{}, fmt.Errorf("evaluating %s on %s: %w", request.Action, request.Resource, err)
 	}
-	return e.decide(policies), nil
+	return e.decide(), nil
 }
 
 // effect is what a group of policies says.
@@ -74,7 +80,7 @@ type evaluation struct {
 	action  string
 	bounded bool // the principal has a permissions boundary
 
-	identity, boundary, resource, organization effect
+	identity, boundary, resource, organization, resourceControl effect
 }
 
 func (e *evaluation) examine(policies Policies) error {
@@ -85,17 +91,31 @@ func (e *evaluation) examine(policies Policies) error {
 	}{
 		{policies.Identity, Identity, &e.identity},
 		{policies.Boundary, Identity, &e.boundary},
-		{policies.Organization, Identity, &e.organization},
 	} {
-		for _, policy := range group.policies {
-			if policy.kind != group.kind {
-				return fmt.Errorf("a %s policy stands where an %s policy belongs", policy.kind, group.kind)
-			}
-			said, err := e.says(policy)
+		said, err := e.saysAny(group.policies, group.kind)
+		if err != nil {
+			return err
+		}
+		*group.effect = said
+	}
+	for _, levels := range []struct {
+		policies [][]Document
+		kind     Kind
+		effect   *effect
+	}{
+		{policies.Organization, Identity, &e.organization},
+		{policies.ResourceControl, Resource, &e.resourceControl},
+	} {
+		*levels.effect = allowed
+		for _, level := range levels.policies {
+			said, err := e.saysAny(level, levels.kind)
 			if err != nil {
 				return err
 			}
-			*group.effect = max(*group.effect, said)
+			// Every level must allow, and a deny on any of them wins.
+			if said == denied || *levels.effect != denied && said == silent {
+				*levels.effect = said
+			}
 		}
 	}
 	if policies.Resource == nil {
@@ -111,6 +131,22 @@ func (e *evaluation) examine(policies Policies) error {
 	var err error
 	e.resource, err = e.says(*policies.Resource)
 	return err
+}
+
+// saysAny is the strongest of what several policies say.
+func (e *evaluation) saysAny(policies []Document, kind Kind) (effect, error) {
+	result := silent
+	for _, policy := range policies {
+		if policy.kind != kind {
+			return silent, fmt.Errorf("a %s policy stands where an %s policy belongs", policy.kind, kind)
+		}
+		said, err := e.says(policy)
+		if err != nil {
+			return silent, err
+		}
+		result = max(result, said)
+	}
+	return result, nil
 }
 
 // says evaluates the statements of one policy.
@@ -201,12 +237,13 @@ func (e *evaluation) matchPrincipal(p principal) effect {
 	return silent
 }
 
-func (e *evaluation) decide(policies Policies) Decision {
+func (e *evaluation) decide() Decision {
 	for _, deny := range []struct {
 		said effect
 		what string
 	}{
-		{e.organizationEffect(policies), "a service control policy"},
+		{e.organizationEffect(), "a service control policy"},
+		{e.resourceControlEffect(), "a resource control policy"},
 		{e.resource, "a resource-based policy"},
 		{e.boundary, "a permissions boundary"},
 		{e.identity, "an identity-based policy"},
@@ -215,8 +252,11 @@ func (e *evaluation) decide(policies Policies) Decision {
 			return e.refuse("with an explicit deny in " + deny.what)
 		}
 	}
-	if e.organizationEffect(policies) == silent {
+	if e.organizationEffect() == silent {
 		return e.refuse(fmt.Sprintf("because no service control policy allows the %s action", e.Action))
+	}
+	if e.resourceControlEffect() == silent {
+		return e.refuse(fmt.Sprintf("because no resource control policy allows the %s action", e.Action))
 	}
 	byIdentity := e.identity == allowed || e.Principal.Type == api.Root
 	byResource := e.resource == allowed || e.resource == allowedRole
@@ -251,13 +291,24 @@ func (e *evaluation) decide(policies Policies) Decision {
 	return e.refuse(fmt.Sprintf("because no identity-based policy allows the %s action", e.Action))
 }
 
-// organizationEffect is what the organization says to those whom it binds, and allowed to all others.
-func (e *evaluation) organizationEffect(policies Policies) effect {
-	exempt := e.Principal.Type == api.AWSService || strings.Contains(e.Principal.ARN, ":role/aws-service-role/")
-	if exempt || len(policies.Organization) == 0 {
+// organizationEffect is what the service control policies say to those whom they bind, and allowed to all others.
+func (e *evaluation) organizationEffect() effect {
+	if e.Principal.Type == api.AWSService || e.isServiceLinked() {
 		return allowed
 	}
 	return e.organization
+}
+
+// resourceControlEffect is what the resource control policies say to those whom they bind, and allowed to all others.
+func (e *evaluation) resourceControlEffect() effect {
+	if e.isServiceLinked() {
+		return allowed
+	}
+	return e.resourceControl
+}
+
+func (e *evaluation) isServiceLinked() bool {
+	return strings.Contains(e.Principal.ARN, ":role/aws-service-role/")
 }
 
 // sameAccount tells whether the principal's account owns the resource. A service counts as of the resource's account:

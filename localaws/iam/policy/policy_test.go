@@ -41,9 +41,11 @@ func (q question) request() Request {
 func (q question) policies(t *testing.T) Policies {
 	t.Helper()
 	policies := Policies{
-		Identity:     parse(t, Identity, q.identity),
-		Boundary:     parse(t, Identity, q.boundary),
-		Organization: parse(t, Identity, q.organization...),
+		Identity: parse(t, Identity, q.identity),
+		Boundary: parse(t, Identity, q.boundary),
+	}
+	if len(q.organization) > 0 {
+		policies.Organization = [][]Document{parse(t, Identity, q.organization...)}
 	}
 	for _, resource := range append(parse(t, Resource, q.resourcePolicy), parse(t, Trust, q.trust)...) {
 		policies.Resource = &resource
@@ -307,8 +309,8 @@ func TestReasonsReadAsThoseOfAWS(t *testing.T) {
 		{Policies{Identity: identity(allowAll), Boundary: identity(deny)}, session + "with an explicit deny in a permissions boundary"},
 		{Policies{Identity: identity(allowAll), Boundary: identity(passRepair)},
 			session + "because no permissions boundary allows the cloudtrail:StopLogging action"},
-		{Policies{Identity: identity(allowAll), Organization: identity(deny)}, session + "with an explicit deny in a service control policy"},
-		{Policies{Identity: identity(allowAll), Organization: identity(passRepair)},
+		{Policies{Identity: identity(allowAll), Organization: [][]Document{identity(deny)}}, session + "with an explicit deny in a service control policy"},
+		{Policies{Identity: identity(allowAll), Organization: [][]Document{identity(passRepair)}},
 			session + "because no service control policy allows the cloudtrail:StopLogging action"},
 	} {
 		got, err := Evaluate(request, test.policies)
@@ -324,7 +326,7 @@ func TestReasonsReadAsThoseOfAWS(t *testing.T) {
 func BenchmarkEvaluate(b *testing.B) {
 	policies := Policies{
 		Identity:     []Document{MustParse(Identity, startGuarded)},
-		Organization: []Document{MustParse(Identity, FullAWSAccess), MustParse(Identity, denyTampering)},
+		Organization: [][]Document{{MustParse(Identity, FullAWSAccess), MustParse(Identity, denyTampering)}},
 	}
 	request := Request{Principal: repair, Action: "cloudtrail:StartLogging", Resource: trailARN}
 	for b.Loop() {
