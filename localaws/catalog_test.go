@@ -1,6 +1,7 @@
 package localaws
 
 import (
+	"context"
 	"flag"
 	"os"
 	"slices"
@@ -54,9 +55,15 @@ func TestTheTableOfOperationsIsThatOfTheCatalogue(t *testing.T) {
 // unconnected are the services before a gateway without a moto.
 func unconnected(t *testing.T) (*wiring, *gateway.Services) {
 	t.Helper()
+	const nowhere = "http://127.0.0.1:1"
+	m := &machine{
+		options: Options{Place: api.Home()}, alone: true, door: gateway.NewDoor(), clock: api.NewClock(time.Time{}), ids: &api.IDs{},
+		accounts: map[string]*AWS{},
+	}
+	m.connect(nowhere)
+	m.memberships.read = func(context.Context) ([]moto.Organization, error) { return nil, nil }
 	w := &wiring{
-		options: &Options{Place: api.Home()}, clock: api.NewClock(time.Time{}), ids: &api.IDs{},
-		direct: moto.ClientConfig("http://127.0.0.1:1", api.Region, time.Second),
+		options: &m.options, machine: m, clock: m.clock, ids: m.ids, direct: moto.ClientConfig(nowhere, api.Home(), time.Second),
 	}
 	w.connect(world.Reference(t), "")
 	_, registry := w.newServices()

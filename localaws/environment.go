@@ -1,6 +1,7 @@
 package localaws
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -16,14 +17,23 @@ var trailService = api.Principal{Type: api.AWSService, ARN: "cloudtrail.amazonaw
 
 // environment is what CloudTrail finds in the rest of AWS: the policies that are deployed decide.
 type environment struct {
-	place          api.Place
-	iam            *iam.Authorizer
-	directory      *moto.Directory
-	organizationID string
+	place      api.Place
+	machine    *machine
+	iam        *iam.Authorizer
+	directory  *moto.Directory
+	membership func(context.Context) (cloudtrail.Membership, error)
 }
 
 func (e *environment) BucketRegion(ctx context.Context, bucket string) (string, error) {
-	return iam.Cached(&e.iam.Cache, "s3", "location of "+bucket, func() (string, error) { return e.directory.BucketRegion(ctx, bucket) })
+	owner, err := e.machine.bucketOwner(ctx, bucket)
+	if err != nil {
+		return "", fmt.Errorf("looking for the owner of bucket %s: %w", bucket, err)
+	}
+	look := func() (string, error) { return e.directory.BucketRegion(ctx, bucket) }
+	if owner == "" {
+		return look() // there is none, and who makes it is not known
+	}
+	return iam.Cached(&e.machine.account(owner).IAM.Cache, "s3", "location of "+bucket, look)
 }
 
 // MayDeliver asks what CloudTrail needs of a bucket's policy: to read the ACL, and to put log files and digests.
@@ -42,7 +52,11 @@ func (e *environment) MayDeliver(ctx context.Context, t cloudtrail.Trail) error 
 	}
 	folders := []string{prefix + "AWSLogs/" + e.place.Account}
 	if t.IsOrganizationTrail {
-		folders = append(folders, prefix+"AWSLogs/"+e.organizationID+"/"+e.place.Account)
+		membership, err := e.membership(ctx)
+		if err != nil {
+			return err
+		}
+		folders = append(folders, prefix+"AWSLogs/"+cmp.Or(membership.ID, defaultOrganizationID)+"/"+e.place.Account)
 	}
 	keys := e.place.SourceKeys(t.ARN)
 	keys["s3:x-amz-acl"] = []string{"bucket-owner-full-control"}
@@ -98,8 +112,9 @@ func (e *environment) ResolveTopic(ctx context.Context, nameOrARN string) (strin
 	if !strings.HasPrefix(arn, "arn:") {
 		arn = e.place.ARN("sns", nameOrARN)
 	}
-	if _, err := iam.Cached(&e.iam.Cache, "sns", "existence of "+arn, func() (struct{}, error) {
-		return struct{}{}, e.directory.TopicExists(ctx, arn)
+	topics := e.machine.account(api.PlaceOf(arn).Account)
+	if _, err := iam.Cached(&topics.IAM.Cache, "sns", "existence of "+arn, func() (struct{}, error) {
+		return struct{}{}, topics.wiring.directory.TopicExists(ctx, arn)
 	}); err != nil {
 		return "", fmt.Errorf("looking for topic %s: %w", arn, err)
 	}

@@ -2,21 +2,15 @@
 // in Go, moto_server holds the rest, and every call of every client goes through one gateway, which authorizes it,
 // records it and hands CloudTrail's event of it to EventBridge.
 //
-// Simulated: one account and the Region of its services, the policies that are deployed. Not simulated: latency, quotas,
-// signatures, session policies, and whatever answers with the error NotModelled. Which operation is simulated stands in
+// Simulated: one account, or the accounts of an organization, the policies that are deployed, and one Region, but for EventBridge, which
+// is in all. Not simulated: latency, quotas, signatures, session policies, and whatever answers with the error NotModelled. Which operation is simulated stands in
 // README.md, what is taken for granted of AWS in fidelity.md.
 package localaws
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -27,7 +21,6 @@ import (
 	"github.com/trailguard/trailguard/localaws/gateway"
 	"github.com/trailguard/trailguard/localaws/iam"
 	"github.com/trailguard/trailguard/localaws/iam/policy"
-	"github.com/trailguard/trailguard/localaws/iam/servicereference"
 	"github.com/trailguard/trailguard/localaws/moto"
 	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
@@ -51,17 +44,15 @@ func FailNext(action string, times int, code string) func(api.Call) error {
 	return gateway.FailNext(action, times, code)
 }
 
-// AWS is a running local AWS.
+// AWS is one account of a running local AWS: the only one, or one of an Organization.
 type AWS struct {
 	Clock   *api.Clock
 	Gateway *gateway.Gateway
 	IAM     *iam.Authorizer
 
-	wiring   wiring
-	options  Options
-	listener net.Listener
-	server   *http.Server
-	moto     *moto.Server
+	machine *machine
+	wiring  wiring
+	options Options
 
 	configHeld atomic.Bool // see HoldConfig
 
@@ -69,49 +60,28 @@ type AWS struct {
 	services *services
 }
 
-// defaultBackendTimeout is long: a deployment of CloudFormation is one call, and machines can be busy.
-const defaultBackendTimeout = 5 * time.Minute
+// Start starts a local AWS of one account: moto and everything else. The caller must Close what it returns. ctx bounds the start only.
+func Start(ctx context.Context, options Options) (*AWS, error) {
+	m, err := startMachine(ctx, options, true)
+	if err != nil {
+		return nil, err
+	}
+	return m.account(m.options.Place.Account), nil
+}
 
-// Start starts moto and everything else. The caller must Close what it returns. ctx bounds the start only.
-func Start(ctx context.Context, options Options) (_ *AWS, err error) {
-	options.Place = options.Place.Or(api.Home())
-	options.BackendTimeout = cmp.Or(options.BackendTimeout, defaultBackendTimeout)
-	a := &AWS{options: options, Clock: api.NewClock(cmp.Or(options.Start, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)))}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("starting the local AWS: %w", err), a.Close())
-		}
-	}()
-	reference, err := servicereference.Open(options.NodeModules)
-	if err != nil {
-		return nil, err
-	}
-	path, err := config.CfnGuardPath(options.NodeModules)
-	if err != nil {
-		return nil, err
-	}
-	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
-		return nil, err
-	}
-	// moto wants to know the gateway's address, and the gateway moto's: the gateway listens first and answers later.
-	if a.moto, err = moto.Start(ctx, moto.Options{Python: options.Python, GatewayURL: a.URL(), Account: options.Place.Account}); err != nil {
-		return nil, err
-	}
+// newAWS makes an account of a machine.
+func newAWS(m *machine, account string) *AWS {
+	a := &AWS{machine: m, options: m.options, Clock: m.clock}
+	a.options.Place.Account = account
 	a.wiring = wiring{
-		options: &a.options, clock: a.Clock, ids: &api.IDs{}, evaluatePolicy: (&config.CfnGuard{Path: path}).Evaluate,
-		direct: moto.ClientConfig(a.moto.URL(), options.Place.Region, options.BackendTimeout),
-		worker: automation.NewWorker(automation.WorkerOptions{
-			Python: options.Python, Region: options.Place.Region, ComputeLimit: options.ScriptLimit,
-		}),
+		options: &a.options, machine: m, clock: m.clock, ids: m.ids, evaluatePolicy: m.evaluatePolicy, worker: m.worker,
+		direct: moto.ClientConfig(m.motoURL, a.options.Place, m.options.BackendTimeout),
 	}
-	a.wiring.connect(reference, a.moto.URL())
+	a.wiring.connect(m.reference, m.motoURL)
 	a.Gateway, a.IAM = a.wiring.gateway, a.wiring.iam
-	a.Administrate(a.Administrator())
+	a.IAM.Grant(a.Administrator().ARN, policy.MustParse(policy.Identity, policy.FullAWSAccess))
 	a.renew()
-	a.server = &http.Server{Handler: a.Gateway, ReadHeaderTimeout: time.Minute}
-	// Serve returns when Close closes the server.
-	go func() { _ = a.server.Serve(a.listener) }()
-	return a, nil
+	return a
 }
 
 // renew makes the services anew, without state, and puts the gateway before them.
@@ -131,7 +101,7 @@ func (a *AWS) current() *services {
 }
 
 // URL is the endpoint for clients of other processes.
-func (a *AWS) URL() string { return "http://" + a.listener.Addr().String() }
+func (a *AWS) URL() string { return a.machine.url() }
 
 // Place is the account, and the Region of its services.
 func (a *AWS) Place() api.Place { return a.options.Place }
@@ -141,7 +111,7 @@ func (a *AWS) Administrator() api.Principal { return administrator(a.options.Pla
 
 // Administrate lets a principal do everything that no organization, bucket or key policy takes away.
 func (a *AWS) Administrate(p api.Principal) {
-	a.IAM.Grant(p.ARN, policy.MustParse(policy.Identity, policy.FullAWSAccess))
+	a.machine.of(p, a).IAM.Grant(p.ARN, policy.MustParse(policy.Identity, policy.FullAWSAccess))
 }
 
 // Credentials issues an access key for a principal, for clients of other processes. Users are administrators, because
@@ -151,7 +121,7 @@ func (a *AWS) Credentials(p api.Principal) aws.Credentials {
 	if p.Type == api.IAMUser || p.Type == api.FederatedUser {
 		a.Administrate(p)
 	}
-	return a.Gateway.Credentials(p)
+	return a.machine.of(p, a).Gateway.Credentials(p)
 }
 
 // Config is the configuration of SDK clients that call as a principal: in process, without retries.
@@ -182,40 +152,16 @@ func (a *AWS) HoldConfig(hold bool) { a.configHeld.Store(hold) }
 // Err is what the simulation itself could not do: see gateway.Gateway.Err.
 func (a *AWS) Err() error { return a.Gateway.Err() }
 
-// ResetCalls forgets calls, failures, faults, organization policies and what is known of the deployed policies. What is deployed
-// stays.
+// ResetCalls forgets calls, failures, faults, the policies of SetOrganizationPolicies and what is known of the deployed policies. What
+// is deployed stays.
 func (a *AWS) ResetCalls() {
 	a.Gateway.Reset()
 	a.IAM.Reset()
 }
 
-// Reset forgets all state but the clock, access keys and administrators. Nothing may be running.
-func (a *AWS) Reset(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, a.options.BackendTimeout)
-	defer cancel()
-	if err := a.moto.Reset(ctx); err != nil {
-		return fmt.Errorf("resetting the local AWS: %w", err)
-	}
-	a.ResetCalls()
-	a.HoldConfig(false)
-	a.renew()
-	return nil
-}
+// Reset forgets all state but the clock, access keys and administrators. Nothing may be running. That of an account of an Organization
+// is the Organization's to call.
+func (a *AWS) Reset(ctx context.Context) error { return a.machine.reset(ctx) }
 
 // Close ends everything that Start started.
-func (a *AWS) Close() error {
-	var problems []error
-	switch {
-	case a.server != nil:
-		problems = append(problems, a.server.Close())
-	case a.listener != nil:
-		problems = append(problems, a.listener.Close())
-	}
-	if a.wiring.worker != nil {
-		problems = append(problems, a.wiring.worker.Close())
-	}
-	if a.moto != nil {
-		problems = append(problems, a.moto.Stop())
-	}
-	return errors.Join(problems...)
-}
+func (a *AWS) Close() error { return a.machine.close() }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/eventbridge"
 	"github.com/trailguard/trailguard/localaws/gateway"
 	"github.com/trailguard/trailguard/localaws/iam"
 )
@@ -25,12 +26,13 @@ type targets struct {
 	place   api.Place
 	gateway *gateway.Gateway
 	iam     *iam.Authorizer
+	bus     func(account string) *eventbridge.Bus
 
 	mu      sync.Mutex
 	configs map[string]aws.Config // by the role or the rule
 }
 
-func (t *targets) config(key string, p api.Principal, keys map[string][]string) aws.Config {
+func (t *targets) config(key, region string, p api.Principal, keys map[string][]string) aws.Config {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	config, ok := t.configs[key]
@@ -38,6 +40,7 @@ func (t *targets) config(key string, p api.Principal, keys map[string][]string) 
 		config = t.gateway.Config(t.gateway.ServiceCredentials(p, eventService.ARN, keys))
 		t.configs[key] = config
 	}
+	config.Region = region
 	return config
 }
 
@@ -45,13 +48,37 @@ func (t *targets) config(key string, p api.Principal, keys map[string][]string) 
 // rule, or as EventBridge itself, where the target has none.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
 func (t *targets) as(ctx context.Context, role, rule string) (aws.Config, error) {
+	region := api.PlaceOf(rule).Region
 	if role == "" {
-		return t.config(rule, eventService, t.place.SourceKeys(rule)), nil
+		return t.config(rule, region, eventService, t.place.SourceKeys(rule)), nil
 	}
-	if err := t.iam.Authorize(ctx, eventService, "sts:AssumeRole", role, t.place.SourceKeys(rule)); err != nil {
+	if err := t.assume(ctx, role, rule); err != nil {
 		return aws.Config{}, err
 	}
-	return t.config(role, api.Principal{Type: api.AssumedRole, ARN: role, SessionName: "events"}, nil), nil
+	return t.config(role, region, withRole(role), nil), nil
+}
+
+// assume tells whether a target's role trusts EventBridge for the rule.
+func (t *targets) assume(ctx context.Context, role, rule string) error {
+	return t.iam.Authorize(ctx, eventService, "sts:AssumeRole", role, t.place.SourceKeys(rule))
+}
+
+func withRole(role string) api.Principal {
+	return api.Principal{Type: api.AssumedRole, ARN: role, SessionName: "events"}
+}
+
+// PutEvent hands an event on to another event bus. The role must be allowed to, and so must it by the policy of a bus of another
+// account. The event keeps its account and Region.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
+func (t *targets) PutEvent(ctx context.Context, role, rule, bus string, event map[string]any) error {
+	if err := t.assume(ctx, role, rule); err != nil {
+		return err
+	}
+	keys := map[string][]string{"events:source": {api.Text(event, "source")}, "events:detail-type": {api.Text(event, "detail-type")}}
+	if err := t.iam.Authorize(ctx, withRole(role), "events:PutEvents", bus, keys); err != nil {
+		return err
+	}
+	return t.bus(api.PlaceOf(bus).Account).PublishTo(ctx, bus, event, true)
 }
 
 // StartAutomation starts a document.

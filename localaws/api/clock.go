@@ -47,6 +47,7 @@ const (
 	ExecutionEventID
 	ScheduleEventID
 	StackEventID
+	PutEventID
 )
 
 // UUID is the next number as a UUID.

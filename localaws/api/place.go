@@ -12,6 +12,9 @@ const (
 	Partition = "aws"
 )
 
+// AccountHeader says to moto in which account a request is answered.
+const AccountHeader = "X-Moto-Account-Id"
+
 // Place is where something is: a partition, an account and a Region.
 type Place struct{ Partition, Account, Region string }
 

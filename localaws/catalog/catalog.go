@@ -75,11 +75,36 @@ type Service struct {
 	// Resources are the members in which calls name the resources of a type, the first of them that is there. A member is a
 	// path, and may hold a list. The resource types are those of the Service Authorization Reference.
 	Resources map[string][]string
+	// Shared are the members in which calls name a resource that may be another account's: by its ARN, its URL or, at S3, its name.
+	Shared []string
 	// Global services are those whose events are global service events.
 	// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html#cloudtrail-concepts-global-service-events
 	Global bool
 	// Policies tells that the service's writes change what decides about later calls.
 	Policies bool
+}
+
+// EventRegion is the Region in which the events of calls to the service arrive: that of the call, but one in each partition for a
+// global service.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
+// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_security_incident-response.html
+// https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-Beijing.html
+func (s Service) EventRegion(partition, called string) string {
+	if !s.Global {
+		return called
+	}
+	switch partition {
+	case "aws":
+		return "us-east-1"
+	case "aws-us-gov":
+		return "us-gov-west-1"
+	case "aws-cn":
+		if s.Name == "organizations" {
+			return "cn-northwest-1"
+		}
+		return "cn-north-1"
+	}
+	return called
 }
 
 // Prefixed is an action of the service as policies write it.

@@ -62,4 +62,5 @@ var s3 = Service{
 		"PutObjectRetention":                 {By: Moto, Kind: Data},
 	},
 	Resources: map[string][]string{"bucket": {"Bucket"}},
+	Shared:    []string{"Bucket"},
 }

@@ -23,7 +23,7 @@ var cloudFormation = Service{
 var events = Service{
 	Name: "events", Rest: Moto,
 	Operations: map[string]Operation{
-		"PutEvents":        {Kind: Data},
+		"PutEvents":        {Kind: Data, By: Simulated, Keys: map[string]string{"events:source": "Entries.Source", "events:detail-type": "Entries.DetailType"}},
 		"PutRule":          {By: CheckedMoto, Passes: Role{"RoleArn", "events.amazonaws.com"}},
 		"PutTargets":       {By: CheckedMoto, Passes: Role{"Targets.RoleArn", "events.amazonaws.com"}},
 		"TestEventPattern": {By: Simulated},
@@ -56,6 +56,7 @@ var kms = Service{
 		"GenerateDataKeyWithoutPlaintext": {Kind: Read},
 		"GenerateRandom":                  {Kind: Read},
 	},
+	Shared: []string{"KeyId"},
 }
 
 var logs = Service{
@@ -88,6 +89,7 @@ var sns = Service{
 		"CheckIfPhoneNumberIsOptedOut": {Kind: Read},
 	},
 	Resources: map[string][]string{"topic": {"TopicArn", "ResourceArn", "Name"}},
+	Shared:    []string{"TopicArn", "ResourceArn"},
 }
 
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
@@ -98,6 +100,7 @@ var sqs = Service{
 		"ReceiveMessage": {Kind: Data},
 		"DeleteMessage":  {Kind: Data}, "DeleteMessageBatch": {Kind: Data, Action: "DeleteMessage"},
 	},
+	Shared: []string{"QueueUrl"},
 }
 
 // ssm has documents, of which moto keeps the versions, and their executions, which moto does not have.

@@ -6,136 +6,77 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/trailguard/trailguard/localaws/api"
 )
 
+// Status is a status that a stack has had.
+type Status struct{ Account, Region, StackID, Status, Reason string }
+
 // Options are the settings of a Service. All are required.
 type Options struct {
-	// Config is the configuration of a client that reads moto's stacks.
-	Config aws.Config
+	// Unread are the statuses that the stacks of all accounts have had since the last call, in their order.
+	Unread func(ctx context.Context) ([]Status, error)
 	Clock  *api.Clock
 	IDs    *api.IDs
-	// Emit hands an event to EventBridge, Fail receives what could not be simulated.
+	// Emit hands an event to the EventBridge of its account, Fail receives what could not be simulated.
 	Emit func(event map[string]any)
 	Fail func(error)
 }
 
-// Service knows of which statuses of stacks it has emitted an event.
-type Service struct {
-	options Options
-	client  *cloudformation.Client
+// Service emits the events of the stacks of all accounts: a call in one may deploy into others.
+type Service struct{ options Options }
 
-	mu      sync.Mutex
-	emitted map[string]bool // by the id of the stack's event
-	deleted map[string]bool // by the stack's id: nothing more is to come
-}
-
-// New returns a Service that knows no stack.
-func New(options Options) *Service {
-	return &Service{options: options, client: cloudformation.NewFromConfig(options.Config), emitted: map[string]bool{}, deleted: map[string]bool{}}
-}
+// New returns a Service.
+func New(options Options) *Service { return &Service{options} }
 
 // Register has the service observe calls.
 func (s *Service) Register(registry api.Registry) { registry.Observe(s) }
 
-// Begin emits, once a call has ended, the events of the statuses that stacks have had in it.
+// Begin emits, once a call has ended, the events of the statuses that stacks have had in it. Stack sets follow the accounts of an
+// organization.
 func (s *Service) Begin(request api.Request) func(api.Outcome) {
-	if request.Service != "cloudformation" || !slices.Contains(stackOperations, request.Operation) {
+	if !slices.Contains(operations, request.Action()) {
 		return nil
 	}
 	return func(outcome api.Outcome) {
 		if !outcome.Reached {
 			return
 		}
-		changes, err := s.changes(context.Background())
+		statuses, err := s.options.Unread(context.Background())
 		if err != nil {
 			s.options.Fail(fmt.Errorf("after %s: %w", request.Action(), err))
 			return
 		}
-		for _, change := range changes {
-			s.options.Emit(stackEvent(change, request.Call, s.options.Clock.Now(), s.options.IDs.UUID(api.StackEventID)))
+		for _, status := range statuses {
+			s.options.Emit(stackEvent(status, request.Call, s.options.Clock.Now(), s.options.IDs.UUID(api.StackEventID)))
 		}
 	}
 }
 
-// stackOperations change the status of a stack. They return once it is final.
-var stackOperations = []string{
-	"CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet", "RollbackStack", "ContinueUpdateRollback",
-	"CancelUpdateStack",
-}
-
-// changes are the statuses that stacks have had since the last call, in their order.
-func (s *Service) changes(ctx context.Context) ([]types.StackEvent, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var changes []types.StackEvent
-	for pages := cloudformation.NewListStacksPaginator(s.client, &cloudformation.ListStacksInput{}); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("listing the stacks: %w", err)
-		}
-		for _, stack := range page.StackSummaries {
-			id := aws.ToString(stack.StackId)
-			if s.deleted[id] {
-				continue
-			}
-			fresh, err := s.newEvents(ctx, id)
-			if err != nil {
-				return nil, fmt.Errorf("reading the events of stack %s: %w", id, err)
-			}
-			changes = append(changes, fresh...)
-			s.deleted[id] = stack.StackStatus == types.StackStatusDeleteComplete
-		}
-	}
-	return changes, nil
-}
-
-// newEvents are the events of a stack itself that have not been emitted. CloudFormation lists the latest first: what comes after one
-// that was emitted has been emitted, too. The caller holds mu.
-func (s *Service) newEvents(ctx context.Context, id string) (fresh []types.StackEvent, err error) {
-	input := &cloudformation.DescribeStackEventsInput{StackName: &id}
-	defer func() { slices.Reverse(fresh) }()
-	for pages := cloudformation.NewDescribeStackEventsPaginator(s.client, input); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, event := range page.StackEvents {
-			if aws.ToString(event.PhysicalResourceId) != id {
-				continue
-			}
-			if s.emitted[aws.ToString(event.EventId)] {
-				return fresh, nil
-			}
-			s.emitted[aws.ToString(event.EventId)] = true
-			fresh = append(fresh, event)
-		}
-	}
-	return fresh, nil
+// operations change the statuses of stacks. They return once those are final.
+var operations = []string{
+	"cloudformation:CreateStack", "cloudformation:UpdateStack", "cloudformation:DeleteStack", "cloudformation:CreateChangeSet",
+	"cloudformation:ExecuteChangeSet", "cloudformation:RollbackStack", "cloudformation:ContinueUpdateRollback", "cloudformation:CancelUpdateStack",
+	"cloudformation:CreateStackInstances", "cloudformation:UpdateStackInstances", "cloudformation:DeleteStackInstances",
+	"cloudformation:UpdateStackSet", "organizations:CreateAccount", "organizations:MoveAccount", "organizations:CloseAccount",
+	"organizations:RemoveAccountFromOrganization", "organizations:LeaveOrganization",
 }
 
 // stackEvent is the event of a stack's status.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/event-detail-stack-status-change.html
-func stackEvent(change types.StackEvent, call api.Call, now time.Time, id string) map[string]any {
+func stackEvent(status Status, call api.Call, now time.Time, id string) map[string]any {
 	detail := map[string]any{
-		"stack-id": aws.ToString(change.StackId),
-		"status-details": map[string]any{
-			"status": string(change.ResourceStatus), "status-reason": aws.ToString(change.ResourceStatusReason),
-		},
+		"stack-id":       status.StackID,
+		"status-details": map[string]any{"status": status.Status, "status-reason": status.Reason},
 	}
-	if token := call.Text("ClientRequestToken"); token != "" {
+	if token := call.Text("ClientRequestToken"); token != "" && status.Account == call.Account {
 		detail["client-request-token"] = token
 	}
 	return map[string]any{
 		"version": "0", "id": id, "detail-type": "CloudFormation Stack Status Change", "source": "aws.cloudformation",
-		"account": call.Account, "time": now.UTC().Format(time.RFC3339), "region": call.Region,
-		"resources": []any{aws.ToString(change.StackId)}, "detail": detail,
+		"account": status.Account, "time": now.UTC().Format(time.RFC3339), "region": status.Region,
+		"resources": []any{status.StackID}, "detail": detail,
 	}
 }

@@ -66,13 +66,14 @@ func (c *Recorder) event(request api.Request, outcome api.Outcome) map[string]an
 	now := c.Clock.Now().UTC().Format(time.RFC3339)
 	eventID := c.IDs.UUID(api.TrailEventID)
 	source := eventSource(request.Service)
+	region := catalog.Find(request.Service).EventRegion(request.Partition, request.Region)
 	detail := map[string]any{
 		"eventVersion":       "1.11",
 		"userIdentity":       userIdentity(request, now),
 		"eventTime":          now,
 		"eventSource":        source,
 		"eventName":          catalog.Of(request.Service, request.Operation).Event,
-		"awsRegion":          request.Region,
+		"awsRegion":          region,
 		"sourceIPAddress":    "127.0.0.1",
 		"userAgent":          request.UserAgent,
 		"requestParameters":  requestParameters(request.Call),
@@ -101,7 +102,7 @@ func (c *Recorder) event(request api.Request, outcome api.Outcome) map[string]an
 		"source":      "aws." + strings.TrimSuffix(source, ".amazonaws.com"),
 		"account":     request.Account,
 		"time":        now,
-		"region":      request.Region,
+		"region":      region,
 		"resources":   []any{},
 		"detail":      detail,
 	}

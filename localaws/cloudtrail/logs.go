@@ -1,6 +1,7 @@
 package cloudtrail
 
 import (
+	"context"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -10,12 +11,14 @@ import (
 	"github.com/trailguard/trailguard/localaws/catalog"
 )
 
-// Logs tells whether a trail is logging a call that changes something.
-func (s *Service) Logs(call api.Call) bool {
-	return slices.ContainsFunc(s.Trails(), func(t Trail) bool {
+// Logs tells whether a trail of the account or of its organization is logging a call that changes something. Its error is that it is
+// not known what the account's organization is.
+func (s *Service) Logs(ctx context.Context, call api.Call) (bool, error) {
+	trails, err := s.visible(ctx)
+	return slices.ContainsFunc(trails, func(t Trail) bool {
 		return t.IsLogging && (t.IsMultiRegionTrail || t.HomeRegion == call.Region) &&
 			(t.IncludeGlobalServiceEvents || !catalog.Find(call.Service).Global) && selectsWrites(t, eventSource(call.Service))
-	})
+	}), err
 }
 
 // selectsWrites tells whether a trail's selectors select the write management events of a service. An advanced selector

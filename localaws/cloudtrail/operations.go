@@ -48,7 +48,12 @@ func (s *Service) Register(registry api.Registry) {
 // Handle answers one call of the CloudTrail API. An operation or a member that is not simulated is an error.
 func (s *Service) Handle(ctx context.Context, call api.Call) (any, error) {
 	call.Place = call.Or(s.options.Place)
-	return sdk.Dispatch(ctx, s.operations, call)
+	there, err := s.answering(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	call.Account = there.options.Place.Account
+	return sdk.Dispatch(ctx, there.operations, call)
 }
 
 // changes makes an operation wait for the one before it, and applies the rate limit.

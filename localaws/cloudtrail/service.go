@@ -48,8 +48,10 @@ const (
 	NoOrganization    Organization = ""
 	ManagementAccount Organization = "management account"
 	MemberAccount     Organization = "member account"
-	NoTrustedAccess   Organization = "management account without trusted access for CloudTrail"
-	NotAllFeatures    Organization = "management account of an organization with consolidated billing only"
+	// DelegatedAdministrator is a member account that administers CloudTrail for the organization.
+	DelegatedAdministrator Organization = "delegated administrator"
+	NoTrustedAccess        Organization = "management account without trusted access for CloudTrail"
+	NotAllFeatures         Organization = "management account of an organization with consolidated billing only"
 )
 
 // Options are the settings of a Service.
@@ -60,6 +62,10 @@ type Options struct {
 	Environment Environment
 	// Organization is what the account is. Default: - no organization is in use.
 	Organization Organization
+	// Membership is what the account is at the moment, in place of Organization. Default: - Organization, without other accounts.
+	Membership func(ctx context.Context) (Membership, error)
+	// Account is the CloudTrail of another account of the organization. Default: - there is none.
+	Account func(id string) *Service
 	// RateLimited refuses a second call that changes something within one second of the clock (ThrottlingException).
 	// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
 	// Default: - any number of calls is accepted.

@@ -122,7 +122,7 @@ func (s *Service) apply(ctx context.Context, t *Trail, given cloudtrail.UpdateTr
 	if t.IsMultiRegionTrail && !t.IncludeGlobalServiceEvents {
 		return api.Errorf("InvalidParameterCombinationException", "multi-Region trail must include global service events")
 	}
-	if err := s.applyOrganization(t, given); err != nil {
+	if err := s.applyOrganization(ctx, t, given); err != nil {
 		return err
 	}
 	if err := s.applyKey(ctx, t, given); err != nil {
@@ -137,13 +137,17 @@ func (s *Service) apply(ctx context.Context, t *Trail, given cloudtrail.UpdateTr
 	return s.applyCloudWatchLogs(ctx, t, given)
 }
 
-func (s *Service) applyOrganization(t *Trail, given cloudtrail.UpdateTrailInput) error {
+func (s *Service) applyOrganization(ctx context.Context, t *Trail, given cloudtrail.UpdateTrailInput) error {
 	if given.IsOrganizationTrail == nil || *given.IsOrganizationTrail == t.IsOrganizationTrail {
 		return nil
 	}
-	switch s.options.Organization {
+	m, err := s.membership(ctx)
+	if err != nil {
+		return err
+	}
+	switch m.Organization {
 	case ManagementAccount:
-	case MemberAccount:
+	case MemberAccount, DelegatedAdministrator:
 		return api.Errorf("NotOrganizationMasterAccountException", "account %s is not the management account of its organization", s.options.Place.Account)
 	case NoTrustedAccess:
 		return api.Errorf("CloudTrailAccessNotEnabledException", "trusted access for cloudtrail.amazonaws.com is not enabled in the organization")
@@ -287,9 +291,10 @@ func (s *Service) getTrail(_ context.Context, call api.Call, in *cloudtrail.GetT
 }
 
 // describeTrails lists the trails of the Region and, unless asked not to, the shadows of trails of every Region that have
-// their home elsewhere. By name it finds only trails whose home is the Region, by ARN all.
+// their home elsewhere, and in a member account the organization's trails. By name it finds only trails whose home is the Region, by
+// ARN all.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DescribeTrails.html
-func (s *Service) describeTrails(_ context.Context, call api.Call, in *cloudtrail.DescribeTrailsInput) (*cloudtrail.DescribeTrailsOutput, error) {
+func (s *Service) describeTrails(ctx context.Context, call api.Call, in *cloudtrail.DescribeTrailsInput) (*cloudtrail.DescribeTrailsOutput, error) {
 	wanted := map[string]bool{}
 	for _, nameOrARN := range in.TrailNameList {
 		arn, err := trailARN(call.Place, nameOrARN)
@@ -298,13 +303,18 @@ func (s *Service) describeTrails(_ context.Context, call api.Call, in *cloudtrai
 		}
 		wanted[arn] = true
 	}
+	trails, err := s.visible(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := &cloudtrail.DescribeTrailsOutput{TrailList: []types.Trail{}}
-	for _, t := range s.Trails() {
-		shadow := t.HomeRegion != call.Region
+	for _, t := range trails {
+		elsewhere := t.HomeRegion != call.Region
+		shadow := elsewhere || api.PlaceOf(t.ARN).Account != call.Account
 		switch {
 		case shadow && in.IncludeShadowTrails != nil && !*in.IncludeShadowTrails,
 			len(wanted) > 0 && !wanted[t.ARN],
-			len(wanted) == 0 && shadow && !t.IsMultiRegionTrail:
+			len(wanted) == 0 && elsewhere && !t.IsMultiRegionTrail:
 			continue
 		}
 		out.TrailList = append(out.TrailList, describe(t))
@@ -312,12 +322,16 @@ func (s *Service) describeTrails(_ context.Context, call api.Call, in *cloudtrai
 	return out, nil
 }
 
-func (s *Service) listTrails(_ context.Context, _ api.Call, in *cloudtrail.ListTrailsInput) (*cloudtrail.ListTrailsOutput, error) {
+func (s *Service) listTrails(ctx context.Context, _ api.Call, in *cloudtrail.ListTrailsInput) (*cloudtrail.ListTrailsOutput, error) {
 	if in.NextToken != nil {
 		return nil, api.NotModelled("pages of ListTrails")
 	}
+	trails, err := s.visible(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := &cloudtrail.ListTrailsOutput{Trails: []types.TrailInfo{}}
-	for _, t := range s.Trails() {
+	for _, t := range trails {
 		out.Trails = append(out.Trails, types.TrailInfo{Name: &t.Name, TrailARN: &t.ARN, HomeRegion: &t.HomeRegion})
 	}
 	return out, nil

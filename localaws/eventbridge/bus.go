@@ -29,6 +29,8 @@ type Targets interface {
 	// SendSQS sends with the target's role or, without one, as events.amazonaws.com for the rule. A dead letter has
 	// attributes, and no role.
 	SendSQS(ctx context.Context, roleARN, ruleARN, queueARN, message string, attributes map[string]string) error
+	// PutEvent hands an event on to another event bus, of whatever account and Region, with the target's role.
+	PutEvent(ctx context.Context, roleARN, ruleARN, busARN string, event map[string]any) error
 }
 
 // Outcome is how an attempt to invoke a target ended.
@@ -69,7 +71,7 @@ type Metrics struct {
 	InvocationsFailedToBeSentToDlq int
 }
 
-// Bus is the default event bus.
+// Bus is all event buses of an account, in all Regions.
 type Bus struct {
 	rules   RuleSource
 	targets Targets
@@ -83,7 +85,7 @@ type Bus struct {
 	retries    []*invocation
 	deliveries []Delivery
 	metrics    map[string]Metrics
-	timers     map[string]timer // of the rules that are enabled and have a schedule, by name
+	timers     map[string]timer // of the rules that are enabled and have a schedule, by key
 	fired      int              // schedules so far
 }
 
@@ -91,7 +93,9 @@ type arrival struct {
 	event  map[string]any
 	fields map[string][]field
 	at     time.Time
-	rule   *Rule // whose schedule the event comes from, and which alone gets it; nil for every other event
+	bus    string // the ARN of the event bus; empty for the default one of the event's Region
+	passed bool   // the event comes from another event bus
+	rule   *Rule  // whose schedule the event comes from, and which alone gets it; nil for every other event
 }
 
 // invocation is one target's share of one event. The rule stays as it was when it matched.
@@ -116,8 +120,17 @@ func NewBus(rules RuleSource, targets Targets, clock *api.Clock, options Options
 	return &Bus{rules: rules, targets: targets, clock: clock, options: options, metrics: map[string]Metrics{}}
 }
 
-// Publish queues an event. A target may publish while Deliver runs.
+// Publish queues an event of the account on the default event bus of the event's Region. A target may publish while Deliver runs.
 func (b *Bus) Publish(ctx context.Context, event map[string]any) error {
+	return b.publish(ctx, event, arrival{})
+}
+
+// PublishTo queues an event on an event bus, by its ARN. passed tells that it comes from another event bus.
+func (b *Bus) PublishTo(ctx context.Context, bus string, event map[string]any, passed bool) error {
+	return b.publish(ctx, event, arrival{bus: bus, passed: passed})
+}
+
+func (b *Bus) publish(ctx context.Context, event map[string]any, to arrival) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -133,7 +146,8 @@ func (b *Bus) Publish(ctx context.Context, event map[string]any) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.queue = append(b.queue, arrival{event: event, fields: fieldsOf(event), at: b.clock.Now()})
+	to.event, to.fields, to.at = event, fieldsOf(event), b.clock.Now()
+	b.queue = append(b.queue, to)
 	return nil
 }
 
@@ -176,6 +190,13 @@ func (b *Bus) Deliver(ctx context.Context) error {
 	}
 }
 
+// Queued tells whether Deliver has an event to deliver.
+func (b *Bus) Queued() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queue) > 0
+}
+
 // NextRetry is the time of the earliest pending retry.
 func (b *Bus) NextRetry() (at time.Time, pending bool) {
 	b.mu.Lock()
@@ -195,7 +216,8 @@ func (b *Bus) Deliveries() []Delivery {
 	return slices.Clone(b.deliveries)
 }
 
-// Metrics returns the counts so far by the names of rules.
+// Metrics returns the counts so far by the names of rules; by their ARNs for those of other event buses than the default one of the
+// account's Region.
 func (b *Bus) Metrics() map[string]Metrics {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -230,7 +252,7 @@ func (b *Bus) trigger(ctx context.Context, rule Rule, event arrival) error {
 	if err := rule.Validate(); err != nil {
 		return err
 	}
-	if event.rule == nil && (!looksAt(rule.State, event.event) || !rule.Pattern.With(b.options).matches(event.fields)) {
+	if event.rule == nil && (!event.isOn(rule) || !looksAt(rule.State, event.event) || !rule.Pattern.With(b.options).matches(event.fields)) {
 		return nil
 	}
 	b.count(rule, func(m *Metrics) {
@@ -239,9 +261,23 @@ func (b *Bus) trigger(ctx context.Context, rule Rule, event arrival) error {
 	})
 	var faults []error
 	for _, target := range rule.Targets {
+		// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
+		if kind, _, _ := targetOf(target.ARN, api.PlaceOf(rule.ARN)); kind == eventBus && event.passed {
+			continue // an event is passed on once
+		}
 		faults = append(faults, b.attempt(ctx, &invocation{arrival: event, rule: rule, target: target}))
 	}
 	return errors.Join(faults...)
+}
+
+// isOn tells whether an event has arrived at a rule's event bus.
+func (a arrival) isOn(rule Rule) bool {
+	if a.bus != "" {
+		return a.bus == rule.bus()
+	}
+	place := api.PlaceOf(rule.ARN)
+	region, _ := a.event["region"].(string)
+	return rule.bus() == place.ARN("events", "event-bus/"+defaultBus) && (region == "" || place.Region == "" || region == place.Region)
 }
 
 // looksAt tells whether a rule in this state looks at the event: an enabled one does not look at CloudTrail's read-only
@@ -336,9 +372,9 @@ func (b *Bus) record(i *invocation, input string, outcome Outcome, refusal failu
 func (b *Bus) count(rule Rule, add func(*Metrics)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	m := b.metrics[rule.Name]
+	m := b.metrics[rule.key()]
 	add(&m)
-	b.metrics[rule.Name] = m
+	b.metrics[rule.key()] = m
 }
 
 // invoke makes the input and starts the target; nil means success.
@@ -361,6 +397,8 @@ func (b *Bus) invoke(ctx context.Context, i *invocation) (input string, refusal 
 		err = b.targets.PublishSNS(ctx, i.target.RoleARN, i.rule.ARN, i.target.ARN, input)
 	case queue:
 		err = b.targets.SendSQS(ctx, i.target.RoleARN, i.rule.ARN, i.target.ARN, input, nil)
+	case eventBus:
+		err = b.targets.PutEvent(ctx, i.target.RoleARN, i.rule.ARN, i.target.ARN, i.event)
 	}
 	if err != nil {
 		return input, classify(i.target.ARN, err)

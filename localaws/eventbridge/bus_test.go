@@ -57,6 +57,10 @@ func (f *fakeTargets) SendSQS(_ context.Context, roleARN, ruleARN, queueARN, mes
 	return f.call("send %s for %s%s: %s", queueARN, ruleARN, as(roleARN), message)
 }
 
+func (f *fakeTargets) PutEvent(_ context.Context, roleARN, ruleARN, busARN string, event map[string]any) error {
+	return f.call("put on %s for %s%s: %s", busARN, ruleARN, as(roleARN), event["id"])
+}
+
 func as(roleARN string) string {
 	if roleARN == "" {
 		return ""

@@ -2,7 +2,9 @@ package eventbridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,16 +18,34 @@ import (
 type Rule struct {
 	Name     string
 	ARN      string
+	Bus      string // the ARN of its event bus; empty for the default one of the rule's Region
+	id       string // among the account's rules: see key
 	Pattern  Pattern
 	Schedule Schedule
 	State    types.RuleState
 	Targets  []Target // at most 5
 }
 
+// key is the rule's name; its ARN if it is on another event bus than the default one of the account's Region.
+func (r Rule) key() string {
+	if r.id != "" {
+		return r.id
+	}
+	return r.Name
+}
+
+// bus is the ARN of the rule's event bus.
+func (r Rule) bus() string {
+	if r.Bus != "" {
+		return r.Bus
+	}
+	return api.PlaceOf(r.ARN).ARN("events", "event-bus/"+defaultBus)
+}
+
 // RuleSource knows the deployed rules.
 type RuleSource interface {
 	Rules(ctx context.Context) ([]Rule, error)
-	// Schedules are the schedules of the rules that are enabled, by the names of the rules.
+	// Schedules are the schedules of the rules that are enabled, by the keys of the rules.
 	Schedules(ctx context.Context) (map[string]Schedule, error)
 }
 
@@ -51,19 +71,44 @@ type RulesAPI interface {
 	ListTargetsByRule(context.Context, *eventbridge.ListTargetsByRuleInput, ...func(*eventbridge.Options)) (*eventbridge.ListTargetsByRuleOutput, error)
 }
 
-// ClientRules reads the rules of the default bus from EventBridge's API and keeps them until Invalidate.
+// defaultBus is the name of the event bus that each account has in each Region.
+const defaultBus = "default"
+
+// busName is an event bus of the account.
+type busName struct{ region, name string }
+
+// ClientRules reads the rules of an account's event buses from EventBridge's API and keeps them until Invalidate: those of the default
+// bus in one Region, and those of each bus of which it is told.
 type ClientRules struct {
-	client RulesAPI
+	client RulesAPI // of that Region
+
+	// Elsewhere is a client of another Region.
+	//
+	// Default: - there is no other Region.
+	Elsewhere func(region string) RulesAPI
 
 	mu         sync.Mutex
 	cached     []Rule
-	targets    map[string][]Target // by the rule's name
+	targets    map[string][]Target // by the rule's key
 	generation int                 // counts the calls of Invalidate and InvalidateButTargets
 	valid      bool
+	others     []busName
 }
 
 // NewClientRules returns a source that has read nothing yet.
 func NewClientRules(client RulesAPI) *ClientRules { return &ClientRules{client: client} }
+
+// Note has the rules of a bus read, too. An empty name is that of the default bus.
+func (c *ClientRules) Note(region, name string) {
+	if name == "" {
+		name = defaultBus
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if bus := (busName{region, api.AfterLast(name, "/")}); c.Elsewhere != nil && !slices.Contains(c.others, bus) {
+		c.others = append(c.others, bus)
+	}
+}
 
 // Invalidate makes the next call of Rules read the API again.
 func (c *ClientRules) Invalidate() {
@@ -97,7 +142,7 @@ func (c *ClientRules) Rules(ctx context.Context) ([]Rule, error) {
 	if generation == c.generation {
 		c.cached, c.valid, c.targets = rules, true, map[string][]Target{}
 		for _, rule := range rules {
-			c.targets[rule.Name] = rule.Targets
+			c.targets[rule.key()] = rule.Targets
 		}
 	}
 	return rules, nil
@@ -110,13 +155,13 @@ func (c *ClientRules) Schedules(ctx context.Context) (map[string]Schedule, error
 		return nil, err
 	}
 	schedules := map[string]Schedule{}
-	for _, rule := range deployed {
-		name, expression := aws.ToString(rule.Name), aws.ToString(rule.ScheduleExpression)
-		if expression == "" || !enabled(rule.State) {
+	for _, found := range deployed {
+		key, expression := found.key(), aws.ToString(found.rule.ScheduleExpression)
+		if expression == "" || !enabled(found.rule.State) {
 			continue
 		}
-		if schedules[name], err = ParseSchedule(expression); err != nil {
-			return nil, fmt.Errorf("rule %s: %w", name, err)
+		if schedules[key], err = ParseSchedule(expression); err != nil {
+			return nil, fmt.Errorf("rule %s: %w", aws.ToString(found.rule.Name), err)
 		}
 	}
 	return schedules, nil
@@ -129,32 +174,85 @@ func (c *ClientRules) read(ctx context.Context, known map[string][]Target) ([]Ru
 	}
 	rules := make([]Rule, 0, len(deployed))
 	for _, one := range deployed {
-		rule, err := c.readRule(ctx, one, known)
+		rule, err := readRule(ctx, one, known)
 		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", aws.ToString(one.Name), err)
+			return nil, fmt.Errorf("rule %s: %w", aws.ToString(one.rule.Name), err)
 		}
 		rules = append(rules, rule)
 	}
 	return rules, nil
 }
 
-func (c *ClientRules) list(ctx context.Context) ([]types.Rule, error) {
-	var rules []types.Rule
-	for input := (&eventbridge.ListRulesInput{}); ; {
-		page, err := c.client.ListRules(ctx, input)
+// deployedRule is a rule as the API of its Region shows it.
+type deployedRule struct {
+	client RulesAPI
+	bus    *string // nil for the default bus
+	home   bool    // on the default bus of the account's Region
+	rule   types.Rule
+}
+
+func (d deployedRule) key() string {
+	if d.home {
+		return aws.ToString(d.rule.Name)
+	}
+	return aws.ToString(d.rule.Arn)
+}
+
+func (c *ClientRules) list(ctx context.Context) ([]deployedRule, error) {
+	found, err := listBus(ctx, c.client, nil)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for i := range found {
+		found[i].home = true
+		known[aws.ToString(found[i].rule.Arn)] = true
+	}
+	c.mu.Lock()
+	others := slices.Clone(c.others)
+	c.mu.Unlock()
+	for _, bus := range others {
+		name := &bus.name
+		if bus.name == defaultBus {
+			name = nil
+		}
+		more, err := listBus(ctx, c.Elsewhere(bus.region), name)
+		var gone *types.ResourceNotFoundException
+		if err != nil && !errors.As(err, &gone) {
+			return nil, err
+		}
+		for _, one := range more {
+			if !known[aws.ToString(one.rule.Arn)] {
+				found = append(found, one)
+			}
+		}
+	}
+	return found, nil
+}
+
+func listBus(ctx context.Context, client RulesAPI, bus *string) ([]deployedRule, error) {
+	var found []deployedRule
+	for input := (&eventbridge.ListRulesInput{EventBusName: bus}); ; {
+		page, err := client.ListRules(ctx, input)
 		if err != nil {
 			return nil, fmt.Errorf("list rules: %w", err)
 		}
-		rules = append(rules, page.Rules...)
+		for _, rule := range page.Rules {
+			found = append(found, deployedRule{client: client, bus: bus, rule: rule})
+		}
 		if aws.ToString(page.NextToken) == "" {
-			return rules, nil
+			return found, nil
 		}
 		input.NextToken = page.NextToken
 	}
 }
 
-func (c *ClientRules) readRule(ctx context.Context, deployed types.Rule, known map[string][]Target) (_ Rule, err error) {
-	rule := Rule{Name: aws.ToString(deployed.Name), ARN: aws.ToString(deployed.Arn), State: deployed.State}
+func readRule(ctx context.Context, from deployedRule, known map[string][]Target) (_ Rule, err error) {
+	deployed := from.rule
+	rule := Rule{Name: aws.ToString(deployed.Name), ARN: aws.ToString(deployed.Arn), State: deployed.State, id: from.key()}
+	if from.bus != nil {
+		rule.Bus = api.PlaceOf(rule.ARN).ARN("events", "event-bus/"+*from.bus)
+	}
 	if text := aws.ToString(deployed.EventPattern); text != "" {
 		if rule.Pattern, err = ParsePattern(text); err != nil {
 			return Rule{}, err
@@ -165,12 +263,12 @@ func (c *ClientRules) readRule(ctx context.Context, deployed types.Rule, known m
 			return Rule{}, err
 		}
 	}
-	if targets, ok := known[rule.Name]; ok {
+	if targets, ok := known[rule.key()]; ok {
 		rule.Targets = targets
 		return rule, rule.Validate()
 	}
-	for input := (&eventbridge.ListTargetsByRuleInput{Rule: deployed.Name}); ; {
-		page, err := c.client.ListTargetsByRule(ctx, input)
+	for input := (&eventbridge.ListTargetsByRuleInput{Rule: deployed.Name, EventBusName: from.bus}); ; {
+		page, err := from.client.ListTargetsByRule(ctx, input)
 		if err != nil {
 			return Rule{}, fmt.Errorf("list targets: %w", err)
 		}

@@ -26,10 +26,18 @@ type Service struct {
 	Rules *ClientRules
 	// Fail receives what could not be simulated. Required.
 	Fail func(error)
+	// Clock and IDs are those of the events that callers put. Required.
+	Clock *api.Clock
+	IDs   *api.IDs
+	// Account is the EventBridge of another account.
+	//
+	// Default: - there is no other account.
+	Account func(id string) *Bus
 }
 
 // Register has the service answer, check and observe calls.
 func (s *Service) Register(registry api.Registry) {
+	registry.Answer("events:PutEvents", api.HandlerFunc(s.putEvents))
 	registry.Answer("events:TestEventPattern", api.HandlerFunc(s.testEventPattern))
 	registry.Check("events:PutRule", checkRule)
 	registry.Check("events:PutTargets", s.checkTargets)
@@ -53,6 +61,9 @@ func (s *Service) Begin(request api.Request) func(api.Outcome) {
 		if !outcome.Reached {
 			return
 		}
+		if request.Service == "events" {
+			s.Rules.Note(request.Region, request.Text("EventBusName"))
+		}
 		if request.Service == "events" && slices.Contains(targetless, request.Operation) {
 			s.Rules.InvalidateButTargets()
 		} else {
@@ -73,6 +84,9 @@ func checkRule(_ context.Context, call api.Call) error {
 	pattern, schedule := call.Text("EventPattern"), call.Text("ScheduleExpression")
 	if pattern == "" && schedule == "" {
 		return api.Errorf("ValidationException", "Parameter(s) EventPattern or ScheduleExpression must be specified.")
+	}
+	if bus := busOf(call.Place, call.Text("EventBusName")); schedule != "" && bus != busOf(call.Place, "") {
+		return api.Errorf("ValidationException", "ScheduleExpression is supported only on the default event bus.")
 	}
 	if schedule != "" {
 		if _, err := ParseSchedule(schedule); err != nil {
@@ -122,12 +136,12 @@ func (s *Service) checkTargets(ctx context.Context, call api.Call) error {
 			return refusalUnlessNotModelled(err, "ValidationException", fmt.Sprintf("targets.%d.member: %v", i+1, err))
 		}
 	}
-	return s.checkCount(ctx, call.Text("Rule"), targets)
+	return s.checkCount(ctx, call, targets)
 }
 
 // checkCount refuses targets that would be too many together with those that the rule has. Of a rule that does not exist moto
 // says so itself.
-func (s *Service) checkCount(ctx context.Context, rule string, targets []types.Target) error {
+func (s *Service) checkCount(ctx context.Context, call api.Call, targets []types.Target) error {
 	rules, err := s.Rules.Rules(ctx)
 	if err != nil {
 		return err
@@ -135,7 +149,7 @@ func (s *Service) checkCount(ctx context.Context, rule string, targets []types.T
 	ids := map[string]bool{}
 	for _, r := range rules {
 		for _, target := range r.Targets {
-			if r.Name == rule {
+			if r.Name == call.Text("Rule") && r.bus() == busOf(call.Place, call.Text("EventBusName")) {
 				ids[target.ID] = true
 			}
 		}

@@ -89,6 +89,12 @@ func (t Target) validate(rule api.Place) error {
 	if kind == automation && t.RoleARN == "" {
 		return errors.New("an automation definition needs a RoleArn")
 	}
+	if kind == eventBus && t.RoleARN == "" {
+		return errors.New("an event bus needs a RoleArn")
+	}
+	if kind == eventBus && (t.Input != "" || t.InputPath != "" || t.Transformer != nil) {
+		return errors.New("an event bus gets the event itself: Input, InputPath and InputTransformer are not available")
+	}
 	if t.DeadLetterARN != "" {
 		if kind, _, err := targetOf(t.DeadLetterARN, rule); err != nil || kind != queue {
 			return fmt.Errorf("dead-letter target %s is not a queue", t.DeadLetterARN)
@@ -125,13 +131,19 @@ const (
 	automation targetKind = iota + 1
 	topic
 	queue
+	eventBus
 )
+
+var busARN = regexp.MustCompile(`\Aarn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]+:event-bus/[A-Za-z0-9_./-]+\z`)
 
 var targetARN = regexp.MustCompile(`\Aarn:aws[a-z-]*:(ssm|sns|sqs):([a-z0-9-]+):([0-9]+):(automation-definition/)?([A-Za-z0-9_.-]+(:[A-Za-z0-9$]+)?)\z`)
 
 // targetOf tells the kind of a target and its name: that of a topic or queue, or a document's, with its version if the
-// ARN has one. Targets of another account or Region than the rule's, and of another kind, are not modelled.
+// ARN has one. Targets of another account or Region than the rule's, but for event buses, and of another kind, are not modelled.
 func targetOf(arn string, rule api.Place) (targetKind, string, error) {
+	if busARN.MatchString(arn) {
+		return eventBus, arn, nil
+	}
 	parts := targetARN.FindStringSubmatch(arn)
 	if parts == nil || parts[2] != rule.Region || parts[3] != rule.Account {
 		return 0, "", fmt.Errorf("target %s is %w", arn, ErrNotModelled)

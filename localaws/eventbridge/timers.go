@@ -67,13 +67,13 @@ func (b *Bus) FireSchedules(ctx context.Context) error {
 func (b *Bus) due(rule Rule) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t, ok := b.timers[rule.Name]
+	t, ok := b.timers[rule.key()]
 	now := b.clock.Now()
 	if !ok || !now.After(t.since) || now.Before(t.next) {
 		return false
 	}
 	t.next = t.after(now)
-	b.timers[rule.Name] = t
+	b.timers[rule.key()] = t
 	return true
 }
 

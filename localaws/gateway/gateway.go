@@ -55,27 +55,31 @@ type Options struct {
 	//
 	// Default: - five minutes.
 	Timeout time.Duration
+	// Door knows who holds which access key, in which account.
+	//
+	// Default: - a door of its own.
+	Door *Door
+	// Owner is the gateway of the account that owns a resource which a call names, if it is another account: nil if it is not.
+	//
+	// Default: - the account owns everything.
+	Owner func(ctx context.Context, call api.Call, name string) (*Gateway, error)
 }
 
 // Gateway is the one door to the local AWS. It reads who calls from the access key in the SigV4 credential scope; the
 // signature itself is not verified. It is safe for concurrent use.
+//
+// A Gateway is that of one account. A call with the access key of another account goes to the gateway of that account, if both
+// are behind one Door.
 type Gateway struct {
 	options  Options
 	client   *http.Client
 	services atomic.Pointer[Services]
 
 	mu       sync.Mutex
-	callers  map[string]caller // by access key
+	header   http.Header // that each forwarded call has
 	faults   Faults
 	records  []CallRecord
 	failures []error
-}
-
-// caller is who holds an access key.
-type caller struct {
-	principal api.Principal
-	invokedBy string              // the service that calls with these credentials
-	keys      map[string][]string // condition keys of its calls
 }
 
 // Faults are errors that the gateway injects. A function that returns nil lets the call be.
@@ -118,14 +122,10 @@ func New(options Options) *Gateway {
 	if options.Timeout == 0 {
 		options.Timeout = 5 * time.Minute
 	}
-	transport := &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}
-	g := &Gateway{
-		options: options,
-		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse
-		}},
-		callers: map[string]caller{},
+	if options.Door == nil {
+		options.Door = NewDoor()
 	}
+	g := &Gateway{options: options, client: options.Door.client, header: http.Header{}}
 	g.Use(&Services{})
 	return g
 }
@@ -145,17 +145,21 @@ func (g *Gateway) ServiceCredentials(p api.Principal, service string, keys map[s
 	if p.Type != api.Root && p.Type != api.IAMUser {
 		key = "ASIA" + key[4:]
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.callers[key] = caller{principal: p, invokedBy: service, keys: keys}
+	g.options.Door.give(key, caller{gateway: g, principal: p, invokedBy: service, keys: keys})
 	return aws.Credentials{AccessKeyID: key, SecretAccessKey: "secret-of-" + key, Source: "localaws"}
 }
 
 // Revoke forgets an access key, so that callers do not gather.
-func (g *Gateway) Revoke(c aws.Credentials) {
+func (g *Gateway) Revoke(c aws.Credentials) { g.options.Door.take(c.AccessKeyID) }
+
+// Place is the account whose gateway it is.
+func (g *Gateway) Place() api.Place { return g.options.Place }
+
+// SetHeader has each call that is forwarded to moto say something more.
+func (g *Gateway) SetHeader(name, value string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.callers, c.AccessKeyID)
+	g.header.Set(name, value)
 }
 
 // SetFaults injects errors from now on; the zero Faults injects none.
@@ -247,8 +251,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // handle takes a request from its arrival to its answer. unread is why its body was not read to the end. The record of a
 // request that is no call of anyone is not kept.
 func (g *Gateway) handle(r *http.Request, body []byte, unread error) (*wire.Response, CallRecord) {
-	requestID := g.options.IDs.UUID(api.RequestID)
 	where, err := wire.ParseScope(r)
+	from, known := g.options.Door.holder(where.AccessKeyID)
+	if known && from.gateway != g {
+		return from.gateway.handle(r, body, unread)
+	}
+	requestID := g.options.IDs.UUID(api.RequestID)
 	if err != nil {
 		return g.turnAway(wire.JSON, api.Call{}, err, requestID)
 	}
@@ -260,17 +268,24 @@ func (g *Gateway) handle(r *http.Request, body []byte, unread error) (*wire.Resp
 	if err != nil {
 		return g.turnAway(p, call, err, requestID)
 	}
-	g.mu.Lock()
-	from, known := g.callers[where.AccessKeyID]
-	g.mu.Unlock()
 	if !known {
 		return g.turnAway(p, call, unknownKey(p), requestID)
 	}
 	call.Principal = from.principal
 	request := api.Request{Call: call, ID: requestID, AccessKeyID: where.AccessKeyID, InvokedBy: from.invokedBy, UserAgent: r.UserAgent()}
-	services := g.services.Load()
-	ends := services.begin(request)
-	answer, reached := g.perform(services, r, body, call, from.keys, p, requestID)
+	owner, err := g.ownerOf(r.Context(), call)
+	if err != nil {
+		return g.turnAway(p, call, err, requestID)
+	}
+	ends := g.services.Load().begin(request)
+	if owner != g {
+		// CloudTrail tells both accounts of the call.
+		// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+		told := request
+		told.Place = owner.options.Place.In(call.Region)
+		ends = append(ends, owner.services.Load().begin(told)...)
+	}
+	answer, reached := g.perform(owner, r, body, call, from.keys, p, requestID)
 	outcome := api.Outcome{Reached: reached, Refusal: wire.ParseRefusal(answer)}
 	if p == wire.JSON {
 		outcome.JSON = answer.Body
@@ -281,6 +296,19 @@ func (g *Gateway) handle(r *http.Request, body []byte, unread error) (*wire.Resp
 		end(outcome)
 	}
 	return answer, record
+}
+
+// ownerOf is the gateway of the account that owns what a call names.
+func (g *Gateway) ownerOf(ctx context.Context, call api.Call) (*Gateway, error) {
+	if g.options.Owner == nil {
+		return g, nil
+	}
+	for _, name := range call.First(catalog.Find(call.Service).Shared...) {
+		if owner, err := g.options.Owner(ctx, call, name); err != nil || owner != nil {
+			return owner, err
+		}
+	}
+	return g, nil
 }
 
 // turnAway answers a request that is no call of anyone.
@@ -300,9 +328,10 @@ func unknownKey(p wire.Protocol) error {
 	return &api.Error{Code: code, Message: "the security token included in the request is invalid", Status: http.StatusForbidden}
 }
 
-// perform authorizes a call and has it answered. reached tells whether its service was asked.
+// perform authorizes a call and has it answered in the account that owns what it names. reached tells whether its service was
+// asked.
 func (g *Gateway) perform(
-	services *Services, r *http.Request, body []byte, call api.Call, keys map[string][]string, p wire.Protocol, requestID string,
+	owner *Gateway, r *http.Request, body []byte, call api.Call, keys map[string][]string, p wire.Protocol, requestID string,
 ) (answer *wire.Response, reached bool) {
 	g.mu.Lock()
 	faults := g.faults
@@ -315,12 +344,14 @@ func (g *Gateway) perform(
 	if err := g.options.Authorizer.AuthorizeCall(r.Context(), call, keys); err != nil {
 		return g.refuse(p, call, denial(p, err), requestID), false
 	}
+	services, there := owner.services.Load(), call
+	there.Place = owner.options.Place.In(call.Region)
 	for _, check := range services.checks[call.Action()] {
-		if err := check(r.Context(), call); err != nil {
+		if err := check(r.Context(), there); err != nil {
 			return g.refuse(p, call, err, requestID), false
 		}
 	}
-	answer, err := g.dispatch(services, r, body, call, p, requestID)
+	answer, err := owner.dispatch(services, r, body, there, p, requestID)
 	if err == nil && faults.After != nil {
 		err = faults.After(call)
 	}
@@ -384,6 +415,12 @@ func (g *Gateway) forward(r *http.Request, body []byte) (*wire.Response, error) 
 		forwarded.Header.Del(name)
 	}
 	forwarded.Header.Set("X-Local-Time", g.options.Clock.Now().UTC().Format(time.RFC3339))
+	forwarded.Header.Set(api.AccountHeader, g.options.Place.Account)
+	g.mu.Lock()
+	for name, values := range g.header {
+		forwarded.Header[name] = values
+	}
+	g.mu.Unlock()
 	forwarded.Host = r.Host
 	if forwarded.Host == "" {
 		forwarded.Host = r.URL.Host

@@ -16,7 +16,7 @@ const SNSKey = snsKey
 // Fact is one of sentKeys.
 type Fact struct {
 	Service, Action, Via string
-	ARN, Account         bool
+	ARN, Account, Org    bool
 	Page                 string
 }
 
@@ -24,7 +24,7 @@ type Fact struct {
 func Facts() []Fact {
 	var facts []Fact
 	for _, f := range sentKeys {
-		facts = append(facts, Fact{f.service, f.action, f.via, f.arn, f.account, f.page})
+		facts = append(facts, Fact{f.service, f.action, f.via, f.arn, f.account, f.organization, f.page})
 	}
 	return facts
 }

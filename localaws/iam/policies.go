@@ -29,6 +29,18 @@ type Options struct {
 	//
 	// Default: - such ARNs are open.
 	Ask func(ctx context.Context, call api.Call) (output any, err error)
+	// Account is the Authorizer of another account: it knows the account's principals and the policies of its resources.
+	//
+	// Default: - there is no other account.
+	Account func(id string) *Authorizer
+	// BucketOwner is the account that owns a bucket; empty if there is no such bucket.
+	//
+	// Default: - the account owns every bucket.
+	BucketOwner func(ctx context.Context, bucket string) (string, error)
+	// Membership is what an account is in AWS Organizations.
+	//
+	// Default: - no account is in an organization.
+	Membership func(ctx context.Context, account string) (Membership, error)
 }
 
 // Authorizer decides by the policies that are deployed now. It is safe for concurrent use.
@@ -57,8 +69,8 @@ func (a *Authorizer) Grant(arn string, policies ...policy.Document) {
 	a.grants[arn] = policies
 }
 
-// SetOrganizationPolicies attaches service control policies to the account, next to FullAWSAccess, in place of those
-// before. None means that the account is in no organization.
+// SetOrganizationPolicies attaches service control policies to the account, next to FullAWSAccess, in place of those that it
+// attached before, as another level of those that AWS Organizations holds for the account. None takes that level away.
 func (a *Authorizer) SetOrganizationPolicies(documents ...string) error {
 	var policies []policy.Document
 	if len(documents) > 0 {
@@ -100,6 +112,8 @@ type Directory interface {
 	TopicKey(ctx context.Context, arn string) (string, error)
 	// QueuePolicy returns the document, empty where the queue has none.
 	QueuePolicy(ctx context.Context, arn string) (string, error)
+	// BusPolicy returns the document of an event bus, empty where it has none.
+	BusPolicy(ctx context.Context, arn string) (string, error)
 }
 
 // Role is a role of IAM with the documents of its policies.
@@ -133,43 +147,59 @@ func union(a, b map[string][]string) map[string][]string {
 }
 
 // unlimited tells whether a principal may do everything, whatever the resource.
-func (a *Authorizer) unlimited(p api.Principal) (bool, error) {
-	a.mu.Lock()
-	granted, organization := a.grants[p.ARN], len(a.organization)
-	a.mu.Unlock()
-	if organization > 0 {
-		return false, nil
+func (a *Authorizer) unlimited(ctx context.Context, p api.Principal) (bool, error) {
+	own := a.of(p.Account())
+	bound, err := own.boundByOrganization(ctx)
+	if err != nil || bound {
+		return false, err
 	}
 	if p.Type == api.Root {
 		return true, nil
 	}
+	own.mu.Lock()
+	granted := own.grants[p.ARN]
+	own.mu.Unlock()
 	decision, err := policy.Evaluate(policy.Request{Principal: p, Action: "any:Thing", Resource: anyResource},
 		policy.Policies{Identity: granted})
 	return decision.Allowed, err
 }
 
-// decide gathers the policies that bear on a question and evaluates them.
+// decide gathers the policies that bear on a question and evaluates them: those of the principal's account and those of the
+// account that owns the resource.
 func (a *Authorizer) decide(ctx context.Context, p api.Principal, region string, q question) (policy.Decision, error) {
 	keys, err := a.keysOf(p, q)
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	policies, err := a.identityPolicies(ctx, p)
+	policies, err := a.of(p.Account()).identityPolicies(ctx, p)
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	if policies.Resource, err = a.resourcePolicy(ctx, q); err != nil {
+	account, err := a.ownerOf(ctx, q)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	owner := a.of(account)
+	if policies.Resource, err = owner.resourcePolicy(ctx, q); err != nil {
+		return policy.Decision{}, err
+	}
+	if policies.ResourceControl, err = owner.resourceControlPolicies(ctx, q); err != nil {
 		return policy.Decision{}, err
 	}
 	request := policy.Request{
-		Principal: p, Action: q.action, Resource: q.resource, ResourceAccount: a.options.Place.Account,
+		Principal: p, Action: q.action, Resource: q.resource, ResourceAccount: account,
 		// Clients reach AWS over TLS only, though this one is reached without.
 		Context: map[string][]string{"aws:RequestedRegion": {region}, "aws:SecureTransport": {"true"}},
 	}
-	if fields := strings.SplitN(q.resource, ":", 6); len(fields) == 6 && fields[4] != "" {
-		request.ResourceAccount = fields[4]
+	// The trails of an organization have no policies: CloudTrail itself knows which accounts may use them.
+	if strings.HasPrefix(q.action, "cloudtrail:") {
+		request.ResourceAccount, request.Context["aws:ResourceAccount"] = "", []string{account}
 	}
-	request.Context = union(request.Context, keys)
+	organization, err := a.organizationKeys(ctx, p, account, q, keys)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	request.Context = union(union(request.Context, organization), keys)
 	return policy.Evaluate(request, policies)
 }
 
@@ -195,8 +225,12 @@ func (a *Authorizer) keysOf(p api.Principal, q question) (map[string][]string, e
 func (a *Authorizer) identityPolicies(ctx context.Context, p api.Principal) (policy.Policies, error) {
 	a.mu.Lock()
 	granted, isGranted := a.grants[p.ARN]
-	policies := policy.Policies{Identity: granted, Organization: a.organization}
 	a.mu.Unlock()
+	levels, err := a.serviceControlPolicies(ctx)
+	policies := policy.Policies{Identity: granted, Organization: levels}
+	if err != nil {
+		return policies, err
+	}
 	if isGranted || p.Type == api.Root || p.Type == api.AWSService {
 		return policies, nil
 	}
@@ -251,6 +285,8 @@ func (a *Authorizer) resourcePolicy(ctx context.Context, q question) (*policy.Do
 		find = a.options.Directory.TopicPolicy
 	case service == "sqs":
 		find = a.options.Directory.QueuePolicy
+	case service == "events" && strings.HasPrefix(fields[5], "event-bus/"):
+		find = a.options.Directory.BusPolicy
 	default:
 		return nil, nil
 	}
@@ -264,8 +300,9 @@ func (a *Authorizer) resourcePolicy(ctx context.Context, q question) (*policy.Do
 	return a.parse(policy.Resource, document)
 }
 
-// Key returns a key by id, ARN or alias.
+// Key returns a key by id, ARN or alias; by its ARN also one of another account.
 func (a *Authorizer) Key(ctx context.Context, id string) (Key, error) {
+	a = a.of(api.PlaceOf(id).Account)
 	return Cached(&a.Cache, "kms", id, func() (Key, error) { return a.options.Directory.Key(ctx, id) })
 }
 

@@ -43,7 +43,7 @@ func (a *Authorizer) resources(ctx context.Context, call api.Call, action servic
 		find := finderOf(call.Service, kind.Name)
 		if find == nil && kind.Required {
 			// Whoever may do everything needs no resource, unless an organization policy may take something away.
-			if free, err := a.unlimited(call.Principal); err != nil || free {
+			if free, err := a.unlimited(ctx, call.Principal); err != nil || free {
 				return nil, err
 			}
 			return nil, api.NotModelled("the resource type %s of %s, so it cannot be authorized", kind.Name, call.Action())
@@ -81,7 +81,10 @@ func actionOf(call api.Call) string {
 func requestKeys(call api.Call) map[string][]string {
 	keys := map[string][]string{}
 	for key, member := range catalog.Of(call.Service, call.Operation).Keys {
-		keys[key] = []string{call.Text(member)}
+		keys[key] = call.Texts(member)
+		if len(keys[key]) == 0 {
+			keys[key] = []string{""}
+		}
 	}
 	return keys
 }

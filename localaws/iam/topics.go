@@ -16,7 +16,8 @@ func (a *Authorizer) topicKey(ctx context.Context, call api.Call) (string, error
 	if call.Service != "sns" || call.Operation != "Publish" && call.Operation != "PublishBatch" || topic == "" {
 		return "", nil
 	}
-	id, err := Cached(&a.Cache, "sns", "key of "+topic, func() (string, error) { return a.options.Directory.TopicKey(ctx, topic) })
+	owner := a.of(api.PlaceOf(topic).Account)
+	id, err := Cached(&owner.Cache, "sns", "key of "+topic, func() (string, error) { return owner.options.Directory.TopicKey(ctx, topic) })
 	if api.IsRefusal(err) {
 		return "", nil // there is no such topic: SNS says so itself
 	}
@@ -34,7 +35,7 @@ func (a *Authorizer) topicKeyQuestions(ctx context.Context, call api.Call) ([]qu
 	if err != nil || id == "" || id == snsKey && !service {
 		return nil, err
 	}
-	key, err := a.Key(ctx, id)
+	key, err := a.of(api.PlaceOf(call.Text("TopicArn")).Account).Key(ctx, id)
 	if api.IsRefusal(err) && id != snsKey {
 		return nil, nil // see CheckTopicKey
 	}
@@ -61,7 +62,7 @@ func (a *Authorizer) CheckTopicKey(ctx context.Context, call api.Call) error {
 	if err != nil || id == "" || id == snsKey {
 		return err
 	}
-	key, err := a.Key(ctx, id)
+	key, err := a.of(api.PlaceOf(call.Text("TopicArn")).Account).Key(ctx, id)
 	switch {
 	case api.IsRefusal(err):
 		return api.Errorf("KMSNotFound", "key %s does not exist", id)

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -36,24 +37,33 @@ type Directory struct {
 	sns  *sns.Client
 	sqs  *sqs.Client
 	logs *cloudwatchlogs.Client
+
+	events func(region string) *eventbridge.Client
 }
 
-// ClientConfig is the configuration of clients that call moto itself, in a Region. timeout is how long moto may take to answer.
-func ClientConfig(endpoint, region string, timeout time.Duration) aws.Config {
+// connections are those to moto. One transport serves the clients of all accounts.
+var connections = &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}
+
+// ClientConfig is the configuration of clients that call moto itself, in an account and a Region. timeout is how long moto may take
+// to answer.
+func ClientConfig(endpoint string, place api.Place, timeout time.Duration) aws.Config {
 	return aws.Config{
-		Region:                     region,
+		Region:                     place.Region,
 		BaseEndpoint:               aws.String(endpoint),
 		Credentials:                credentials.NewStaticCredentialsProvider("AKIALOCALDIRECTORY00", "secret", ""),
-		HTTPClient:                 &inMemoryClient{http.Client{Timeout: timeout, Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}}},
+		HTTPClient:                 &inMemoryClient{http.Client{Timeout: timeout, Transport: connections}, place.Account},
 		Retryer:                    func() aws.Retryer { return aws.NopRetryer{} },
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 	}
 }
 
-// inMemoryClient sends requests whose bodies the SDK cannot close. The SDK closes a body once the answer's header is
+// inMemoryClient says in which account it calls, and sends requests whose bodies the SDK cannot close. The SDK closes a body once the answer's header is
 // there; net/http may then be looking whether the body has ended, gets io.EOF as an error from
 // safeWriteToReadCloser.WriteTo (smithy-go 1.28.9), and closes the connection while the answer is being read.
-type inMemoryClient struct{ http.Client }
+type inMemoryClient struct {
+	http.Client
+	account string
+}
 
 func (c *inMemoryClient) Do(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
@@ -64,6 +74,7 @@ func (c *inMemoryClient) Do(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
+	r.Header.Set(api.AccountHeader, c.account)
 	return c.Client.Do(r)
 }
 
@@ -73,6 +84,9 @@ func NewDirectory(config aws.Config) *Directory {
 		iam: awsiam.NewFromConfig(config), kms: kms.NewFromConfig(config), s3: s3.NewFromConfig(config),
 		sns: sns.NewFromConfig(config), sqs: sqs.NewFromConfig(config), ssm: ssm.NewFromConfig(config),
 		logs: cloudwatchlogs.NewFromConfig(config),
+		events: func(region string) *eventbridge.Client {
+			return eventbridge.NewFromConfig(config, func(o *eventbridge.Options) { o.Region = region })
+		},
 	}
 }
 
@@ -206,6 +220,16 @@ func (d *Directory) QueuePolicy(ctx context.Context, arn string) (string, error)
 		return "", Refused(err)
 	}
 	return got.Attributes[string(sqstypes.QueueAttributeNamePolicy)], nil
+}
+
+// BusPolicy returns the document of an event bus.
+func (d *Directory) BusPolicy(ctx context.Context, arn string) (string, error) {
+	name := api.AfterLast(arn, "/")
+	got, err := d.events(api.PlaceOf(arn).Region).DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: &name})
+	if err != nil {
+		return "", Refused(err)
+	}
+	return aws.ToString(got.Policy), nil
 }
 
 // BucketRegion is the Region of a bucket; an *api.Error with the code NoSuchBucket where there is none.

@@ -14,7 +14,7 @@ func TestADirectoryOfAMotoThatDoesNotAnswerFails(t *testing.T) {
 	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-ended }))
 	defer silent.Close()
 	defer close(ended)
-	directory := NewDirectory(ClientConfig(silent.URL, api.Region, 20*time.Millisecond))
+	directory := NewDirectory(ClientConfig(silent.URL, api.Home(), 20*time.Millisecond))
 	if _, err := directory.BucketPolicy(t.Context(), "logs"); err == nil || api.IsRefusal(err) {
 		t.Errorf("got %v", err)
 	}

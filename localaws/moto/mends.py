@@ -12,6 +12,7 @@ from botocore.parsers import RpcV2CBORParser
 from botocore.session import get_session
 from moto import backends
 from moto.core import responses
+from moto.events import models as events
 from moto.iam import models as iam
 from moto.kms import models as kms
 from moto.iam.access_control import PermissionResult
@@ -29,6 +30,8 @@ def install():
     S3Backend.put_object_lock_configuration = put_object_lock_configuration
     FakeBucket._log_permissions_enabled_policy = log_permissions_enabled_policy
     sns.requests = Nowhere
+    events.EventBus.add_permission = add_permission
+    events.EventBus.add_policy = add_policy
     modules = frozenset(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: modules  # it looks into each folder of moto at each call
     # It looks at each member of a service's class at each call.
@@ -99,6 +102,25 @@ def log_permissions_enabled_policy(bucket, target_bucket, target_prefix):
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
     """
     return True
+
+
+def add_permission(bus, statement_id, action, principal, condition):
+    """Stands in for EventBus.add_permission, which drops the other statements for the same principal, and makes an ARN of *.
+
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html
+    """
+    if ":iam::*:" in principal["AWS"]:
+        principal = "*"
+    bus._statements[statement_id] = events.EventBusPolicyStatement(
+        sid=statement_id, action=action, principal=principal, condition=condition, resource=bus.arn
+    )
+
+
+def add_policy(bus, policy):
+    """Stands in for EventBus.add_policy, which drops the other statements for the same principals."""
+    statements = policy["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        bus._statements[statement["Sid"]] = events.EventBusPolicyStatement.from_dict(statement)
 
 
 class Nowhere:

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,11 +42,6 @@ type Options struct {
 	// CloudFormation. Required. A gateway that forwards a call to CloudFormation must be able to answer other calls
 	// meanwhile.
 	GatewayURL string
-
-	// Account is the account of callers whose access keys moto does not know, and that is all of them.
-	//
-	// Default: - 123456789012.
-	Account string
 }
 
 // Server is a running moto. Its state is empty at first.
@@ -89,9 +85,7 @@ func (s *Server) start(ctx context.Context, options Options) error {
 	}
 	// The process outlives ctx, which bounds only the start.
 	s.cmd = exec.Command(options.Python, "-B", filepath.Join(s.dir, "server.py"), "--gateway", options.GatewayURL)
-	if options.Account != "" {
-		s.cmd.Env = append(os.Environ(), "MOTO_ACCOUNT_ID="+options.Account)
-	}
+	s.cmd.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "MOTO_ACCOUNT_ID=") })
 	s.cmd.Stderr = s.output
 	stdin, err := s.cmd.StdinPipe()
 	if err != nil {

@@ -29,29 +29,29 @@ import schemas
 
 
 def install():
-    _before(CloudWatchBackend, "put_metric_alarm", put_metric_alarm)
-    _before(EventsBackend, "put_targets", put_targets)
-    _before(IAMBackend, "create_policy", create_policy)
-    _before(IAMBackend, "create_policy_version", create_policy_version)
-    _before(IAMBackend, "create_role", create_role)
-    _before(IAMBackend, "put_role_policy", put_role_policy)
-    _before(IAMBackend, "update_assume_role_policy", update_assume_role_policy)
-    _before(KmsBackend, "create_key", create_key)
-    _before(KmsBackend, "enable_key_rotation", enable_key_rotation)
-    _before(KmsBackend, "put_key_policy", put_key_policy)
-    _before(Queue, "_set_attributes", set_attributes)
-    _before(S3Backend, "put_bucket_acl", put_bucket_acl)
-    _before(S3Backend, "put_bucket_encryption", put_bucket_encryption)
-    _before(S3Backend, "put_bucket_lifecycle_configuration", put_bucket_lifecycle_configuration)
-    _before(S3Backend, "put_bucket_policy", put_bucket_policy)
-    _before(S3Backend, "put_object_lock_configuration", put_object_lock_configuration)
-    _before(SNSBackend, "set_subscription_attributes", set_subscription_attributes)
-    _before(SNSBackend, "set_topic_attribute", set_topic_attribute)
-    _before(SNSBackend, "subscribe", subscribe)
-    _before(SimpleSystemManagerBackend, "create_document", create_document)
+    before(CloudWatchBackend, "put_metric_alarm", put_metric_alarm)
+    before(EventsBackend, "put_targets", put_targets)
+    before(IAMBackend, "create_policy", create_policy)
+    before(IAMBackend, "create_policy_version", create_policy_version)
+    before(IAMBackend, "create_role", create_role)
+    before(IAMBackend, "put_role_policy", put_role_policy)
+    before(IAMBackend, "update_assume_role_policy", update_assume_role_policy)
+    before(KmsBackend, "create_key", create_key)
+    before(KmsBackend, "enable_key_rotation", enable_key_rotation)
+    before(KmsBackend, "put_key_policy", put_key_policy)
+    before(Queue, "_set_attributes", set_attributes)
+    before(S3Backend, "put_bucket_acl", put_bucket_acl)
+    before(S3Backend, "put_bucket_encryption", put_bucket_encryption)
+    before(S3Backend, "put_bucket_lifecycle_configuration", put_bucket_lifecycle_configuration)
+    before(S3Backend, "put_bucket_policy", put_bucket_policy)
+    before(S3Backend, "put_object_lock_configuration", put_object_lock_configuration)
+    before(SNSBackend, "set_subscription_attributes", set_subscription_attributes)
+    before(SNSBackend, "set_topic_attribute", set_topic_attribute)
+    before(SNSBackend, "subscribe", subscribe)
+    before(SimpleSystemManagerBackend, "create_document", create_document)
 
 
-def _before(owner, name, check):
+def before(owner, name, check):
     """Makes check come before a method: it is called with what the method is, and raises what the service refuses."""
     method = getattr(owner, name)
 

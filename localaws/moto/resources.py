@@ -8,6 +8,7 @@ Physical ids and attributes are those of "Return values" in
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 """
 
+import contextvars
 import copy
 import json
 import string
@@ -17,6 +18,7 @@ import boto3
 import yaml
 from botocore import xform_name
 from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
 from moto.moto_api._internal import mock_random
 from moto.utilities.utils import get_partition
@@ -40,18 +42,25 @@ class AWS:
         self._session = boto3.session.Session()
         self._clients = {}
         self._lock = threading.Lock()
+        self._credentials = CallersCredentials()
 
-    def client(self, service, caller):
-        key = (service, caller)
+    def call(self, service, caller, operation, members):
+        """Calls an API; members is a function of the shape of the input."""
+        client = self._client(service, caller.region)
+        self._credentials.caller.set(caller)
+        return getattr(client, xform_name(operation))(**members(client.meta.service_model.operation_model(operation).input_shape))
+
+    def _client(self, service, region):
+        """A client takes longer to make than most calls: all callers share it."""
+        key = (service, region)
         with self._lock:  # boto3 sessions are not safe for threads, clients are
             if key not in self._clients:
-                self._clients[key] = self._session.client(
+                client = self._session.client(
                     service,
                     endpoint_url=self._endpoint,
-                    region_name=caller.region,
-                    aws_access_key_id=caller.access_key,
+                    region_name=region,
+                    aws_access_key_id="local",
                     aws_secret_access_key="local",
-                    aws_session_token=caller.session_token,
                     config=Config(
                         proxies={},
                         retries={"total_max_attempts": 1},
@@ -59,7 +68,20 @@ class AWS:
                         user_agent="cloudformation.amazonaws.com",
                     ),
                 )
+                client._request_signer._credentials = self._credentials
+                self._clients[key] = client
             return self._clients[key]
+
+
+class CallersCredentials:
+    """The credentials of whoever calls at the moment, for a client that all callers share."""
+
+    def __init__(self):
+        self.caller = contextvars.ContextVar("caller")
+
+    def get_frozen_credentials(self):
+        caller = self.caller.get()
+        return ReadOnlyCredentials(caller.access_key, "local", caller.session_token)
 
 
 class Resource:
@@ -99,10 +121,8 @@ class Resource:
 
     def call(self, service, operation, **members):
         """Calls an API with the members that are not None."""
-        client = self._aws.client(service, self.stack.caller)
-        shape = client.meta.service_model.operation_model(operation).input_shape
         members = {name: value for name, value in members.items() if value is not None}
-        return getattr(client, xform_name(operation))(**conform(shape, members, operation))
+        return self._aws.call(service, self.stack.caller, operation, lambda shape: conform(shape, members, operation))
 
     def call_unless_gone(self, codes, service, operation, **members):
         """Calls an API that removes something; one of the error codes means that it is gone already."""
@@ -696,6 +716,62 @@ class EventsRule(Put):
             raise Failure(f"PutTargets refused {result['FailedEntries']}")
 
 
+class EventBus(Resource):
+    type = "AWS::Events::EventBus"
+    properties = ("DeadLetterConfig", "Description", "KmsKeyIdentifier", "Name", "Policy", "Tags")
+    required = ("Name",)
+    create_only = ("Name",)
+    attributes = ("Arn", "Name")
+    settings = ("DeadLetterConfig", "Description", "KmsKeyIdentifier")
+
+    def create(self, new):
+        arn = self.call("events", "CreateEventBus", Name=new["Name"], **pick(new, "Tags", *self.settings))["EventBusArn"]
+        self.physical_resource_id = new["Name"]
+        self.values = {"Arn": arn, "Name": new["Name"]}
+        self._set_policy({}, new)
+
+    def update(self, old, new):
+        if pick(old, *self.settings) != pick(new, *self.settings):
+            self.call("events", "UpdateEventBus", Name=self.physical_resource_id, **pick(new, *self.settings))
+        self._set_policy(old, new)
+        retag(
+            old, new,
+            lambda tags: self.call("events", "TagResource", ResourceARN=self.values["Arn"], Tags=tags),
+            lambda keys: self.call("events", "UntagResource", ResourceARN=self.values["Arn"], TagKeys=keys),
+        )
+
+    def delete(self):
+        self.call_unless_gone(("ResourceNotFoundException",), "events", "DeleteEventBus", Name=self.physical_resource_id)
+
+    def _set_policy(self, old, new):
+        if old.get("Policy") == new.get("Policy"):
+            return
+        if "Policy" in old:
+            self.call("events", "RemovePermission", EventBusName=self.physical_resource_id, RemoveAllPermissions=True)
+        if "Policy" in new:
+            self.call("events", "PutPermission", EventBusName=self.physical_resource_id, Policy=new["Policy"])
+
+
+class EventBusPolicy(Put):
+    type = "AWS::Events::EventBusPolicy"
+    properties = ("Action", "Condition", "EventBusName", "Principal", "Statement", "StatementId")
+    required = ("StatementId",)
+    create_only = ("EventBusName", "StatementId")
+
+    def put(self, old, new):
+        bus = pick(new, "EventBusName")
+        if "Statement" in new:
+            statement = {**new["Statement"], "Sid": new["StatementId"]}
+            self.call("events", "PutPermission", **bus, Policy={"Version": "2012-10-17", "Statement": [statement]})
+        else:
+            self.call("events", "PutPermission", **bus, **pick(new, "Action", "Condition", "Principal", "StatementId"))
+        self.physical_resource_id = f"{bus.get('EventBusName', 'default')}|{new['StatementId']}"
+
+    def delete(self):
+        self.call_unless_gone(("ResourceNotFoundException",), "events", "RemovePermission",
+                              **pick(self.current, "EventBusName", "StatementId"))
+
+
 class Queue(Resource):
     type = "AWS::SQS::Queue"
     settings = (
@@ -1129,11 +1205,66 @@ class OrganizationsPolicy(Resource):
                                       PolicyId=self.physical_resource_id, TargetId=target)
 
 
+class StackSet(Resource):
+    """A stack set with the instances of its groups. An operation is over when the call that starts it returns.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-stackset.html
+    """
+
+    type = "AWS::CloudFormation::StackSet"
+    settings = ("AutoDeployment", "Capabilities", "Description", "ManagedExecution", "Parameters", "Tags", "TemplateBody")
+    properties = ("CallAs", "OperationPreferences", "PermissionModel", "StackInstancesGroup", "StackSetName", *settings)
+    required = ("PermissionModel", "StackSetName")
+    create_only = ("PermissionModel", "StackSetName")
+    attributes = ("StackSetId",)
+
+    def create(self, new):
+        self.physical_resource_id = self.call(
+            "cloudformation", "CreateStackSet", **pick(new, "CallAs", "PermissionModel", "StackSetName", *self.settings))["StackSetId"]
+        self.values = {"StackSetId": self.physical_resource_id}
+        for group in new.get("StackInstancesGroup", []):
+            self._operate(new, "CreateStackInstances", group)
+
+    def update(self, old, new):
+        groups, before = new.get("StackInstancesGroup", []), old.get("StackInstancesGroup", [])
+        for group in before:
+            if group not in groups:
+                self._operate(old, "DeleteStackInstances", group, RetainStacks=False)
+        if pick(old, *self.settings) != pick(new, *self.settings):
+            self._operate(new, "UpdateStackSet", **pick(new, *self.settings))
+        for group in groups:
+            if group not in before:
+                self._operate(new, "CreateStackInstances", group)
+
+    def delete(self):
+        gone = ("StackSetNotFoundException",)
+        try:
+            for group in self.current.get("StackInstancesGroup", []):
+                self._operate(self.current, "DeleteStackInstances", group, RetainStacks=False)
+        except ClientError as e:
+            if e.response["Error"]["Code"] not in gone:
+                raise
+        self.call_unless_gone(gone, "cloudformation", "DeleteStackSet", StackSetName=self.physical_resource_id, **pick(self.current, "CallAs"))
+
+    def _operate(self, properties, operation, group=None, **members):
+        """Starts an operation, and fails if the operation does."""
+        who = {"StackSetName": self.physical_resource_id, **pick(properties, "CallAs")}
+        targets = pick(group or {}, "DeploymentTargets", "Regions")
+        if operation == "CreateStackInstances":
+            targets.update(pick(group, "ParameterOverrides"))
+        started = self.call("cloudformation", operation, **who, **targets, **members, **pick(properties, "OperationPreferences"))
+        told = self.call("cloudformation", "DescribeStackSetOperation", **who, OperationId=started["OperationId"])["StackSetOperation"]
+        if told["Status"] != "SUCCEEDED":
+            results = self.call("cloudformation", "ListStackSetOperationResults", **who, OperationId=started["OperationId"])["Summaries"]
+            reasons = [f"{one['Account']}: {one.get('StatusReason', one['Status'])}" for one in results if one["Status"] == "FAILED"]
+            raise Failure(f"{operation} is {told['Status']}: {'; '.join(reasons[:3])}")
+
+
 TYPES = {
     kind.type: kind
     for kind in (
         Alarm, Alias, Bucket, BucketPolicy, CDKMetadata, ConfigRule, ConfigurationRecorder, DeliveryChannel, Document,
-        EventsRule, Key, LogGroup, LogsResourcePolicy, ManagedPolicy, OrganizationsPolicy, Policy, Queue, QueuePolicy,
-        RemediationConfiguration, Role, Subscription, Topic, TopicPolicy, Trail, WaitConditionHandle,
+        EventBus, EventBusPolicy, EventsRule, Key, LogGroup, LogsResourcePolicy, ManagedPolicy, OrganizationsPolicy, Policy, Queue, QueuePolicy,
+        RemediationConfiguration, Role, StackSet, Subscription, Topic, TopicPolicy, Trail, WaitConditionHandle,
     )
 }

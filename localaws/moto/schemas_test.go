@@ -22,7 +22,7 @@ func createOnly(t *testing.T, change string) string {
 }
 
 func TestWhatReplacesAResourceIsWhatTheSchemasSay(t *testing.T) {
-	if got := createOnly(t, ""); got != "25 types were compared\n" {
+	if got := createOnly(t, ""); got != "28 types were compared\n" {
 		t.Errorf("got %s", got)
 	}
 	got := createOnly(t, `create_only.TYPES["AWS::SNS::Subscription"].create_only = ("Endpoint", "TopicArn", "RawMessageDelivery")`)

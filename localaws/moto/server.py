@@ -24,8 +24,11 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import mends
+import organizations
 import refusals
 import stacks
+import stacksets
+from state import State
 
 
 class Handler(WSGIRequestHandler):
@@ -85,7 +88,9 @@ def main():
 
     mends.install()
     refusals.install()
+    organizations.install()
     stacks.install(arguments.gateway)
+    stacksets.install()
     # Moto's modules are half a million objects that stay: no collection need look at them.
     gc.freeze()
     # Nor need it look at young objects every 700 of them: a request makes thousands, and drops them.
@@ -93,7 +98,7 @@ def main():
     server = make_server(
         "127.0.0.1",
         arguments.port,
-        mends.CBOR(DomainDispatcherApplication(create_backend_app)),
+        State(mends.CBOR(DomainDispatcherApplication(create_backend_app))),
         threaded=True,
         request_handler=Handler,
     )

@@ -4,8 +4,9 @@ moto's own engine skips the resource types that it does not know while it report
 DependsOn where a reference comes first, and leaves a failed stack half done.
 """
 
+import contextlib
+import contextvars
 import json
-import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from flask import has_request_context, request
 from moto.cloudformation import models, parsing, responses
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult
 
 import intrinsics
@@ -25,6 +25,9 @@ from resources import AWS, TYPES, Failure, NotYet
 
 
 parse_yaml = models.Stack.parse_template
+
+# The statuses that the stacks of all accounts and Regions have had, in their order.
+JOURNAL = []
 
 
 def install(gateway):
@@ -50,7 +53,22 @@ class Caller:
     region: str
 
 
+_acting = contextvars.ContextVar("acting", default=None)
+
+
+@contextlib.contextmanager
+def acting(caller):
+    """Makes the deployments in its block those of another caller than that of the request."""
+    token = _acting.set(caller)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
 def current_caller(region):
+    if _acting.get() is not None:
+        return _acting.get()
     if not has_request_context():
         return Caller("local", None, region)
     credential = request.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
@@ -432,7 +450,6 @@ class Stack(models.Stack):
         return None
 
     def create_resources(self):
-        self._refuse_other_accounts()
         self.status = "CREATE_IN_PROGRESS"
         try:
             self.resource_map.deploy(
@@ -484,6 +501,13 @@ class Stack(models.Stack):
         else:
             self._become("DELETE_COMPLETE")
 
+    def _add_stack_event(self, resource_status, resource_status_reason=None, resource_properties=None):
+        super()._add_stack_event(resource_status, resource_status_reason, resource_properties)
+        JOURNAL.append({
+            "Account": self.account_id, "Region": self.region_name, "StackID": self.stack_id,
+            "Status": resource_status, "Reason": resource_status_reason or "",
+        })
+
     def _become(self, status, why=None):
         self.status = status
         self.stack_status_reason = why
@@ -521,13 +545,6 @@ class Stack(models.Stack):
                 resource_properties=None,
             )
         )
-
-    def _refuse_other_accounts(self):
-        account_id = os.environ.get("MOTO_ACCOUNT_ID", DEFAULT_ACCOUNT_ID)
-        if self.account_id != account_id:
-            raise ValidationError(
-                message=f"stack {self.name}: the local AWS does not model deployments to another account than {account_id}"
-            )
 
 
 class ChangeSetNotFound(CloudFormationError):

@@ -2,9 +2,9 @@ package moto
 
 import (
 	_ "embed"
-	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/trailguard/trailguard/localaws/api"
 )
 
 var (
@@ -27,20 +29,8 @@ var (
 // createOrganization makes the account the management account of an organization, with organization policies.
 func createOrganization(t *testing.T) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL(), strings.NewReader(`{"FeatureSet": "ALL"}`))
-	if err != nil {
+	if err := NewState(server.URL(), time.Minute).CreateOrganization(t.Context(), api.Home(), "o-exampleorgid", nil); err != nil {
 		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	request.Header.Set("X-Amz-Target", "AWSOrganizationsV20161128.CreateOrganization")
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIADEPLOYER/20260101/us-east-1/organizations/aws4_request")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("creating an organization: %s", response.Status)
 	}
 }
 

@@ -62,6 +62,7 @@ const (
 type Directory struct {
 	Roles                   map[string]iam.Role
 	Buckets, Topics, Queues map[string]string
+	Buses                   map[string]string
 	TopicKeys               map[string]string
 	Keys                    map[string]iam.Key
 	Asked                   int
@@ -104,6 +105,11 @@ func (d *Directory) QueuePolicy(_ context.Context, arn string) (string, error) {
 	return look(d, d.Queues, arn)
 }
 
+// BusPolicy looks into Buses.
+func (d *Directory) BusPolicy(_ context.Context, arn string) (string, error) {
+	return look(d, d.Buses, arn)
+}
+
 // World is what New returns.
 type World struct {
 	*gateway.Gateway
@@ -134,7 +140,7 @@ func New(t testing.TB) *World {
 		Trail:   func(api.Call) (any, error) { return map[string]any{}, nil },
 		Directory: &Directory{
 			Roles:   map[string]iam.Role{"Repair": {ARN: RoleARN, Trust: TrustsAutomation, Identity: []string{Passing}}},
-			Buckets: map[string]string{}, Topics: map[string]string{}, Queues: map[string]string{},
+			Buckets: map[string]string{}, Topics: map[string]string{}, Queues: map[string]string{}, Buses: map[string]string{},
 			Keys: map[string]iam.Key{KeyARN: {ARN: KeyARN, State: "Enabled", Policy: KeyForIAM}},
 		},
 	}
