@@ -1,19 +1,12 @@
 package localaws
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"fmt"
-	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/repository"
@@ -98,66 +91,26 @@ func (h house) unit(path string) string {
 	return parent
 }
 
-// queueTemplate is a member's template.
-const queueTemplate = `{"Resources":{"Queue":{"Type":"AWS::SQS::Queue","Properties":{"DelaySeconds":%d}}}}`
-
-func (h house) createStackSet(account, template string, callAs cfntypes.CallAs) {
-	h.t.Helper()
-	_, err := cloudformation.NewFromConfig(h.as(account)).CreateStackSet(h.t.Context(), &cloudformation.CreateStackSetInput{
-		StackSetName: aws.String("TrailGuard"), PermissionModel: cfntypes.PermissionModelsServiceManaged, TemplateBody: &template, CallAs: callAs,
-		AutoDeployment: &cfntypes.AutoDeployment{Enabled: aws.Bool(true), RetainStacksOnAccountRemoval: aws.Bool(false)},
-		Capabilities:   []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam},
-	})
-	h.must(err)
-}
-
-func (h house) createInstances(account string, callAs cfntypes.CallAs, targets cfntypes.DeploymentTargets) error {
-	_, err := cloudformation.NewFromConfig(h.as(account)).CreateStackInstances(h.t.Context(), &cloudformation.CreateStackInstancesInput{
-		StackSetName: aws.String("TrailGuard"), Regions: []string{"us-east-1"}, DeploymentTargets: &targets, CallAs: callAs,
-		OperationPreferences: &cfntypes.StackSetOperationPreferences{FailureTolerancePercentage: aws.Int32(0)},
-	})
-	return err
-}
-
-func TestTwoHundredAccountsGetTheirStack(t *testing.T) {
-	accounts := 10
-	if given := os.Getenv("TRAILGUARD_ACCOUNTS"); given != "" {
-		_, err := fmt.Sscan(given, &accounts)
-		if err != nil {
-			t.Fatal(err)
+// test runs a test in a house that is as at its start.
+func (h house) test(name string, run func(h house)) {
+	h.t.(*testing.T).Run(name, func(t *testing.T) {
+		inner := house{h.Organization, t}
+		inner.must(inner.Reset(t.Context()))
+		run(inner)
+		if err := inner.Err(); err != nil {
+			t.Error(err)
 		}
-	}
-	var more []Member
-	for i := range accounts {
-		more = append(more, Member{ID: fmt.Sprintf("7%011d", i), Unit: "Fleet"})
-	}
-	began := time.Now()
-	h := startHouse(t, more...)
-	t.Logf("the start took %s", time.Since(began))
-	golden, err := os.ReadFile(repository.Path("constructs", "trailguard", "testdata", "default.template.json"))
-	h.must(err)
-	var template bytes.Buffer
-	h.must(json.Compact(&template, golden))
-	for _, member := range more {
-		h.must(PutRecorder(t.Context(), h.as(member.ID)))
-	}
-	began = time.Now()
-	h.must(Compact(h, template.String()))
-	t.Logf("%d accounts took %s: %s each", accounts, time.Since(began), time.Since(began)/time.Duration(accounts))
-	h.must(h.Err())
+	})
 }
 
-func Compact(h house, template string) error {
-	h.createStackSet(management, template, "")
-	if err := h.createInstances(management, "", cfntypes.DeploymentTargets{OrganizationalUnitIds: []string{h.unit("Fleet")}}); err != nil {
-		return err
-	}
-	instances, err := cloudformation.NewFromConfig(h.as(management)).ListStackInstances(context.Background(), &cloudformation.ListStackInstancesInput{StackSetName: aws.String("TrailGuard")})
-	if err != nil {
-		return err
-	}
-	for _, i := range instances.Summaries[:1] {
-		h.t.Logf("%s %s %s", *i.Account, i.Status, aws.ToString(i.StatusReason))
-	}
-	return nil
+// attach makes a policy and attaches it.
+func (h house) attach(kind orgtypes.PolicyType, target, document string) {
+	h.t.Helper()
+	client := organizations.NewFromConfig(h.as(management))
+	made, err := client.CreatePolicy(h.t.Context(), &organizations.CreatePolicyInput{
+		Name: aws.String("policy of " + target), Description: aws.String(""), Type: kind, Content: &document,
+	})
+	h.must(err)
+	_, err = client.AttachPolicy(h.t.Context(), &organizations.AttachPolicyInput{PolicyId: made.Policy.PolicySummary.Id, TargetId: &target})
+	h.must(err)
 }

@@ -21,7 +21,7 @@ var cloudFormation = Service{
 }
 
 var events = Service{
-	Name: "events", Rest: Moto,
+	Name: "events", Rest: Moto, Policies: true,
 	Operations: map[string]Operation{
 		"PutEvents":        {Kind: Data, By: Simulated, Keys: map[string]string{"events:source": "Entries.Source", "events:detail-type": "Entries.DetailType"}},
 		"PutRule":          {By: CheckedMoto, Passes: Role{"RoleArn", "events.amazonaws.com"}},

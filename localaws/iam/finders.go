@@ -43,10 +43,15 @@ func findObject(_ context.Context, _ *Authorizer, call api.Call) ([]named, error
 	return names, nil
 }
 
+// findQueue finds a queue, whose URL holds its account.
 func findQueue(_ context.Context, _ *Authorizer, call api.Call) ([]named, error) {
 	var names []named
 	for _, queue := range call.First("QueueUrl", "QueueName") {
-		names = append(names, named{api.AfterLast(queue, "/")})
+		place, fields := call.Place, strings.Split(queue, "/")
+		if len(fields) > 1 {
+			place.Account = fields[len(fields)-2]
+		}
+		names = append(names, named{place.ARN("sqs", fields[len(fields)-1])})
 	}
 	return names, nil
 }
