@@ -43,6 +43,8 @@ const (
 	automationGuide  = "https://docs.aws.amazon.com/systems-manager/latest/userguide/"
 	configGuide      = "https://docs.aws.amazon.com/config/latest/developerguide/"
 	configAPI        = "https://docs.aws.amazon.com/config/latest/APIReference/"
+	stackSetsGuide   = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
+	conditionKeys    = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"
 )
 
 // Assumptions are all assumptions. The assumptions that a drill checks come first.
@@ -285,6 +287,61 @@ func Assumptions() []Assumption {
 			Sources:   []string{cloudTrailGuide + "using-service-linked-roles.html"},
 			IfWrong:   "The organization trail is created without being the organization's until somebody makes the role, and each run tells people so.",
 			Unchecked: "a drill deletes no role",
+		},
+		{
+			Statement: "CloudTrail sends aws:SourceOrgID and aws:SourceOrgPaths of the trail's account to the policies of a bucket and a key, also of another account.",
+			Sources:   []string{conditionKeys + "#condition-keys-sourceorgid", cloudTrailGuide + "cloudtrail-set-bucket-policy-multiple-accounts.html"},
+			IfWrong:   "A log archive that is open to the organization takes no files of the members' trails: name the members' trails instead.",
+			Unchecked: "a drill is of one account",
+		},
+		{
+			Statement: "An organization trail logs the calls of each member, so that the member's EventBridge has their events.",
+			Sources:   []string{cloudTrailGuide + "creating-trail-organization.html", eventBridgeGuide + "eb-service-event-cloudtrail.html"},
+			IfWrong:   "Nobody is told of tampering in a member that has no trail of its own.",
+			Unchecked: "a drill is of one account",
+		},
+		{
+			Statement: "A member account sees the organization's trails and reads them by their ARNs; CloudTrail refuses its changes of them.",
+			Sources:   []string{cloudTrailGuide + "creating-trail-organization.html"},
+			IfWrong:   "A member that only watches is told nothing of the trail, or people are told of changes that were none.",
+			Unchecked: "a drill is of one account",
+		},
+		{
+			Statement: "A delegated administrator makes and changes an organization trail as the management account does, which owns it; CloudTrail finds it by its ARN only.",
+			Sources:   []string{cloudTrailGuide + "cloudtrail-delegated-administrator.html", "https://github.com/hashicorp/terraform-provider-aws/issues/28440"},
+			IfWrong:   "A guard in the delegated administrator's account repairs nothing: deploy it in the management account.",
+			Unchecked: "a drill is of one account",
+		},
+		{
+			Statement: "An event that a rule hands on to an event bus of another account or Region keeps its account, Region and source, and is handed on once; " +
+				"the rule's role and, of another account, the bus's policy must allow events:PutEvents.",
+			Sources:   []string{eventBridgeGuide + "eb-cross-account.html"},
+			IfWrong:   "The central event bus hears nothing of the members: each still tells its own people.",
+			Unchecked: "a drill is of one account",
+		},
+		{
+			Statement: "Events of AWS Organizations arrive in us-east-1, us-gov-west-1 or cn-northwest-1, of the management account.",
+			Sources:   []string{"https://docs.aws.amazon.com/organizations/latest/userguide/orgs_security_incident-response.html"},
+			IfWrong:   "Nobody is told what breaks the guard from the organization's side.",
+			Unchecked: "a drill is of one account",
+		},
+		{
+			Statement: "A service-managed stack set deploys as the role stacksets-exec-* of each account, which service control policies bind, names its stacks " +
+				"StackSet-NAME-UUID, and follows accounts into and out of its organizational units and those below.",
+			Sources: []string{
+				stackSetsGuide + "stacksets-orgs-associate-stackset-with-org.html", stackSetsGuide + "stacksets-orgs-manage-auto-deployment.html",
+			},
+			IfWrong:   "With the service control policy the rollout fails, or an account that comes has no guard.",
+			Unchecked: "a drill is of one account",
+		},
+		{
+			Statement: "A resource control policy binds AWS's services, but neither service-linked roles nor the management account's resources.",
+			Sources: []string{
+				"https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html",
+				"https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_examples.html",
+			},
+			IfWrong:   "The policy that protects the log archive keeps nobody out, or CloudTrail, too.",
+			Unchecked: "a drill is of one account",
 		},
 	}
 	for i := range all {
