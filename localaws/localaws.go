@@ -159,9 +159,9 @@ func (a *AWS) ResetCalls() {
 	a.IAM.Reset()
 }
 
-// Reset forgets all state but the clock, access keys and administrators. Nothing may be running. That of an account of an Organization
-// is the Organization's to call.
+// Reset forgets all state but the clock, access keys and administrators. Nothing may be running. That of one account of an Organization
+// is that of all: see Organization.Reset.
 func (a *AWS) Reset(ctx context.Context) error { return a.machine.reset(ctx) }
 
-// Close ends everything that Start started.
+// Close ends everything that Start or StartOrganization started.
 func (a *AWS) Close() error { return a.machine.close() }

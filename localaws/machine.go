@@ -39,7 +39,8 @@ type machine struct {
 	state          *moto.State
 	memberships    *memberships
 	stacks         stackJournal
-	stackSets      string // the access key of StackSets in the first account
+	stackSets      string                          // the access key of StackSets in the first account
+	found          func(ctx context.Context) error // makes the organization, if there is one
 
 	mu       sync.Mutex
 	accounts map[string]*AWS
@@ -192,7 +193,7 @@ func (m *machine) Begin(request api.Request) func(api.Outcome) {
 	}
 }
 
-// reset forgets all state but the clock, access keys and administrators. Nothing may be running.
+// reset forgets all state but the clock, access keys and administrators, and makes the organization anew. Nothing may be running.
 func (m *machine) reset(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.options.BackendTimeout)
 	defer cancel()
@@ -207,6 +208,12 @@ func (m *machine) reset(ctx context.Context) error {
 		a.ResetCalls()
 		a.HoldConfig(false)
 		a.renew()
+	}
+	if m.found == nil {
+		return nil
+	}
+	if err := m.found(ctx); err != nil {
+		return fmt.Errorf("resetting the local AWS: %w", err)
 	}
 	return nil
 }

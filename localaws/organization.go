@@ -53,6 +53,7 @@ func StartOrganization(ctx context.Context, options OrganizationOptions) (_ *Org
 		return nil, err
 	}
 	o := &Organization{Clock: m.clock, machine: m, options: options}
+	m.found = o.create
 	if err := o.create(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting an organization: %w", err), m.close())
 	}
@@ -91,12 +92,7 @@ func (o *Organization) Err() error { return o.machine.err() }
 
 // Reset forgets all state of all accounts but the clock, access keys and administrators, and makes the organization anew. Nothing may
 // be running.
-func (o *Organization) Reset(ctx context.Context) error {
-	if err := o.machine.reset(ctx); err != nil {
-		return err
-	}
-	return o.create(ctx)
-}
+func (o *Organization) Reset(ctx context.Context) error { return o.machine.reset(ctx) }
 
 // Close ends everything that StartOrganization started.
 func (o *Organization) Close() error { return o.machine.close() }

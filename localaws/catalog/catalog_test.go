@@ -111,3 +111,18 @@ func TestTheServicesStandInOrder(t *testing.T) {
 		t.Error("they do not")
 	}
 }
+
+func TestTheEventsOfGlobalServicesArriveInOneRegion(t *testing.T) {
+	for _, test := range []struct{ service, partition, called, want string }{
+		{"cloudtrail", "aws", "eu-central-1", "eu-central-1"},
+		{"iam", "aws", "eu-central-1", "us-east-1"},
+		{"organizations", "aws", "eu-central-1", "us-east-1"},
+		{"iam", "aws-us-gov", "us-gov-east-1", "us-gov-west-1"},
+		{"iam", "aws-cn", "cn-northwest-1", "cn-north-1"},
+		{"organizations", "aws-cn", "cn-north-1", "cn-northwest-1"},
+	} {
+		if got := catalog.Find(test.service).EventRegion(test.partition, test.called); got != test.want {
+			t.Errorf("%s in %s: got %s, want %s", test.service, test.called, got, test.want)
+		}
+	}
+}

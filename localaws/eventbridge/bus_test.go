@@ -489,3 +489,39 @@ func TestClientRulesRefusesWhatIsNotModelled(t *testing.T) {
 		}
 	}
 }
+
+// An event that comes from another event bus is not handed on again; other targets get it.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
+func TestAnEventIsHandedOnOnce(t *testing.T) {
+	const own, central = "arn:aws:events:us-east-1:123456789012:event-bus/own", "arn:aws:events:us-east-1:444455556666:event-bus/central"
+	rule := ruleOne(t, Target{ID: "bus", ARN: central, RoleARN: startRole}, Target{ID: "queue", ARN: queueARN})
+	rule.Bus = own
+	event := map[string]any{"source": "test", "detail-type": "test", "id": "e1", "region": "us-east-1", "detail": map[string]any{}}
+	for passed, want := range map[bool]int{false: 2, true: 1} {
+		b := newBench(rule)
+		if err := b.PublishTo(context.Background(), own, event, passed); err != nil {
+			t.Fatal(err)
+		}
+		b.deliver(t)
+		if len(b.targets.calls) != want {
+			t.Errorf("passed %v: the calls are %v", passed, b.targets.calls)
+		}
+	}
+	b := newBench(rule) // an event on the default bus is none of the rule's
+	if err := b.Publish(context.Background(), event); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver(t)
+	if len(b.targets.calls) != 0 {
+		t.Errorf("from the default bus: the calls are %v", b.targets.calls)
+	}
+	b = newBench(ruleOne(t, Target{ID: "queue", ARN: queueARN}))
+	event["region"] = "eu-west-1" // where the rule is not
+	if err := b.Publish(context.Background(), event); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver(t)
+	if len(b.targets.calls) != 0 {
+		t.Errorf("from another Region: the calls are %v", b.targets.calls)
+	}
+}

@@ -1,6 +1,7 @@
 package iam_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -85,5 +86,45 @@ func TestWhatAServiceSendsMustBeKnown(t *testing.T) {
 	}
 	if err := w.Authorize(t.Context(), world.Repairer, "sts:AssumeRole", world.RoleARN, api.Home().SourceKeys("x")); !api.IsRefusal(err) {
 		t.Errorf("who is no service: got %v", err)
+	}
+}
+
+// The organization is that of the source's account. That it is not sent elsewhere is the negative control.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourceorgid
+func TestAServiceSendsTheOrganizationOfItsSource(t *testing.T) {
+	const (
+		member  = "arn:aws:cloudtrail:us-east-1:444455556666:trail/t"
+		foreign = "arn:aws:cloudtrail:us-east-1:999999999999:trail/t"
+	)
+	w := world.New(t)
+	memberships := func(_ context.Context, account string) (localiam.Membership, error) {
+		if account == "444455556666" {
+			return localiam.Membership{Organization: "o-exampleorgid", Path: "o-exampleorgid/r-abcd/ou-abcd-12345678/"}, nil
+		}
+		return localiam.Membership{}, nil
+	}
+	authorizer := localiam.New(localiam.Options{Directory: w.Directory, Reference: world.Reference(t), Membership: memberships})
+	for _, test := range []struct {
+		action, condition, source string
+		want                      bool
+	}{
+		{"s3:GetBucketAcl", `"StringEquals":{"aws:SourceOrgID":"o-exampleorgid"}`, member, true},
+		{"s3:GetBucketAcl", `"StringEquals":{"aws:SourceOrgID":"o-exampleorgid"}`, foreign, false},
+		{"s3:GetBucketAcl", `"ForAnyValue:StringLike":{"aws:SourceOrgPaths":"o-exampleorgid/r-abcd/*"}`, member, true},
+		{"sns:Publish", `"StringEquals":{"aws:SourceOrgID":"o-exampleorgid"}`, member, false},
+	} {
+		document := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"` + test.action +
+			`","Resource":"*","Condition":{` + test.condition + `}}]}`
+		w.Directory.Buckets["logs"], w.Directory.Topics[world.TopicARN] = document, document
+		authorizer.Forget("")
+		resource := map[string]string{"s3:GetBucketAcl": "arn:aws:s3:::logs", "sns:Publish": world.TopicARN}[test.action]
+		err := authorizer.Authorize(t.Context(), api.Principal{Type: api.AWSService, ARN: "cloudtrail.amazonaws.com"}, test.action, resource,
+			api.PlaceOf(test.source).SourceKeys(test.source))
+		if err != nil && !api.IsRefusal(err) {
+			t.Fatal(err)
+		}
+		if got := err == nil; got != test.want {
+			t.Errorf("%s with %s for %s: allowed is %v (%v)", test.action, test.condition, test.source, got, err)
+		}
 	}
 }

@@ -13,6 +13,7 @@ from botocore.session import get_session
 from moto import backends
 from moto.core import responses
 from moto.events import models as events
+from moto.events.responses import EventsHandler
 from moto.iam import models as iam
 from moto.kms import models as kms
 from moto.iam.access_control import PermissionResult
@@ -32,6 +33,7 @@ def install():
     sns.requests = Nowhere
     events.EventBus.add_permission = add_permission
     events.EventBus.add_policy = add_policy
+    EventsHandler.update_event_bus = update_event_bus
     modules = frozenset(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: modules  # it looks into each folder of moto at each call
     # It looks at each member of a service's class at each call.
@@ -121,6 +123,18 @@ def add_policy(bus, policy):
     statements = policy["Statement"]
     for statement in statements if isinstance(statements, list) else [statements]:
         bus._statements[statement["Sid"]] = events.EventBusPolicyStatement.from_dict(statement)
+
+
+def update_event_bus(response):
+    """Is EventsHandler.update_event_bus, which moto lacks.
+
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_UpdateEventBus.html
+    """
+    bus = response.events_backend.describe_event_bus(response._get_param("Name"))
+    bus.description = response._get_param("Description")
+    bus.kms_key_identifier = response._get_param("KmsKeyIdentifier")
+    bus.dead_letter_config = response._get_param("DeadLetterConfig")
+    return json.dumps({"Arn": bus.arn, "Name": bus.name}), response.response_headers
 
 
 class Nowhere:

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -66,6 +67,11 @@ func TestEveryTypeIsCreatedUpdatedPutBackAndDeleted(t *testing.T) {
 	attached := must[*iam.ListAttachedRolePoliciesOutput](t)(role.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: aws.String(out["RoleName"])}))
 	if got := string(encode(t, attached.AttachedPolicies)); len(attached.AttachedPolicies) != 2 || !strings.Contains(got, "AWS_ConfigRole") || !strings.Contains(got, out["Boundary"]) {
 		t.Errorf("the managed policies are %s", got)
+	}
+	bus := must[*eventbridge.DescribeEventBusOutput](t)(eventbridge.NewFromConfig(cfg).DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: aws.String("bus")}))
+	policy := aws.ToString(bus.Policy)
+	if *bus.Description != "two" || !strings.Contains(policy, "aws:PrincipalOrgID") || strings.Contains(policy, "111122223333") {
+		t.Errorf("the event bus is %s", encode(t, bus))
 	}
 	bucket, client := aws.String(out["BucketName"]), s3Client(cfg)
 	if got, err := client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: bucket}); err == nil {

@@ -335,3 +335,44 @@ func BenchmarkEvaluate(b *testing.B) {
 		}
 	}
 }
+
+// Every level must allow; a deny on any of them wins.
+// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html
+// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_evaluation.html
+func TestEachLevelOfAnOrganizationMustAllow(t *testing.T) {
+	const (
+		fullResource = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`
+		denyAll      = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`
+		denyResource = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}`
+	)
+	full, deny := MustParse(Identity, FullAWSAccess), MustParse(Identity, denyAll)
+	open, closed := MustParse(Resource, fullResource), MustParse(Resource, denyResource)
+	user := api.Principal{Type: api.IAMUser, ARN: "arn:aws:iam::123456789012:user/u"}
+	service := api.Principal{Type: api.AWSService, ARN: "cloudtrail.amazonaws.com"}
+	linked := api.Principal{Type: api.AssumedRole, ARN: "arn:aws:iam::123456789012:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX", SessionName: "s"}
+	for _, test := range []struct {
+		name             string
+		principal        api.Principal
+		control, bounded [][]Document
+		want             bool
+	}{
+		{"no organization", user, nil, nil, true},
+		{"each level allows", user, [][]Document{{full}, {full}}, [][]Document{{open}, {open}}, true},
+		{"one level has no policy", user, [][]Document{{full}, {}}, nil, false},
+		{"one level denies", user, [][]Document{{full, deny}, {full}}, nil, false},
+		{"a service is not bound by service control policies", service, [][]Document{{deny}}, nil, true},
+		{"nor is a service-linked role", linked, [][]Document{{deny}}, nil, true},
+		{"one level denies the resource", user, nil, [][]Document{{open}, {open, closed}}, false},
+		{"one level has no resource control policy", user, nil, [][]Document{{open}, {}}, false},
+		{"a service is bound by resource control policies", service, nil, [][]Document{{open, closed}}, false},
+		{"a service-linked role is not", linked, nil, [][]Document{{closed}}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := Evaluate(Request{Principal: test.principal, Action: "s3:PutObject", Resource: "arn:aws:s3:::b/k", ResourceAccount: "123456789012"},
+				Policies{Identity: []Document{full}, Resource: &open, Organization: test.control, ResourceControl: test.bounded})
+			if err != nil || got.Allowed != test.want {
+				t.Errorf("allowed is %v (%s, %v), want %v", got.Allowed, got.Reason, err, test.want)
+			}
+		})
+	}
+}
