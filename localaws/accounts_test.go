@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	trailtypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -23,6 +24,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/internal/world"
 )
 
@@ -267,21 +269,49 @@ func testResourceControlPolicies(h house) {
 	}
 }
 
+// A policy of the organization is deployed as a resource, and taken away with it.
+func testPolicyAsResource(h house) {
+	h.must(CreateStack(h.t.Context(), h.as(management), "Prevention", `{"Resources":{"Policy":{"Type":"AWS::Organizations::Policy","Properties":{
+		"Name":"Prevention","Type":"SERVICE_CONTROL_POLICY","TargetIds":["`+h.unit("Workloads")+`"],
+		"Content":{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"sqs:*","Resource":"*","Condition":
+			{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:user/breakglass"}}}]}}}}}`))
+	list := func(account, user string) string {
+		a := h.Account(account)
+		p := api.Principal{Type: api.IAMUser, ARN: a.Place().GlobalARN("iam", "user/"+user)}
+		_, err := sqs.NewFromConfig(a.Config(p)).ListQueues(h.t.Context(), &sqs.ListQueuesInput{})
+		return world.Code(err)
+	}
+	for _, test := range []struct{ account, user, want string }{
+		{memberOne, "administrator", "AccessDenied"}, {memberOne, "breakglass", ""}, {memberOne, "breakglass2", "AccessDenied"},
+		{sandboxed, "administrator", ""}, {management, "administrator", ""},
+	} {
+		if got := list(test.account, test.user); (got == "") != (test.want == "") {
+			h.t.Errorf("%s in %s gets %q, want %q", test.user, test.account, got, test.want)
+		}
+	}
+	_, err := cloudformation.NewFromConfig(h.as(management)).DeleteStack(h.t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("Prevention")})
+	h.must(err)
+	if got := list(memberOne, "administrator"); got != "" {
+		h.t.Errorf("without the policy a member gets %q", got)
+	}
+}
+
 func TestAccounts(t *testing.T) {
 	h := startHouse(t)
 	for name, test := range map[string]func(house){
-		"share buckets by their policies":         testBucketOfAnotherAccount,
-		"assume roles that trust them":            testRoleOfAnotherAccount,
-		"share keys and queues by their policies": testKeyAndQueueOfAnotherAccount,
-		"are bound by service control policies":   testServiceControlPolicies,
-		"are bound by resource control policies":  testResourceControlPolicies,
-		"deliver into the archive":                testDeliveryIntoTheArchive,
-		"have an organization trail":              testOrganizationTrail,
-		"have a delegated administrator":          testDelegatedAdministrator,
-		"hand events to a central bus":            testCentralBus,
-		"hand events to a bus of another Region":  testOtherRegion,
-		"put events on buses that let them":       testPutEvents,
-		"have one time":                           testOneTime,
+		"share buckets by their policies":          testBucketOfAnotherAccount,
+		"assume roles that trust them":             testRoleOfAnotherAccount,
+		"share keys and queues by their policies":  testKeyAndQueueOfAnotherAccount,
+		"are bound by service control policies":    testServiceControlPolicies,
+		"are bound by resource control policies":   testResourceControlPolicies,
+		"deliver into the archive":                 testDeliveryIntoTheArchive,
+		"have an organization trail":               testOrganizationTrail,
+		"have a delegated administrator":           testDelegatedAdministrator,
+		"hand events to a central bus":             testCentralBus,
+		"hand events to a bus of another Region":   testOtherRegion,
+		"put events on buses that let them":        testPutEvents,
+		"are bound by policies that are resources": testPolicyAsResource,
+		"have one time":                            testOneTime,
 	} {
 		h.test(name, test)
 	}

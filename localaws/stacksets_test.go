@@ -3,6 +3,7 @@ package localaws
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 
+	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/internal/world"
 	"github.com/trailguard/trailguard/localaws/repository"
 )
@@ -346,6 +348,47 @@ func testPoliciesBindStackSets(h house) {
 	}
 }
 
+// A delegated administrator's stack may hold the stack set, which is the management account's.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-stackset.html#cfn-cloudformation-stackset-callas
+func testStackSetOfADelegate(h house) {
+	h.delegate(security, stackSetsService)
+	template := strings.Replace(rollout(h.unit("Workloads"), 1), `"PermissionModel"`, `"CallAs":"DELEGATED_ADMIN","PermissionModel"`, 1)
+	h.must(CreateStack(h.t.Context(), h.as(security), "Rollout", template))
+	h.wantInstances(memberOne, memberTwo)
+	_, err := h.stackSets(security).DeleteStack(h.t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("Rollout")})
+	h.must(err)
+	if got := h.stacks(memberOne); len(got) != 0 {
+		h.t.Errorf("the member has the stacks %v", got)
+	}
+	if err := CreateStack(h.t.Context(), h.as(archive), "Rollout", template); err == nil || !strings.Contains(err.Error(), "delegated administrator") {
+		h.t.Errorf("from another member: got %v", err)
+	}
+}
+
+func TestStackSetsDeployInEachPartition(t *testing.T) {
+	for _, place := range []api.Place{
+		{Partition: "aws-us-gov", Account: management, Region: "us-gov-west-1"}, {Partition: "aws-cn", Account: management, Region: "cn-north-1"},
+	} {
+		o, err := StartOrganization(t.Context(), OrganizationOptions{
+			Options: Options{Python: repository.Python(), NodeModules: repository.NodeModules(), Place: place},
+			Members: []Member{{ID: memberOne, Unit: "Workloads"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := house{o, t}
+		h.createStackSet(queueTemplate(1), false)
+		_, err = h.stackSets(management).CreateStackInstances(t.Context(), &cloudformation.CreateStackInstancesInput{
+			StackSetName: stackSetName, Regions: []string{place.Region}, DeploymentTargets: units(h.unit("Workloads")),
+		})
+		h.must(err)
+		h.wantInstances(memberOne)
+		if err := errors.Join(h.Err(), h.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestStackSets(t *testing.T) {
 	h := startHouse(t)
 	for name, test := range map[string]func(house){
@@ -357,6 +400,7 @@ func TestStackSets(t *testing.T) {
 		"retain the stacks of accounts that leave":             testRetainedStacks,
 		"are the management account's and its delegate's":      testWhoMayAdministerStackSets,
 		"refuse templates":                                     testWhatStackSetsRefuse,
+		"are resources of a delegate":                          testStackSetOfADelegate,
 		"are resources":                                        testStackSetAsResource,
 		"are bound by the service control policies of members": testPoliciesBindStackSets,
 	} {

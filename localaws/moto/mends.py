@@ -1,6 +1,5 @@
 """What moto's services do differently from AWS, and what a guarded trail leans on."""
 
-import copy
 import functools
 import io
 import json
@@ -42,19 +41,22 @@ def install():
 
 
 @functools.cache
-def _managed_policies(account, partition):
+def _managed_policies(partition):
     data = json.loads(iam.aws_managed_policies_data)
-    return [iam.AWSManagedPolicy.from_data(name, account, partition, one) for name, one in data.items()]
+    return [iam.AWSManagedPolicy.from_data(name, "aws", partition, one) for name, one in data.items()]
 
 
 def aws_managed_policies(backend):
     """Stands in for IAMBackend._init_aws_policies, which has AWS's managed policies only where it is told to, and then
-    parses them anew for each partition: a second for each reset. Each account has its own: they count what they are attached to."""
+    parses them anew for each account and partition: a second for each. Each account has its own: they count what they are attached to.
+    Nobody may tag them or give them versions."""
     if backend.region_name != "aws":
         return []
-    policies = [copy.copy(policy) for policy in _managed_policies(backend.account_id, backend.region_name)]
-    for policy in policies:
-        policy.tags, policy.versions = dict(policy.tags), list(policy.versions)
+    policies = []
+    for policy in _managed_policies(backend.region_name):
+        own = object.__new__(type(policy))
+        own.__dict__ = {**policy.__dict__, "account_id": backend.account_id}
+        policies.append(own)
     return policies
 
 

@@ -666,7 +666,7 @@ class Document(Resource):
         if isinstance(content, str):
             return content
         if properties.get("DocumentFormat", "JSON") == "YAML":
-            return yaml.safe_dump(content, sort_keys=False)
+            return yaml.dump(content, sort_keys=False, Dumper=yaml.CSafeDumper)
         return json.dumps(content)
 
 

@@ -179,7 +179,8 @@ def execution_role(instance):
         admin = f"arn:{partition}:iam::{management}:role/aws-service-role/stacksets.cloudformation.amazonaws.com/AWSServiceRoleForCloudFormationStackSetsOrgAdmin"
         trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": admin}, "Action": "sts:AssumeRole"}]}
         backend.create_role(name, json.dumps(trust), "/", None, "", [], 3600)
-        backend.attach_role_policy(f"arn:{partition}:iam::aws:policy/AdministratorAccess", name)
+        everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+        backend.put_role_policy(name, "AdministratorAccess", json.dumps(everything))
     key = request.headers.get(KEY_HEADER, "local") if has_request_context() else "local"
     caller = stacks.Caller(key, None, region)
     members = {"RoleArn": f"arn:{partition}:iam::{account}:role/{name}", "RoleSessionName": "AWSCloudFormation"}
