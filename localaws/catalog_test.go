@@ -56,14 +56,11 @@ func TestTheTableOfOperationsIsThatOfTheCatalogue(t *testing.T) {
 func unconnected(t *testing.T) (*wiring, *gateway.Services) {
 	t.Helper()
 	const nowhere = "http://127.0.0.1:1"
-	m := &machine{
-		options: Options{Place: api.Home()}, alone: true, door: gateway.NewDoor(), clock: api.NewClock(time.Time{}), ids: &api.IDs{},
-		accounts: map[string]*AWS{},
-	}
+	m := &common{options: Options{Place: api.Home()}, alone: true, door: gateway.NewDoor(), clock: api.NewClock(time.Time{}), ids: &api.IDs{}}
 	m.connect(nowhere)
 	m.memberships.read = func(context.Context) ([]moto.Organization, error) { return nil, nil }
 	w := &wiring{
-		options: &m.options, machine: m, clock: m.clock, ids: m.ids, direct: moto.ClientConfig(nowhere, api.Home(), time.Second),
+		options: &m.options, common: m, clock: m.clock, ids: m.ids, direct: moto.ClientConfig(nowhere, api.Home(), time.Second),
 	}
 	w.connect(world.Reference(t), "")
 	_, registry := w.newServices()

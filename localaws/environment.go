@@ -18,14 +18,14 @@ var trailService = api.Principal{Type: api.AWSService, ARN: "cloudtrail.amazonaw
 // environment is what CloudTrail finds in the rest of AWS: the policies that are deployed decide.
 type environment struct {
 	place      api.Place
-	machine    *machine
+	common     *common
 	iam        *iam.Authorizer
 	directory  *moto.Directory
 	membership func(context.Context) (cloudtrail.Membership, error)
 }
 
 func (e *environment) BucketRegion(ctx context.Context, bucket string) (string, error) {
-	owner, err := e.machine.bucketOwner(ctx, bucket)
+	owner, err := e.common.bucketOwner(ctx, bucket)
 	if err != nil {
 		return "", fmt.Errorf("looking for the owner of bucket %s: %w", bucket, err)
 	}
@@ -33,7 +33,7 @@ func (e *environment) BucketRegion(ctx context.Context, bucket string) (string, 
 	if owner == "" {
 		return look() // there is none, and who makes it is not known
 	}
-	return iam.Cached(&e.machine.account(owner).IAM.Cache, "s3", "location of "+bucket, look)
+	return iam.Cached(&e.common.others.authorizer(owner).Cache, "s3", "location of "+bucket, look)
 }
 
 // MayDeliver asks what CloudTrail needs of a bucket's policy: to read the ACL, and to put log files and digests.
@@ -112,9 +112,9 @@ func (e *environment) ResolveTopic(ctx context.Context, nameOrARN string) (strin
 	if !strings.HasPrefix(arn, "arn:") {
 		arn = e.place.ARN("sns", nameOrARN)
 	}
-	topics := e.machine.account(api.PlaceOf(arn).Account)
-	if _, err := iam.Cached(&topics.IAM.Cache, "sns", "existence of "+arn, func() (struct{}, error) {
-		return struct{}{}, topics.wiring.directory.TopicExists(ctx, arn)
+	account := api.PlaceOf(arn).Account
+	if _, err := iam.Cached(&e.common.others.authorizer(account).Cache, "sns", "existence of "+arn, func() (struct{}, error) {
+		return struct{}{}, e.common.others.directory(account).TopicExists(ctx, arn)
 	}); err != nil {
 		return "", fmt.Errorf("looking for topic %s: %w", arn, err)
 	}

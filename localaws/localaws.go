@@ -11,6 +11,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -50,7 +51,7 @@ type AWS struct {
 	Gateway *gateway.Gateway
 	IAM     *iam.Authorizer
 
-	machine *machine
+	runner  runner
 	wiring  wiring
 	options Options
 
@@ -60,24 +61,26 @@ type AWS struct {
 	services *services
 }
 
-// Start starts a local AWS of one account: moto and everything else. The caller must Close what it returns. ctx bounds the start only.
-func Start(ctx context.Context, options Options) (*AWS, error) {
-	m, err := startMachine(ctx, options, true)
-	if err != nil {
-		return nil, err
-	}
-	return m.account(m.options.Place.Account), nil
+// runner is what an account's AWS needs of what runs all accounts.
+type runner interface {
+	url() string
+	// of is the account of a principal; other if it is a service's.
+	of(p api.Principal, other *AWS) *AWS
+	runToQuiescence(ctx context.Context) error
+	advance(ctx context.Context, d time.Duration) error
+	reset(ctx context.Context) error
+	close() error
 }
 
-// newAWS makes an account of a machine.
-func newAWS(m *machine, account string) *AWS {
-	a := &AWS{machine: m, options: m.options, Clock: m.clock}
+// newAWS makes an account.
+func newAWS(c *common, r runner, account string) *AWS {
+	a := &AWS{runner: r, options: c.options, Clock: c.clock}
 	a.options.Place.Account = account
 	a.wiring = wiring{
-		options: &a.options, machine: m, clock: m.clock, ids: m.ids, evaluatePolicy: m.evaluatePolicy, worker: m.worker,
-		direct: moto.ClientConfig(m.motoURL, a.options.Place, m.options.BackendTimeout),
+		options: &a.options, common: c, clock: c.clock, ids: c.ids, evaluatePolicy: c.evaluatePolicy, worker: c.worker,
+		direct: moto.ClientConfig(c.motoURL, a.options.Place, c.options.BackendTimeout),
 	}
-	a.wiring.connect(m.reference, m.motoURL)
+	a.wiring.connect(c.reference, c.motoURL)
 	a.Gateway, a.IAM = a.wiring.gateway, a.wiring.iam
 	a.IAM.Grant(a.Administrator().ARN, policy.MustParse(policy.Identity, policy.FullAWSAccess))
 	a.renew()
@@ -101,7 +104,7 @@ func (a *AWS) current() *services {
 }
 
 // URL is the endpoint for clients of other processes.
-func (a *AWS) URL() string { return a.machine.url() }
+func (a *AWS) URL() string { return a.runner.url() }
 
 // Place is the account, and the Region of its services.
 func (a *AWS) Place() api.Place { return a.options.Place }
@@ -111,7 +114,7 @@ func (a *AWS) Administrator() api.Principal { return administrator(a.options.Pla
 
 // Administrate lets a principal do everything that no organization, bucket or key policy takes away.
 func (a *AWS) Administrate(p api.Principal) {
-	a.machine.of(p, a).IAM.Grant(p.ARN, policy.MustParse(policy.Identity, policy.FullAWSAccess))
+	a.runner.of(p, a).IAM.Grant(p.ARN, policy.MustParse(policy.Identity, policy.FullAWSAccess))
 }
 
 // Credentials issues an access key for a principal, for clients of other processes. Users are administrators, because
@@ -121,7 +124,7 @@ func (a *AWS) Credentials(p api.Principal) aws.Credentials {
 	if p.Type == api.IAMUser || p.Type == api.FederatedUser {
 		a.Administrate(p)
 	}
-	return a.machine.of(p, a).Gateway.Credentials(p)
+	return a.runner.of(p, a).Gateway.Credentials(p)
 }
 
 // Config is the configuration of SDK clients that call as a principal: in process, without retries.
@@ -161,7 +164,15 @@ func (a *AWS) ResetCalls() {
 
 // Reset forgets all state but the clock, access keys and administrators. Nothing may be running. That of one account of an Organization
 // is that of all: see Organization.Reset.
-func (a *AWS) Reset(ctx context.Context) error { return a.machine.reset(ctx) }
+func (a *AWS) Reset(ctx context.Context) error { return a.runner.reset(ctx) }
 
 // Close ends everything that Start or StartOrganization started.
-func (a *AWS) Close() error { return a.machine.close() }
+func (a *AWS) Close() error { return a.runner.close() }
+
+// RunToQuiescence delivers events and makes the steps of the running automations, one at a time, until no event is
+// queued and no automation runs. Events that EventBridge will retry later stay with it: see Advance. All accounts run.
+func (a *AWS) RunToQuiescence(ctx context.Context) error { return a.runner.runToQuiescence(ctx) }
+
+// Advance moves the clock forward, lets CloudTrail try a delivery, Config do what is due and the schedules of EventBridge
+// fire that are due, and runs to quiescence. Time passes in all accounts.
+func (a *AWS) Advance(ctx context.Context, d time.Duration) error { return a.runner.advance(ctx, d) }

@@ -9,14 +9,6 @@ import (
 // maxSteps ends a loop that feeds itself.
 const maxSteps = 100_000
 
-// RunToQuiescence delivers events and makes the steps of the running automations, one at a time, until no event is
-// queued and no automation runs. Events that EventBridge will retry later stay with it: see Advance. All accounts run.
-func (a *AWS) RunToQuiescence(ctx context.Context) error { return a.machine.runToQuiescence(ctx) }
-
-// Advance moves the clock forward, lets CloudTrail try a delivery, Config do what is due and the schedules of EventBridge
-// fire that are due, and runs to quiescence. Time passes in all accounts.
-func (a *AWS) Advance(ctx context.Context, d time.Duration) error { return a.machine.advance(ctx, d) }
-
 func (m *machine) runToQuiescence(ctx context.Context) error {
 	turn := func(int) int { return 0 }
 	if m.options.Rand != nil {
@@ -28,11 +20,13 @@ func (m *machine) runToQuiescence(ctx context.Context) error {
 		}
 		runs := false
 		for _, a := range m.all() {
+			queued := a.Bus().Queued()
 			stepped, err := a.step(ctx, turn)
 			if err != nil {
 				return fmt.Errorf("running to quiescence: %w", err)
 			}
-			runs = runs || stepped
+			// An event may have given another account something to do.
+			runs = runs || stepped || queued && !m.alone
 		}
 		if !runs {
 			return nil
@@ -41,16 +35,13 @@ func (m *machine) runToQuiescence(ctx context.Context) error {
 	return fmt.Errorf("running to quiescence: there is no end after %d steps", maxSteps)
 }
 
-// step delivers the account's events and makes a step of one of its automations. It tells whether something was there to do, so that
-// other accounts may have something to do now.
+// step delivers the account's events and makes a step of one of its automations. It tells whether one has made a step.
 func (a *AWS) step(ctx context.Context, turn func(int) int) (bool, error) {
 	s := a.current()
-	queued := s.events.Bus.Queued()
 	if err := s.events.Bus.Deliver(ctx); err != nil {
 		return false, err
 	}
-	stepped := s.automations.Step(ctx, turn)
-	return stepped || queued && !a.machine.alone, nil
+	return s.automations.Step(ctx, turn), nil
 }
 
 func (m *machine) advance(ctx context.Context, d time.Duration) error {

@@ -9,12 +9,13 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/cloudtrail"
 	"github.com/trailguard/trailguard/localaws/config"
+	"github.com/trailguard/trailguard/localaws/eventbridge"
 	"github.com/trailguard/trailguard/localaws/gateway"
 	"github.com/trailguard/trailguard/localaws/iam"
 	"github.com/trailguard/trailguard/localaws/iam/servicereference"
@@ -22,42 +23,44 @@ import (
 	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
-// machine is what the accounts of a local AWS have in common: one moto, one door, one clock, one worker for scripts.
+// machine is what runs the accounts of a local AWS.
 type machine struct {
-	options        Options // Place is that of the first account
-	alone          bool    // there is one account, whatever a principal's ARN says
-	clock          *api.Clock
-	ids            *api.IDs
-	reference      *servicereference.Reference
-	evaluatePolicy func(context.Context, string, []byte) (config.Verdict, error)
-	worker         *automation.Worker
-	door           *gateway.Door
-	listener       net.Listener
-	server         *http.Server
-	moto           *moto.Server
-	motoURL        string
-	state          *moto.State
-	memberships    *memberships
-	stacks         stackJournal
-	stackSets      string                          // the access key of StackSets in the first account
-	found          func(ctx context.Context) error // makes the organization, if there is one
+	*common
+	listener net.Listener
+	server   *http.Server
+	moto     *moto.Server
+	found    func(ctx context.Context) error // makes the organization, if there is one
 
-	mu       sync.Mutex
-	accounts map[string]*AWS
-	owners   map[string]string // of buckets
+	accountsMu sync.Mutex
+	accounts   map[string]*AWS
 }
 
 // defaultBackendTimeout is long: a deployment of CloudFormation is one call, and machines can be busy.
 const defaultBackendTimeout = 5 * time.Minute
 
+// Start starts a local AWS of one account: moto and everything else. The caller must Close what it returns. ctx bounds the start only.
+func Start(ctx context.Context, options Options) (*AWS, error) {
+	m, err := startMachine(ctx, options, true)
+	if err != nil {
+		return nil, err
+	}
+	return m.account(m.options.Place.Account), nil
+}
+
 // startMachine starts moto and everything else. ctx bounds the start only.
 func startMachine(ctx context.Context, options Options, alone bool) (_ *machine, err error) {
 	options.Place = options.Place.Or(api.Home())
 	options.BackendTimeout = cmp.Or(options.BackendTimeout, defaultBackendTimeout)
-	m := &machine{
-		options: options, alone: alone, ids: &api.IDs{}, door: gateway.NewDoor(),
-		clock:    api.NewClock(cmp.Or(options.Start, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))),
-		accounts: map[string]*AWS{}, owners: map[string]string{},
+	m := &machine{accounts: map[string]*AWS{}, common: &common{
+		options: options, alone: alone, ids: &api.IDs{}, door: gateway.NewDoor(), owners: map[string]string{},
+		clock: api.NewClock(cmp.Or(options.Start, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))),
+	}}
+	m.others = others{
+		gateway:    func(account string) *gateway.Gateway { return m.account(account).Gateway },
+		authorizer: func(account string) *iam.Authorizer { return m.account(account).IAM },
+		bus:        func(account string) *eventbridge.Bus { return m.account(account).Bus() },
+		trails:     func(account string) *cloudtrail.Service { return m.account(account).CloudTrail() },
+		directory:  func(account string) *moto.Directory { return m.account(account).wiring.directory },
 	}
 	defer func() {
 		if err != nil {
@@ -90,25 +93,19 @@ func startMachine(ctx context.Context, options Options, alone bool) (_ *machine,
 	return m, nil
 }
 
-// connect says where moto is.
-func (m *machine) connect(url string) {
-	m.motoURL, m.state = url, moto.NewState(url, m.options.BackendTimeout)
-	m.memberships = &memberships{read: m.state.Organizations}
-}
-
 // url is the endpoint for clients of other processes.
 func (m *machine) url() string { return "http://" + m.listener.Addr().String() }
 
 // account is the account with an id. It is made when it is first asked for.
 func (m *machine) account(id string) *AWS {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.accountsMu.Lock()
+	defer m.accountsMu.Unlock()
 	if m.alone {
 		id = m.options.Place.Account
 	}
 	a, ok := m.accounts[id]
 	if !ok {
-		a = newAWS(m, id)
+		a = newAWS(m.common, m, id)
 		m.accounts[id] = a
 	}
 	return a
@@ -124,73 +121,13 @@ func (m *machine) of(p api.Principal, other *AWS) *AWS {
 
 // all are the accounts that have been asked for, in the order of their ids.
 func (m *machine) all() []*AWS {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.accountsMu.Lock()
+	defer m.accountsMu.Unlock()
 	var all []*AWS
 	for _, id := range slices.Sorted(maps.Keys(m.accounts)) {
 		all = append(all, m.accounts[id])
 	}
 	return all
-}
-
-// authorizer is the Authorizer of an account.
-func (m *machine) authorizer(account string) *iam.Authorizer { return m.account(account).IAM }
-
-// bucketOwner is the account that owns a bucket; empty if there is no such bucket.
-func (m *machine) bucketOwner(ctx context.Context, bucket string) (string, error) {
-	if m.alone {
-		return m.options.Place.Account, nil
-	}
-	m.mu.Lock()
-	owner, known := m.owners[bucket]
-	m.mu.Unlock()
-	if known {
-		return owner, nil
-	}
-	owner, err := m.state.BucketOwner(ctx, bucket)
-	if err != nil || owner == "" {
-		return "", err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.owners[bucket] = owner
-	return owner, nil
-}
-
-// ownerOf is the gateway of the account that owns what a call names, by an ARN, a URL or the name of a bucket; nil if the call names
-// nothing of another account.
-func (m *machine) ownerOf(ctx context.Context, call api.Call, name string) (*gateway.Gateway, error) {
-	if m.alone || call.Action() == "s3:CreateBucket" {
-		return nil, nil
-	}
-	owner := api.PlaceOf(name).Account
-	switch call.Service {
-	case "s3":
-		var err error
-		if owner, err = m.bucketOwner(ctx, name); err != nil {
-			return nil, fmt.Errorf("looking for the owner of bucket %s: %w", name, err)
-		}
-	case "sqs":
-		if fields := strings.Split(name, "/"); len(fields) > 1 {
-			owner = fields[len(fields)-2]
-		}
-	}
-	if len(owner) != len(api.Account) || owner == call.Account {
-		return nil, nil
-	}
-	return m.account(owner).Gateway, nil
-}
-
-// Begin forgets the owner of a bucket that is deleted. The machine is an api.Observer.
-func (m *machine) Begin(request api.Request) func(api.Outcome) {
-	if request.Action() != "s3:DeleteBucket" {
-		return nil
-	}
-	return func(api.Outcome) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		delete(m.owners, request.Text("Bucket"))
-	}
 }
 
 // reset forgets all state but the clock, access keys and administrators, and makes the organization anew. Nothing may be running.

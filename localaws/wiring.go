@@ -52,7 +52,7 @@ type service interface{ Register(api.Registry) }
 // wiring is what the services have in common.
 type wiring struct {
 	options        *Options
-	machine        *machine
+	common         *common
 	clock          *api.Clock
 	ids            *api.IDs
 	gateway        *gateway.Gateway
@@ -63,19 +63,6 @@ type wiring struct {
 	evaluatePolicy func(context.Context, string, []byte) (config.Verdict, error)
 }
 
-// stackSetsPolicy is the part of the role's managed policy, CloudFormationStackSetsOrgAdminServiceRolePolicy, that is used here.
-const stackSetsPolicy = `{"Version":"2012-10-17","Statement":[
-	{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:*:iam::*:role/stacksets-exec-*"}]}`
-
-// stackSetsRole is the service-linked role with which StackSets assumes the roles that it makes in member accounts.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-orgs-enable-trusted-access.html
-func stackSetsRole(place api.Place) api.Principal {
-	return api.Principal{
-		Type: api.AssumedRole, SessionName: "StackSets",
-		ARN: place.GlobalARN("iam", "role/aws-service-role/stacksets.cloudformation.amazonaws.com/AWSServiceRoleForCloudFormationStackSetsOrgAdmin"),
-	}
-}
-
 // connect makes the gateway before moto, and what decides who may pass it.
 func (w *wiring) connect(reference *servicereference.Reference, motoURL string) {
 	place := w.options.Place
@@ -83,19 +70,19 @@ func (w *wiring) connect(reference *servicereference.Reference, motoURL string) 
 	options := iam.Options{
 		Place: place, Directory: w.directory, Reference: reference,
 		Ask:        func(ctx context.Context, call api.Call) (any, error) { return w.gateway.Ask(ctx, call) },
-		Membership: w.machine.memberships.membership,
+		Membership: w.common.memberships.membership,
 	}
-	if !w.machine.alone {
-		options.Account, options.BucketOwner = w.machine.authorizer, w.machine.bucketOwner
+	if !w.common.alone {
+		options.Account, options.BucketOwner = w.common.others.authorizer, w.common.bucketOwner
 	}
 	w.iam = iam.New(options)
 	w.gateway = gateway.New(gateway.Options{
 		Place: place, Clock: w.clock, IDs: w.ids, Authorizer: w.iam, Backend: motoURL, Timeout: w.options.BackendTimeout,
-		Door: w.machine.door, Owner: w.machine.ownerOf,
+		Door: w.common.door, Owner: w.common.ownerOf,
 	})
 	w.iam.Grant(remediationRole(place).ARN, policy.MustParse(policy.Identity, remediationPolicy))
 	w.iam.Grant(stackSetsRole(place).ARN, policy.MustParse(policy.Identity, stackSetsPolicy))
-	w.gateway.SetHeader(moto.StackSetsKeyHeader, w.machine.stackSetsKey(w.gateway))
+	w.gateway.SetHeader(moto.StackSetsKeyHeader, w.common.stackSetsKey(w.gateway))
 }
 
 // newServices makes the services, without state, and lets them register.
@@ -105,29 +92,28 @@ func (w *wiring) newServices() (*services, *gateway.Services) {
 	rules.Elsewhere = func(region string) eventbridge.RulesAPI {
 		return awseventbridge.NewFromConfig(w.direct, func(o *awseventbridge.Options) { o.Region = region })
 	}
-	bus := func(account string) *eventbridge.Bus { return w.machine.account(account).Bus() }
-	s := &services{events: &eventbridge.Service{Rules: rules, Fail: w.gateway.Fail, Clock: w.clock, IDs: w.ids, Account: bus}}
+	s := &services{events: &eventbridge.Service{Rules: rules, Fail: w.gateway.Fail, Clock: w.clock, IDs: w.ids, Account: w.common.others.bus}}
 	s.events.Bus = eventbridge.NewBus(s.events.Rules, &targets{
-		place: place, gateway: w.gateway, iam: w.iam, configs: map[string]aws.Config{}, bus: bus,
+		place: place, gateway: w.gateway, iam: w.iam, configs: map[string]aws.Config{}, bus: w.common.others.bus,
 	}, w.clock, w.options.Readings.Events)
 	emit := func(event map[string]any) {
 		to := s.events.Bus
 		if account := api.Text(event, "account"); account != place.Account {
-			to = bus(account)
+			to = w.common.others.bus(account)
 		}
 		if err := to.Publish(context.Background(), event); err != nil {
 			w.gateway.Fail(err)
 		}
 	}
 	membership := func(ctx context.Context) (cloudtrail.Membership, error) {
-		return w.machine.inCloudTrail(ctx, place.Account)
+		return w.common.inCloudTrail(ctx, place.Account)
 	}
 	s.trails = cloudtrail.New(cloudtrail.Options{
 		Clock: w.clock, Place: place, RateLimited: w.options.RateLimited, Membership: membership,
-		Account:                   func(id string) *cloudtrail.Service { return w.machine.account(id).CloudTrail() },
+		Account:                   w.common.others.trails,
 		DefaultSelectorsAreCustom: w.options.Readings.DefaultSelectorsAreCustom,
 		Environment: &environment{
-			place: place, machine: w.machine, iam: w.iam, directory: w.directory, membership: membership,
+			place: place, common: w.common, iam: w.iam, directory: w.directory, membership: membership,
 		},
 	})
 	s.config = config.New(config.Options{
@@ -147,12 +133,12 @@ func (w *wiring) newServices() (*services, *gateway.Services) {
 		Send: w.send, Emit: emit, Fail: w.gateway.Fail, Ended: s.config.AutomationFinished,
 	})
 	registry := &gateway.Services{}
-	registry.Observe(w.machine)
-	registry.Observe(w.machine.memberships)
+	registry.Observe(w.common)
+	registry.Observe(w.common.memberships)
 	// Observers see calls in this order: policies and rules are forgotten before anybody looks at them.
 	for _, each := range []service{
 		w.iam, s.events, sts.Service{Credentials: w.credentials}, sns.Service{CheckKey: w.iam.CheckTopicKey}, s.config, s.automations,
-		cloudformation.New(cloudformation.Options{Unread: w.machine.unreadStatuses, Clock: w.clock, IDs: w.ids, Emit: emit, Fail: w.gateway.Fail}),
+		cloudformation.New(cloudformation.Options{Unread: w.common.unreadStatuses, Clock: w.clock, IDs: w.ids, Emit: emit, Fail: w.gateway.Fail}),
 		s.trails,
 	} {
 		each.Register(registry)
@@ -178,7 +164,7 @@ func (w *wiring) logs(s *services) func(api.Call) bool {
 // credentials issues an access key for a principal, in the principal's account.
 func (w *wiring) credentials(p api.Principal) aws.Credentials {
 	if account := p.Account(); account != w.options.Place.Account {
-		return w.machine.account(account).Gateway.Credentials(p)
+		return w.common.others.gateway(account).Credentials(p)
 	}
 	return w.gateway.Credentials(p)
 }

@@ -9,14 +9,6 @@ import (
 	"github.com/trailguard/trailguard/localaws/catalog"
 )
 
-// Membership is what the account is in AWS Organizations at the moment.
-type Membership struct {
-	Organization Organization
-	ID           string // of the organization: it is a folder of its trails' log files
-	Management   string // the account that owns the organization's trails
-	Trusted      bool   // CloudTrail has trusted access
-}
-
 func (s *Service) membership(ctx context.Context) (Membership, error) {
 	if s.options.Membership == nil {
 		return Membership{Organization: s.options.Organization, Management: s.options.Place.Account}, nil

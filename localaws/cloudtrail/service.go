@@ -54,6 +54,14 @@ const (
 	NotAllFeatures         Organization = "management account of an organization with consolidated billing only"
 )
 
+// Membership is what the account is in AWS Organizations at the moment.
+type Membership struct {
+	Organization Organization
+	ID           string // of the organization: it is a folder of its trails' log files
+	Management   string // the account that owns the organization's trails
+	Trusted      bool   // CloudTrail has trusted access
+}
+
 // Options are the settings of a Service.
 type Options struct {
 	Clock *api.Clock

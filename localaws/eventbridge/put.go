@@ -20,20 +20,17 @@ type entry struct {
 	Time                                                  any
 }
 
-// busOf is the ARN of the event bus that a call names: by its name, its ARN, or not at all.
-func busOf(place api.Place, name string) string {
-	switch {
-	case name == "":
-		name = defaultBus
-	case strings.HasPrefix(name, "arn:"):
-		return name
-	}
-	return place.ARN("events", "event-bus/"+name)
+// inbox takes the events of callers.
+type inbox struct {
+	bus     *Bus
+	clock   *api.Clock
+	ids     *api.IDs
+	account func(id string) *Bus // of another account; nil if there is none
 }
 
-// putEvents takes events of callers. One for a bus that does not exist is lost, as any that no rule matches.
+// putEvents answers PutEvents. One for a bus that does not exist is lost, as any that no rule matches.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
-func (s *Service) putEvents(ctx context.Context, call api.Call) (any, error) {
+func (i inbox) putEvents(ctx context.Context, call api.Call) (any, error) {
 	var in struct{ Entries []entry }
 	if err := api.DecodeInput(call, &in); err != nil {
 		return nil, err
@@ -43,7 +40,7 @@ func (s *Service) putEvents(ctx context.Context, call api.Call) (any, error) {
 	}
 	results, failed := []any{}, 0
 	for _, e := range in.Entries {
-		id, err := s.put(ctx, call, e)
+		id, err := i.put(ctx, call, e)
 		if err == nil {
 			results = append(results, map[string]any{"EventId": id})
 			continue
@@ -59,7 +56,7 @@ func (s *Service) putEvents(ctx context.Context, call api.Call) (any, error) {
 }
 
 // put takes one event, or refuses it with an *api.Error.
-func (s *Service) put(ctx context.Context, call api.Call, e entry) (string, error) {
+func (i inbox) put(ctx context.Context, call api.Call, e entry) (string, error) {
 	for _, required := range []struct{ name, value string }{{"Source", e.Source}, {"DetailType", e.DetailType}, {"Detail", e.Detail}} {
 		if required.value == "" {
 			return "", api.Errorf("InvalidArgument", "Parameter %s is not valid. Reason: %s is a required argument.", required.name, required.name)
@@ -77,14 +74,14 @@ func (s *Service) put(ctx context.Context, call api.Call, e entry) (string, erro
 	if there.Region != call.Region {
 		return "", api.NotModelled("PutEvents in %s to an event bus of %s", call.Region, there.Region)
 	}
-	target := s.Bus
-	if there.Account != call.Account && s.Account != nil {
-		target = s.Account(there.Account)
+	target := i.bus
+	if there.Account != call.Account && i.account != nil {
+		target = i.account(there.Account)
 	}
 	if e.Resources == nil {
 		e.Resources = []any{}
 	}
-	at, id := s.Clock.Now(), s.IDs.UUID(api.PutEventID)
+	at, id := i.clock.Now(), i.ids.UUID(api.PutEventID)
 	if seconds, ok := e.Time.(float64); ok {
 		at = time.UnixMilli(int64(seconds * 1000))
 	}

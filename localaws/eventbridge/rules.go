@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -73,6 +74,17 @@ type RulesAPI interface {
 
 // defaultBus is the name of the event bus that each account has in each Region.
 const defaultBus = "default"
+
+// busOf is the ARN of the event bus that a call names: by its name, its ARN, or not at all.
+func busOf(place api.Place, name string) string {
+	switch {
+	case name == "":
+		name = defaultBus
+	case strings.HasPrefix(name, "arn:"):
+		return name
+	}
+	return place.ARN("events", "event-bus/"+name)
+}
 
 // busName is an event bus of the account.
 type busName struct{ region, name string }

@@ -37,7 +37,7 @@ type Service struct {
 
 // Register has the service answer, check and observe calls.
 func (s *Service) Register(registry api.Registry) {
-	registry.Answer("events:PutEvents", api.HandlerFunc(s.putEvents))
+	registry.Answer("events:PutEvents", api.HandlerFunc(inbox{s.Bus, s.Clock, s.IDs, s.Account}.putEvents))
 	registry.Answer("events:TestEventPattern", api.HandlerFunc(s.testEventPattern))
 	registry.Check("events:PutRule", checkRule)
 	registry.Check("events:PutTargets", s.checkTargets)

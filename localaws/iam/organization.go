@@ -10,27 +10,6 @@ import (
 	"github.com/trailguard/trailguard/localaws/iam/policy"
 )
 
-// Membership is what an account is in AWS Organizations. The zero Membership is that of an account in no organization.
-type Membership struct {
-	Organization string // its id: o-...
-	// Path leads to the account's parent, with a slash at its end: o-.../r-.../ou-.../
-	// https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed-view-data-orgs.html#access_policies_last-accessed-viewing-orgs-entity-path
-	Path string
-	// ServiceControl and ResourceControl are the documents of the policies that bind the account, from the root's level to its
-	// own. Those of a management account are none: neither kind binds it.
-	ServiceControl, ResourceControl [][]string
-	// Bound tells that one of the service control policies is not AWS's FullAWSAccess.
-	Bound bool
-}
-
-// of is the Authorizer of an account; a itself if there is no other.
-func (a *Authorizer) of(account string) *Authorizer {
-	if a.options.Account == nil || account == a.options.Place.Account || len(account) != len(api.Account) {
-		return a
-	}
-	return a.options.Account(account)
-}
-
 // ownerOf is the account that owns what is asked for: the Authorizer's own if neither the ARN nor S3 says another. That the name of
 // a bucket is taken S3 says itself.
 func (a *Authorizer) ownerOf(ctx context.Context, q question) (string, error) {
