@@ -45,6 +45,32 @@ func TestEachPropIsEverywhere(t *testing.T) {
 	}
 }
 
+// TestTheGuideHasTheKeysOfAnOrganization compares the table of docs/organization.md with the configuration.
+func TestTheGuideHasTheKeysOfAnOrganization(t *testing.T) {
+	content, err := os.ReadFile("docs/organization.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := []string{"mode"}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[organizationConfiguration]()) {
+		own = append(own, field.Tag.Get("json"))
+	}
+	guide := func(text string) (named []string) {
+		for _, row := range table(t, text, "| key | meaning | default |") {
+			named = append(named, strings.Trim(row[0], "`"))
+		}
+		return named
+	}
+	for _, problem := range differences("key", guide(string(content)), own) {
+		t.Error(problem)
+	}
+	for _, fault := range []string{"| `members` |", "| `mode` |"} {
+		if len(differences("key", guide(strings.Replace(string(content), fault, "| `other` |", 1)), own)) != 2 {
+			t.Errorf("nobody sees that the guide has a key other in place of %s", fault)
+		}
+	}
+}
+
 func TestAPropThatIsNowhereIsFound(t *testing.T) {
 	if got := lacks("Other", map[string][]string{}, nil, nil, nil, nil); len(got) != 5 {
 		t.Errorf("it lacks %v", got)
