@@ -139,7 +139,9 @@ func (s *logStore) newKey(props *LogStoreProps) awskms.IKey {
 			RemovalPolicy:     removalPolicy(props),
 		})
 	}
-	supplied.AddToPolicy(s, "LogKey", supplied.KeyPolicy, supplied.ToKey(key), s.writer.keyStatements()...)
+	if !supplied.IsComplete(key) {
+		supplied.AddToPolicy(s, "LogKey", "the key's policy", supplied.ToKey(key), s.writer.keyStatements()...)
+	}
 	return key
 }
 
@@ -166,7 +168,9 @@ func (s *logStore) newBucket(props *LogStoreProps) awss3.IBucket {
 		s.letAccessLogsIn(created)
 		bucket = created
 	}
-	supplied.AddToPolicy(s, "LogBucket", supplied.BucketPolicy, bucket.AddToResourcePolicy, s.writer.bucketStatements(bucket)...)
+	if !supplied.IsComplete(bucket) {
+		supplied.AddToPolicy(s, "LogBucket", "the bucket's policy", bucket.AddToResourcePolicy, s.writer.bucketStatements(bucket)...)
+	}
 	keepWithBucket(bucket)
 	return bucket
 }

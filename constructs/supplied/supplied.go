@@ -16,15 +16,22 @@ import (
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
-// The policies of a supplied log bucket and log key, as Tell names them.
-const (
-	BucketPolicy = "the bucket's policy"
-	KeyPolicy    = "the key's policy"
-)
+// complete marks a supplied resource whose policy has what is needed.
+const complete = "trailguard:complete"
 
-// WarningID is the id of the warning of Tell, by which whoever knows that the resource has the statements acknowledges it.
-func WarningID(prop, where string) string {
-	return "trailguard:supplied" + prop + strings.ReplaceAll(where, " ", "")
+// Complete says of an imported resource that its policy has the statements that a guard needs: nothing is told of it.
+func Complete(resource constructs.IConstruct) {
+	resource.Node().AddMetadata(jsii.String(complete), true, nil)
+}
+
+// IsComplete tells whether Complete was said of a resource.
+func IsComplete(resource constructs.IConstruct) bool {
+	for _, entry := range *resource.Node().Metadata() {
+		if *entry.Type == complete {
+			return true
+		}
+	}
+	return false
 }
 
 // Tell warns at synthesis that the resource of a property cannot be changed here, and shows the statements that it must have:
@@ -40,7 +47,7 @@ func Tell(scope constructs.Construct, prop, where string, statements ...awsiam.P
 		Description: jsii.String("Statements that " + where + " must have"),
 		Value:       stack.ToJsonString(statementsOf(statements), nil),
 	})
-	awscdk.Annotations_Of(scope).AddWarningV2(jsii.String(WarningID(prop, where)), jsii.String(fmt.Sprintf(
+	awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("trailguard:supplied"+prop+strings.ReplaceAll(where, " ", "")), jsii.String(fmt.Sprintf(
 		"%s is supplied, and cannot be changed here: see that %s has these statements (the stack's output %s has them with their values): %s",
 		prop, where, *stack.GetLogicalId(output), Text(scope, statements...))))
 }
