@@ -37,7 +37,7 @@ type notice struct {
 }
 
 func newNotices(scope constructs.Construct, from awsevents.IEventBus, topic awssns.ITopic, bus awsevents.IEventBus) *notices {
-	n := &notices{scope: scope, from: from, topic: topic, bus: bus, targets: detection.DefineTargets(scope, jsii.String(detection.GuardRolePath))}
+	n := &notices{scope: scope, from: from, topic: topic, bus: bus, targets: detection.DefineTargets(scope)}
 	if topic != nil {
 		for _, statement := range alerting.Publish(topic) {
 			n.targets.Role().AddToPolicy(statement)
