@@ -112,9 +112,9 @@ func (e *environment) ResolveTopic(ctx context.Context, nameOrARN string) (strin
 	if !strings.HasPrefix(arn, "arn:") {
 		arn = e.place.ARN("sns", nameOrARN)
 	}
-	owner := api.PlaceOf(arn).Account
-	if _, err := iam.Cached(&e.common.others.authorizer(owner).Cache, "sns", "existence of "+arn, func() (struct{}, error) {
-		return struct{}{}, e.common.others.directory(owner).TopicExists(ctx, arn)
+	account := api.PlaceOf(arn).Account
+	if _, err := iam.Cached(&e.common.others.authorizer(account).Cache, "sns", "existence of "+arn, func() (struct{}, error) {
+		return struct{}{}, e.common.others.directory(account).TopicExists(ctx, arn)
 	}); err != nil {
 		return "", fmt.Errorf("looking for topic %s: %w", arn, err)
 	}
