@@ -175,7 +175,7 @@ func TestTheKeysReachTheStacks(t *testing.T) {
 		{"Config rules in the management account", len(propertiesOf(templates["Management"], "AWS::Config::ConfigRule")), 3},
 		{"buckets in a member that writes to the archive", len(propertiesOf(member, "AWS::S3::Bucket")), 0},
 		{"the days after which the archive's files expire", at(propertiesOf(templates["LogArchive"], "AWS::S3::Bucket")[0], "LifecycleConfiguration", "Rules", 0, "ExpirationInDays"), 400.0},
-		{"that others may create trails", strings.Contains(text(t, templates["Prevention"]), `"KeepTrailQuota"`), false},
+		{"that others may create trails", strings.Contains(text(t, templates["Prevention"]), `"cloudtrail:DeregisterOrganizationDelegatedAdmin","cloudtrail:CreateTrail"`), false},
 		{"who breaks glass", strings.Contains(text(t, templates["Prevention"]), `arn:aws:iam::*:role/BreakGlass`), true},
 		{"the archive's key in the policies", strings.Contains(text(t, templates["Prevention"]), `arn:aws:kms:eu-central-1:222222222222:key/1`), true},
 		{"the readers", strings.Contains(text(t, templates["LogArchive"]), `ReadersGet`), true},

@@ -114,11 +114,11 @@ func TestEachPropReachesTheTemplate(t *testing.T) {
 		{"Prevention", "KeyArns", is(jsii.Strings("arn:aws:kms:us-east-1:222222222222:key/1")), `arn:aws:kms:us-east-1:222222222222:key/1`},
 		{"Prevention", "BreakGlassRoleArns", is(jsii.Strings("arn:aws:iam::*:role/BreakGlass")), `role/BreakGlass`},
 		{"Prevention", "ExemptCdk", is(jsii.Bool(false)), `-cdk-*-cfn-exec-role-*`},
-		{"Prevention", "DenyCreateTrail", is(jsii.Bool(false)), `-KeepTrailQuota`},
+		{"Prevention", "DenyCreateTrail", is(jsii.Bool(false)), `-"cloudtrail:DeregisterOrganizationDelegatedAdmin","cloudtrail:CreateTrail"`},
 		{"Prevention", "DenyPolicyChanges", is(jsii.Bool(false)), `-organizations:UpdatePolicy`},
 		{"Prevention", "DenyConfigChanges", is(jsii.Bool(true)), `config:DeleteConfigRule`},
 		{"Prevention", "DenyStopAutomation", is(jsii.Bool(true)), `ssm:StopAutomationExecution`},
-		{"Prevention", "ResourceControlPolicies", is(jsii.Bool(false)), `-RESOURCE_CONTROL_POLICY`},
+		{"Prevention", "ResourceControlPolicies", is(jsii.Bool(false)), `-"Type":"RESOURCE_CONTROL_POLICY"`},
 		{"Management", "Guard", is(&trailguard.TrailGuardProps{TrailName: text("org-trail")}), `org-trail`},
 		{"Management", "PolicyIds", is(jsii.Strings("p-a1b2c3d4")), `"policyId":["p-a1b2c3d4"`},
 		{"OrganizationEvents", "AlertTopic", func(stack awscdk.Stack) any { return topic(stack, "Mine") }, `"Arn":{"Ref":"Mine`},
@@ -228,4 +228,28 @@ func literal(node ast.Expr) string {
 		return strings.Trim(text.Value, `"`)
 	}
 	return ""
+}
+
+// TestTheLongestNamesFit: a pattern takes 2,048 characters.
+func TestTheLongestNamesFit(t *testing.T) {
+	watch := organization.NewWatch(exampleStack("111111111111"), jsii.String("Watch"), &organization.WatchProps{TrailName: jsii.String(strings.Repeat("a", 128))})
+	var ids []string
+	for i := range 60 {
+		ids = append(ids, fmt.Sprintf("p-%08d", i))
+	}
+	stack := exampleStack("111111111111")
+	events := organization.NewOrganizationEvents(stack, jsii.String("Events"), &organization.OrganizationEventsProps{AlertTopic: topic(stack, "Topic"), PolicyIds: jsii.Strings(ids...)})
+	for _, problem := range []error{watch.Validate(), events.Validate()} {
+		if problem != nil {
+			t.Error(problem)
+		}
+	}
+	for i := range 60 {
+		ids = append(ids, fmt.Sprintf("p-%08d", 100+i))
+	}
+	stack = exampleStack("111111111111")
+	events = organization.NewOrganizationEvents(stack, jsii.String("Events"), &organization.OrganizationEventsProps{AlertTopic: topic(stack, "Topic"), PolicyIds: jsii.Strings(ids...)})
+	if got := fmt.Sprint(events.Validate()); !strings.HasPrefix(got, "PolicyIds: makes the event pattern of the rule Organization up to ") {
+		t.Errorf("of too many policies it says %s", got)
+	}
 }

@@ -2,6 +2,7 @@ package organization
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/trail"
@@ -77,13 +78,26 @@ func trailPattern(name string) detection.Pattern {
 	return detection.AttemptPattern(trail.Settings{Name: name})
 }
 
-// withError are the patterns for calls that have been refused, or for those that have not.
+// withError is the pattern of calls that match one of the patterns and have been refused, or have not. The names of the calls tell the services apart,
+// so that what the patterns have in common is written once: with it in each, they would be longer than EventBridge takes.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-complex-example-or
 func withError(errorCode []any, patterns ...detection.Pattern) map[string]any {
-	var all []detection.Pattern
+	detail := map[string]any{"errorCode": errorCode}
+	var sources, alternatives []any
 	for _, pattern := range patterns {
-		detail := map[string]any{"errorCode": errorCode}
-		maps.Copy(detail, pattern.Detail)
-		all = append(all, detection.Pattern{Source: pattern.Source, DetailType: pattern.DetailType, Detail: detail})
+		if !slices.Contains(sources, any(pattern.Source)) {
+			sources = append(sources, pattern.Source)
+		}
+		if len(pattern.Detail) > 0 {
+			alternatives = append(alternatives, pattern.Detail)
+		}
 	}
-	return detection.AnyOf(all...)
+	switch len(alternatives) {
+	case 0:
+	case 1: // EventBridge takes an $or of one for a field of that name
+		maps.Copy(detail, alternatives[0].(map[string]any))
+	default:
+		detail["$or"] = alternatives
+	}
+	return map[string]any{"source": sources, "detail-type": []any{apiCall}, "detail": detail}
 }
