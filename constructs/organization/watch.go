@@ -113,8 +113,8 @@ func NewWatch(scope constructs.Construct, id *string, props *WatchProps) Watch {
 	if seesOrganizationEvents(this) {
 		patterns = append(patterns, organizationPatterns(nil)...)
 	}
-	this.notices.add(notice{"Tampering", withError(absent, patterns...), alerting.CallPaths(), call("TAMPERING")})
-	this.notices.add(notice{"Refused", withError(present, patterns...), refusedPaths, refused})
+	this.notices.add(notice{"Tampering", withError(absent, patterns...), alerting.CallPaths(), call("TAMPERING"), ""})
+	this.notices.add(notice{"Refused", withError(present, patterns...), refusedPaths, refused, ""})
 	this.notices.keepUndelivered()
 	if topic != nil {
 		awscdk.NewCfnOutput(this, jsii.String("AlertTopicArn"), &awscdk.CfnOutputProps{Value: topic.TopicArn()})
