@@ -90,6 +90,12 @@ func requestKeys(call api.Call) map[string][]string {
 			keys[key] = []string{""}
 		}
 	}
+	// https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context
+	if encryption, ok := call.Input["EncryptionContext"].(map[string]any); ok && call.Service == "kms" {
+		for name, value := range encryption {
+			keys["kms:EncryptionContext:"+name] = []string{fmt.Sprint(value)}
+		}
+	}
 	return keys
 }
 

@@ -24,7 +24,8 @@ from moto.sns import models as sns
 
 def install():
     iam.IAMBackend._init_aws_policies = aws_managed_policies
-    KmsResponse.get_key_policy = get_key_policy
+    for name in ("get_key_policy", "put_key_policy"):
+        setattr(KmsResponse, name, of_default_policy(getattr(KmsResponse, name)))
     kms.generate_private_key = generate_private_key
     FakeBucket.get_permission = get_permission
     S3Backend.put_object_lock_configuration = put_object_lock_configuration
@@ -65,17 +66,22 @@ def generate_private_key(key_spec, original=kms.generate_private_key):
     return None if key_spec == "SYMMETRIC_DEFAULT" else original(key_spec)
 
 
-def get_key_policy(response, original=KmsResponse.get_key_policy):
-    """Stands in for KmsResponse.get_key_policy, which wants the name of the policy.
+def of_default_policy(original):
+    """Stands in for methods of KmsResponse that want the name of the policy.
 
     https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyPolicy.html
+    https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html
     """
-    get = response._get_param
-    response._get_param = lambda name, *default: get(name, *default) or ("default" if name == "PolicyName" else None)
-    try:
-        return original(response)
-    finally:
-        response._get_param = get
+
+    def mended(response):
+        get = response._get_param
+        response._get_param = lambda name, *default: get(name, *default) or ("default" if name == "PolicyName" else None)
+        try:
+            return original(response)
+        finally:
+            response._get_param = get
+
+    return mended
 
 
 def get_permission(bucket, action, resource):
