@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -38,6 +40,7 @@ const (
 	memberTwo  = "555555555555"
 	sandboxed  = "666666666666" // in no organizational unit of the rollout
 	delegate   = "777777777777"
+	rival      = "888888888888" // of another organization, once a test has made that
 	outsider   = "999999999999"
 )
 
@@ -311,11 +314,9 @@ func (h *house) deploy(stacks ...string) {
 // deployTemplate deploys a stack with a template of its own.
 func (h *house) deployTemplate(stack string, template testbed.Template) {
 	h.t.Helper()
-	began := time.Now()
 	if err := localaws.CreateStack(h.t.Context(), h.configOf(stack), stack, template.JSON(), testbed.MayMakeRoles...); err != nil {
 		h.t.Fatalf("%s: %v", stack, err)
 	}
-	h.t.Logf("%s: %s", stack, time.Since(began))
 	if stack == logArchiveStack {
 		h.key = h.output(stack, "LogKeyArn")
 	}
@@ -408,6 +409,66 @@ func (h *house) wantKept(account string, guard deployed.Guard) {
 	}
 }
 
+// textOf is a message without its quotation marks, or the message and the report that a message in an object has, one after the other.
+func textOf(body string) string {
+	var text string
+	if json.Unmarshal([]byte(body), &text) == nil {
+		return text
+	}
+	var told struct {
+		Message string
+		Report  struct{ Message string }
+	}
+	if json.Unmarshal([]byte(body), &told) == nil {
+		return told.Message + "\n" + told.Report.Message
+	}
+	return body
+}
+
+// scenario is the first one of the catalogue with an id.
+func (h *house) scenario(id string) drill.Scenario {
+	h.t.Helper()
+	for _, scenario := range drill.Scenarios() {
+		if scenario.ID == id {
+			return scenario
+		}
+	}
+	h.t.Fatalf("there is no scenario %s", id)
+	return drill.Scenario{}
+}
+
+// memberTemplate is the template that the rollout deploys to the members.
+func (h *house) memberTemplate() testbed.Template {
+	h.t.Helper()
+	return testbed.ParseTemplate(h.t, h.template(rolloutStack).Resources("AWS::CloudFormation::StackSet")[0]["TemplateBody"].(string))
+}
+
+// withoutPermission takes an action out of the inline policies of a role. What it returns puts the action back.
+func (h *house) withoutPermission(account, roleARN, action string) (restore func()) {
+	h.t.Helper()
+	client := iam.NewFromConfig(h.as(account))
+	role := aws.String(roleARN[strings.LastIndex(roleARN, "/")+1:])
+	listed, err := client.ListRolePolicies(h.t.Context(), &iam.ListRolePoliciesInput{RoleName: role})
+	h.must(err)
+	for _, name := range listed.PolicyNames {
+		got, err := client.GetRolePolicy(h.t.Context(), &iam.GetRolePolicyInput{RoleName: role, PolicyName: &name})
+		h.must(err)
+		document, err := url.QueryUnescape(*got.PolicyDocument)
+		h.must(err)
+		put := func(document string) {
+			h.t.Helper()
+			_, err := client.PutRolePolicy(h.t.Context(), &iam.PutRolePolicyInput{RoleName: role, PolicyName: &name, PolicyDocument: &document})
+			h.must(err)
+		}
+		if without := strings.ReplaceAll(document, `"`+action+`"`, `"`+strings.Split(action, ":")[0]+`:ListTags"`); without != document {
+			put(without)
+			return func() { put(document) }
+		}
+	}
+	h.t.Fatalf("%s has no permission %s", roleARN, action)
+	return nil
+}
+
 const listener = "listener"
 
 // listen subscribes a queue to the central topic, from which heard takes the messages.
@@ -440,7 +501,7 @@ func (h *house) heard() []string {
 		got, err := client.ReceiveMessage(h.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: url.QueueUrl, MaxNumberOfMessages: 10})
 		h.must(err)
 		for _, message := range got.Messages {
-			messages = append(messages, *message.Body)
+			messages = append(messages, textOf(*message.Body))
 			_, err := client.DeleteMessage(h.t.Context(), &sqs.DeleteMessageInput{QueueUrl: url.QueueUrl, ReceiptHandle: message.ReceiptHandle})
 			h.must(err)
 		}
