@@ -3,6 +3,7 @@ package organization
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,7 +115,7 @@ func testOthers(h *house) {
 					if who == "a role" && account == management {
 						continue
 					}
-					for _, r := range onStore(bucket, h.key) {
+					for _, r := range onStore(archive, bucket, h.key) {
 						if err := r.call(h.t.Context(), h.by(account, principal)); !refusedBy(err, byResourceControl) {
 							h.t.Errorf("%s: %s, by %s in %s: %v", r.id, r.what, who, account, err)
 						}
@@ -126,8 +127,8 @@ func testOthers(h *house) {
 			h.t.Errorf("a stranger's trail may write: %v", err)
 		}
 		// Negative control: without the policy they do.
-		h.withoutPolicies("RESOURCE_CONTROL_POLICY", "Core", func() {
-			for _, r := range onStore(bucket, h.key) {
+		h.withoutPolicies("Core", func() {
+			for _, r := range onStore(archive, bucket, h.key) {
 				if r.id == "T25" || r.id == "T20" || r.id == "T31" {
 					if err := r.call(h.t.Context(), h.as(outsider)); refusedBy(err, "") {
 						h.t.Errorf("without the policy, %s: %v", r.what, err)
@@ -135,12 +136,15 @@ func testOthers(h *house) {
 				}
 			}
 			h.must(h.strangersTrail(h.t.Context(), bucket))
-		})
+		}, resourceControl)
 	})
 }
 
-// withoutPolicies runs something while the guard's policies of a type are detached from an organizational unit.
-func (h *house) withoutPolicies(kind, unit string, run func()) {
+// The types of policies.
+const serviceControl, resourceControl = "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"
+
+// withoutPolicies runs something while the guard's policies of some types are detached from an organizational unit.
+func (h *house) withoutPolicies(unit string, run func(), kinds ...string) {
 	h.t.Helper()
 	client := organizations.NewFromConfig(h.as(management))
 	target := h.unit(unit)
@@ -148,7 +152,7 @@ func (h *house) withoutPolicies(kind, unit string, run func()) {
 	for _, id := range h.ids(management, preventionStack)["AWS::Organizations::Policy"] {
 		described, err := client.DescribePolicy(h.t.Context(), &organizations.DescribePolicyInput{PolicyId: &id})
 		h.must(err)
-		if string(described.Policy.PolicySummary.Type) == kind {
+		if slices.Contains(kinds, string(described.Policy.PolicySummary.Type)) {
 			_, err := client.DetachPolicy(h.t.Context(), &organizations.DetachPolicyInput{PolicyId: &id, TargetId: &target})
 			h.must(err)
 			detached = append(detached, &id)

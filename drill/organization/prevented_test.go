@@ -32,7 +32,7 @@ const (
 func prevented(t *testing.T) *house {
 	t.Helper()
 	h := settled(t, preventing)
-	for _, account := range []string{archive, security, memberOne, memberTwo, sandboxed} {
+	for _, account := range append(slices.Clone(inTargets), sandboxed) {
 		for _, role := range []string{breakGlass, administrator} {
 			h.makeRole(account, role)
 		}
@@ -141,8 +141,8 @@ func (h *house) ids(account, stack string) map[string][]string {
 	return ids
 }
 
-// update deploys another template over a stack's, as the caller of a configuration, and returns why that failed.
-func (h *house) update(config aws.Config, stack string, template testbed.Template) error {
+// deployOver deploys another template over a stack's, as the caller of a configuration, and returns why that failed.
+func (h *house) deployOver(config aws.Config, stack string, template testbed.Template) error {
 	client := cloudformation.NewFromConfig(config)
 	if _, err := client.UpdateStack(h.t.Context(), &cloudformation.UpdateStackInput{
 		StackName: &stack, TemplateBody: aws.String(template.JSON()), Capabilities: testbed.MayMakeRoles,

@@ -46,8 +46,8 @@ func (h *house) rows() map[string][]row {
 	ids := h.ids(memberOne, g.Stack)
 	ids["AWS::IAM::Role"] = append(ids["AWS::IAM::Role"], h.executionRole(memberOne))
 	return map[string][]row{
-		memberOne: slices.Concat(onStore(g.LogBucketName, h.key), onConfig(g.ConfigRuleNames), onParts(g.Guard, ids), onOrganization(policies, h.unit(""))),
-		archive:   slices.Concat(onStore(g.LogBucketName, h.key), onStack(logArchiveStack)),
+		memberOne: slices.Concat(onStore(archive, g.LogBucketName, h.key), onConfig(memberOne, g.ConfigRuleNames), onParts(g.Guard, ids), onOrganization(policies, h.unit(""))),
+		archive:   slices.Concat(onStore(archive, g.LogBucketName, h.key), onStack(logArchiveStack)),
 		security:  onParts(of, central),
 	}
 }

@@ -28,27 +28,38 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 )
 
 // row is a call of a row of the catalogue of tampering.
 type row struct {
 	id, what string
 	call     func(ctx context.Context, config aws.Config) error
+	unmade   bool // moto does not do it: it can be refused, and nothing else
 }
 
 // failure leaves a call's answer out.
 func failure[T any](_ T, err error) error { return err }
 
-const (
-	logFile  = "AWSLogs/" + memberOne + "/CloudTrail/eu-central-1/2030/01/01/a.json.gz"
-	anything = `{"Version":"2012-10-17","Statement":[]}`
-)
+const logFile = "AWSLogs/" + memberOne + "/CloudTrail/eu-central-1/2030/01/01/a.json.gz"
 
-// onStore are T20-T31 on a bucket with log files and its key.
-func onStore(bucket, key string) []row {
+// policyOf is a policy of one statement. That of a resource has a principal.
+func policyOf(effect, principal, action, resource string) *string {
+	statement := map[string]any{"Effect": effect, "Action": action}
+	if principal != "" {
+		statement["Principal"] = map[string]any{"AWS": principal}
+	}
+	if resource != "" {
+		statement["Resource"] = resource
+	}
+	return aws.String(testbed.Template{"Version": "2012-10-17", "Statement": []any{statement}}.JSON())
+}
+
+// onStore are T20-T31 on a bucket with log files and its key, of an account.
+func onStore(account, bucket, key string) []row {
 	b, file := &bucket, aws.String(logFile)
 	do := func(id, what string, call func(context.Context, *s3.Client) error) row {
-		return row{id, "s3 " + what, func(ctx context.Context, config aws.Config) error { return call(ctx, s3.NewFromConfig(config)) }}
+		return row{id: id, what: "s3 " + what, call: func(ctx context.Context, config aws.Config) error { return call(ctx, s3.NewFromConfig(config)) }}
 	}
 	return append([]row{
 		do("T20", "PutBucketLifecycleConfiguration", func(ctx context.Context, c *s3.Client) error {
@@ -59,13 +70,10 @@ func onStore(bucket, key string) []row {
 				}}}}))
 		}),
 		do("T21", "PutBucketPolicy", func(ctx context.Context, c *s3.Client) error {
-			return failure(c.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: b, Policy: aws.String(anything)}))
+			return failure(c.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: b, Policy: policyOf("Deny", "*", "s3:PutObject", "arn:aws:s3:::"+bucket+"/*")}))
 		}),
 		do("T22", "DeleteBucketPolicy", func(ctx context.Context, c *s3.Client) error {
 			return failure(c.DeleteBucketPolicy(ctx, &s3.DeleteBucketPolicyInput{Bucket: b}))
-		}),
-		do("T23", "DeleteBucket", func(ctx context.Context, c *s3.Client) error {
-			return failure(c.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: b}))
 		}),
 		do("T24", "PutBucketVersioning", func(ctx context.Context, c *s3.Client) error {
 			return failure(c.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: b,
@@ -105,14 +113,17 @@ func onStore(bucket, key string) []row {
 		do("T27", "DeleteBucketReplication", func(ctx context.Context, c *s3.Client) error {
 			return failure(c.DeleteBucketReplication(ctx, &s3.DeleteBucketReplicationInput{Bucket: b}))
 		}),
-	}, onKey(key)...)
+		do("T23", "DeleteBucket", func(ctx context.Context, c *s3.Client) error {
+			return failure(c.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: b}))
+		}),
+	}, onKey(account, key)...)
 }
 
 // onKey are T28-T31.
-func onKey(key string) []row {
+func onKey(account, key string) []row {
 	id := &key
 	do := func(row_, what string, call func(context.Context, *kms.Client) error) row {
-		return row{row_, "kms " + what, func(ctx context.Context, config aws.Config) error { return call(ctx, kms.NewFromConfig(config)) }}
+		return row{id: row_, what: "kms " + what, call: func(ctx context.Context, config aws.Config) error { return call(ctx, kms.NewFromConfig(config)) }}
 	}
 	return []row{
 		do("T28", "DisableKey", func(ctx context.Context, c *kms.Client) error {
@@ -122,7 +133,7 @@ func onKey(key string) []row {
 			return failure(c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: id, PendingWindowInDays: aws.Int32(7)}))
 		}),
 		do("T30", "PutKeyPolicy", func(ctx context.Context, c *kms.Client) error {
-			return failure(c.PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: id, Policy: aws.String(anything), BypassPolicyLockoutSafetyCheck: true}))
+			return failure(c.PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: id, Policy: policyOf("Allow", account, "kms:*", "*")}))
 		}),
 		do("T31", "DisableKeyRotation", func(ctx context.Context, c *kms.Client) error {
 			return failure(c.DisableKeyRotation(ctx, &kms.DisableKeyRotationInput{KeyId: id}))
@@ -140,41 +151,20 @@ func onKey(key string) []row {
 	}
 }
 
-// onConfig are T32-T38, on rules if there are some.
-func onConfig(rules []string) []row {
+// onConfig are T32-T38 in an account, on its rules and on one that it does not have.
+func onConfig(account string, rules []string) []row {
 	do := func(id, what string, call func(context.Context, *configservice.Client) error) row {
-		return row{id, "config " + what, func(ctx context.Context, config aws.Config) error {
+		return row{id: id, what: "config " + what, call: func(ctx context.Context, config aws.Config) error {
 			return call(ctx, configservice.NewFromConfig(config))
 		}}
 	}
 	recorder := aws.String("default")
-	all := []row{
-		do("T32", "StopConfigurationRecorder", func(ctx context.Context, c *configservice.Client) error {
-			return failure(c.StopConfigurationRecorder(ctx, &configservice.StopConfigurationRecorderInput{ConfigurationRecorderName: recorder}))
-		}),
-		do("T32", "DeleteConfigurationRecorder", func(ctx context.Context, c *configservice.Client) error {
-			return failure(c.DeleteConfigurationRecorder(ctx, &configservice.DeleteConfigurationRecorderInput{ConfigurationRecorderName: recorder}))
-		}),
-		do("T33", "PutConfigurationRecorder", func(ctx context.Context, c *configservice.Client) error {
-			return failure(c.PutConfigurationRecorder(ctx, &configservice.PutConfigurationRecorderInput{ConfigurationRecorder: &configtypes.ConfigurationRecorder{
-				Name: recorder, RoleARN: aws.String("arn:aws:iam::" + memberOne + ":role/" + administrator),
-			}}))
-		}),
-		do("T34", "DeleteDeliveryChannel", func(ctx context.Context, c *configservice.Client) error {
-			return failure(c.DeleteDeliveryChannel(ctx, &configservice.DeleteDeliveryChannelInput{DeliveryChannelName: recorder}))
-		}),
-	}
+	var all []row
 	for _, name := range append(rules, "any-rule") {
 		all = append(all,
-			do("T35", "DeleteConfigRule", func(ctx context.Context, c *configservice.Client) error {
-				return failure(c.DeleteConfigRule(ctx, &configservice.DeleteConfigRuleInput{ConfigRuleName: &name}))
-			}),
 			do("T36", "PutConfigRule", func(ctx context.Context, c *configservice.Client) error {
 				return failure(c.PutConfigRule(ctx, &configservice.PutConfigRuleInput{ConfigRule: &configtypes.ConfigRule{ConfigRuleName: &name,
 					Source: &configtypes.Source{Owner: configtypes.OwnerAws, SourceIdentifier: aws.String("CLOUD_TRAIL_ENABLED")}}}))
-			}),
-			do("T37", "DeleteRemediationConfiguration", func(ctx context.Context, c *configservice.Client) error {
-				return failure(c.DeleteRemediationConfiguration(ctx, &configservice.DeleteRemediationConfigurationInput{ConfigRuleName: &name}))
 			}),
 			do("T38", "PutRemediationConfigurations", func(ctx context.Context, c *configservice.Client) error {
 				return failure(c.PutRemediationConfigurations(ctx, &configservice.PutRemediationConfigurationsInput{
@@ -185,23 +175,41 @@ func onConfig(rules []string) []row {
 				return failure(c.PutRemediationExceptions(ctx, &configservice.PutRemediationExceptionsInput{ConfigRuleName: &name,
 					ResourceKeys: []configtypes.RemediationExceptionResourceKey{{ResourceType: aws.String("AWS::CloudTrail::Trail"), ResourceId: aws.String(trailName)}}}))
 			}),
+			do("T37", "DeleteRemediationConfiguration", func(ctx context.Context, c *configservice.Client) error {
+				return failure(c.DeleteRemediationConfiguration(ctx, &configservice.DeleteRemediationConfigurationInput{ConfigRuleName: &name}))
+			}),
+			do("T35", "DeleteConfigRule", func(ctx context.Context, c *configservice.Client) error {
+				return failure(c.DeleteConfigRule(ctx, &configservice.DeleteConfigRuleInput{ConfigRuleName: &name}))
+			}),
 		)
 	}
-	return all
+	return append(all,
+		do("T32", "StopConfigurationRecorder", func(ctx context.Context, c *configservice.Client) error {
+			return failure(c.StopConfigurationRecorder(ctx, &configservice.StopConfigurationRecorderInput{ConfigurationRecorderName: recorder}))
+		}),
+		do("T32", "DeleteConfigurationRecorder", func(ctx context.Context, c *configservice.Client) error {
+			return failure(c.DeleteConfigurationRecorder(ctx, &configservice.DeleteConfigurationRecorderInput{ConfigurationRecorderName: recorder}))
+		}),
+		do("T33", "PutConfigurationRecorder", func(ctx context.Context, c *configservice.Client) error {
+			return failure(c.PutConfigurationRecorder(ctx, &configservice.PutConfigurationRecorderInput{ConfigurationRecorder: &configtypes.ConfigurationRecorder{
+				Name: recorder, RoleARN: aws.String("arn:aws:iam::" + account + ":role/" + administrator),
+			}}))
+		}),
+		do("T34", "DeleteDeliveryChannel", func(ctx context.Context, c *configservice.Client) error {
+			return failure(c.DeleteDeliveryChannel(ctx, &configservice.DeleteDeliveryChannelInput{DeliveryChannelName: recorder}))
+		}),
+	)
 }
 
 // onParts are T39-T45, T48, T49, T52, T53 and T56-T59 on the parts of a guard, whose physical ids are given by their types.
 func onParts(g deployed.Guard, ids map[string][]string) []row {
 	var all []row
 	add := func(id, what string, call func(context.Context, aws.Config) error) {
-		all = append(all, row{id, what, call})
+		all = append(all, row{id: id, what: what, unmade: what == "cloudwatch DisableAlarmActions", call: call})
 	}
 	account := g.Account()
 	runbook, topic := &g.RunbookName, &g.AlertTopicARN
 
-	add("T39", "ssm DeleteDocument", func(ctx context.Context, config aws.Config) error {
-		return failure(ssm.NewFromConfig(config).DeleteDocument(ctx, &ssm.DeleteDocumentInput{Name: runbook}))
-	})
 	add("T39", "ssm ModifyDocumentPermission", func(ctx context.Context, config aws.Config) error {
 		return failure(ssm.NewFromConfig(config).ModifyDocumentPermission(ctx, &ssm.ModifyDocumentPermissionInput{Name: runbook,
 			PermissionType: ssmtypes.DocumentPermissionTypeShare, AccountIdsToAdd: []string{outsider}}))
@@ -220,8 +228,10 @@ func onParts(g deployed.Guard, ids map[string][]string) []row {
 	add("T53", "ssm CreateDocument that runs as the automation role", func(ctx context.Context, config aws.Config) error {
 		return failure(ssm.NewFromConfig(config).CreateDocument(ctx, &ssm.CreateDocumentInput{Name: aws.String("mine"), DocumentType: ssmtypes.DocumentTypeAutomation,
 			DocumentFormat: ssmtypes.DocumentFormatJson,
-			Content: aws.String(`{"schemaVersion":"0.3","assumeRole":"` + g.AutomationRoleARN + `","mainSteps":[{"name":"Stop","action":"aws:executeAwsApi",
-				"inputs":{"Service":"cloudtrail","Api":"StopLogging","Name":"` + g.TrailName + `"}}]}`)}))
+			Content:        aws.String(`{"schemaVersion":"0.3","assumeRole":"` + g.AutomationRoleARN + `","mainSteps":[{"name":"Harm","action":"aws:sleep","inputs":{"Duration":"PT1S"}}]}`)}))
+	})
+	add("T39", "ssm DeleteDocument", func(ctx context.Context, config aws.Config) error {
+		return failure(ssm.NewFromConfig(config).DeleteDocument(ctx, &ssm.DeleteDocumentInput{Name: runbook}))
 	})
 
 	roles := append(ids["AWS::IAM::Role"], breakGlass)
@@ -235,7 +245,7 @@ func onParts(g deployed.Guard, ids map[string][]string) []row {
 		})
 	}
 	for _, rule := range ids["AWS::Events::Rule"] {
-		all = append(all, onRule(rule)...)
+		all = append(all, onRule(rule, *topic)...)
 	}
 
 	group := aws.String(g.Stack + "-LogGroup")
@@ -259,7 +269,7 @@ func onParts(g deployed.Guard, ids map[string][]string) []row {
 
 	// Unsubscribe names no topic, and is authorized on * as far as is known: no policy can keep the guard's subscriptions alone.
 	add("T43", "sns SetTopicAttributes", func(ctx context.Context, config aws.Config) error {
-		return failure(sns.NewFromConfig(config).SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{TopicArn: topic, AttributeName: aws.String("Policy"), AttributeValue: aws.String(anything)}))
+		return failure(sns.NewFromConfig(config).SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{TopicArn: topic, AttributeName: aws.String("Policy"), AttributeValue: policyOf("Allow", account, "sns:Publish", *topic)}))
 	})
 	add("T43", "sns DeleteTopic", func(ctx context.Context, config aws.Config) error {
 		return failure(sns.NewFromConfig(config).DeleteTopic(ctx, &sns.DeleteTopicInput{TopicArn: topic}))
@@ -287,14 +297,14 @@ func onParts(g deployed.Guard, ids map[string][]string) []row {
 			return failure(sqs.NewFromConfig(config).PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: &url}))
 		})
 		add("T59", "sqs SetQueueAttributes", func(ctx context.Context, config aws.Config) error {
-			return failure(sqs.NewFromConfig(config).SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{"Policy": anything}}))
+			return failure(sqs.NewFromConfig(config).SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{"Policy": *policyOf("Allow", account, "sqs:SendMessage", "*")}}))
 		})
 		add("T59", "sqs DeleteQueue", func(ctx context.Context, config aws.Config) error {
 			return failure(sqs.NewFromConfig(config).DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &url}))
 		})
 	}
 	for _, key := range ids["AWS::KMS::Key"] {
-		all = append(all, onKey(key)...)
+		all = append(all, onKey(account, key)...)
 	}
 
 	add("T52", "cloudtrail AddTags", func(ctx context.Context, config aws.Config) error {
@@ -317,12 +327,12 @@ func onParts(g deployed.Guard, ids map[string][]string) []row {
 func onRole(role string) []row {
 	name := &role
 	do := func(what string, call func(context.Context, *iam.Client) error) row {
-		return row{"T40", "iam " + what + " " + role, func(ctx context.Context, config aws.Config) error { return call(ctx, iam.NewFromConfig(config)) }}
+		return row{id: "T40", what: "iam " + what + " " + role, call: func(ctx context.Context, config aws.Config) error { return call(ctx, iam.NewFromConfig(config)) }}
 	}
 	policy := aws.String("arn:aws:iam::aws:policy/AdministratorAccess")
 	return []row{
 		do("PutRolePolicy", func(ctx context.Context, c *iam.Client) error {
-			return failure(c.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: name, PolicyName: aws.String("mine"), PolicyDocument: aws.String(anything)}))
+			return failure(c.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: name, PolicyName: aws.String("mine"), PolicyDocument: policyOf("Deny", "", "*", "*")}))
 		}),
 		do("DeleteRolePolicy", func(ctx context.Context, c *iam.Client) error {
 			return failure(c.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: name, PolicyName: aws.String("none")}))
@@ -337,7 +347,7 @@ func onRole(role string) []row {
 			return failure(c.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: name, PermissionsBoundary: policy}))
 		}),
 		do("UpdateAssumeRolePolicy", func(ctx context.Context, c *iam.Client) error {
-			return failure(c.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: name, PolicyDocument: aws.String(anything)}))
+			return failure(c.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: name, PolicyDocument: policyOf("Allow", outsider, "sts:AssumeRole", "")}))
 		}),
 		do("DeleteRole", func(ctx context.Context, c *iam.Client) error {
 			return failure(c.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: name}))
@@ -345,14 +355,14 @@ func onRole(role string) []row {
 	}
 }
 
-// onRule are T41. id is the rule's name, after that of its event bus if it has one of its own.
-func onRule(id string) []row {
+// onRule are T41. id is the rule's name, after that of its event bus if it has one of its own; to is another target.
+func onRule(id, to string) []row {
 	bus, name, own := strings.Cut(id, "|")
 	if !own {
 		bus, name = "default", id
 	}
 	do := func(what string, call func(context.Context, *eventbridge.Client) error) row {
-		return row{"T41", "events " + what + " " + id, func(ctx context.Context, config aws.Config) error {
+		return row{id: "T41", what: "events " + what + " " + id, call: func(ctx context.Context, config aws.Config) error {
 			return call(ctx, eventbridge.NewFromConfig(config))
 		}}
 	}
@@ -362,7 +372,7 @@ func onRule(id string) []row {
 		}),
 		do("PutTargets", func(ctx context.Context, c *eventbridge.Client) error {
 			return failure(c.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &name, EventBusName: &bus,
-				Targets: []eventtypes.Target{{Id: aws.String("mine"), Arn: aws.String("arn:aws:sqs:eu-central-1:" + memberOne + ":mine")}}}))
+				Targets: []eventtypes.Target{{Id: aws.String("mine"), Arn: &to}}}))
 		}),
 		do("RemoveTargets", func(ctx context.Context, c *eventbridge.Client) error {
 			return failure(c.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &name, EventBusName: &bus, Ids: []string{"Target0"}}))
@@ -380,13 +390,13 @@ func onRule(id string) []row {
 func onStack(stack string) []row {
 	name, template := &stack, aws.String(`{"Resources":{"Queue":{"Type":"AWS::SQS::Queue"}}}`)
 	do := func(what string, call func(context.Context, *cloudformation.Client) error) row {
-		return row{"T48", "cloudformation " + what + " " + stack, func(ctx context.Context, config aws.Config) error {
+		return row{id: "T48", what: "cloudformation " + what + " " + stack, unmade: what == "UpdateTerminationProtection", call: func(ctx context.Context, config aws.Config) error {
 			return call(ctx, cloudformation.NewFromConfig(config))
 		}}
 	}
 	return []row{
 		do("SetStackPolicy", func(ctx context.Context, c *cloudformation.Client) error {
-			return failure(c.SetStackPolicy(ctx, &cloudformation.SetStackPolicyInput{StackName: name, StackPolicyBody: aws.String(anything)}))
+			return failure(c.SetStackPolicy(ctx, &cloudformation.SetStackPolicyInput{StackName: name, StackPolicyBody: policyOf("Deny", "*", "Update:*", "*")}))
 		}),
 		do("UpdateTerminationProtection", func(ctx context.Context, c *cloudformation.Client) error {
 			return failure(c.UpdateTerminationProtection(ctx, &cloudformation.UpdateTerminationProtectionInput{StackName: name, EnableTerminationProtection: aws.Bool(false)}))
@@ -406,7 +416,7 @@ func onStack(stack string) []row {
 // onOrganization are T45-T47, from a member. policies are the ids of the guard's.
 func onOrganization(policies []string, root string) []row {
 	do := func(id, what string, call func(context.Context, *organizations.Client) error) row {
-		return row{id, "organizations " + what, func(ctx context.Context, config aws.Config) error {
+		return row{id: id, what: "organizations " + what, call: func(ctx context.Context, config aws.Config) error {
 			return call(ctx, organizations.NewFromConfig(config))
 		}}
 	}
@@ -418,7 +428,7 @@ func onOrganization(policies []string, root string) []row {
 		do("T45", "DeregisterDelegatedAdministrator", func(ctx context.Context, c *organizations.Client) error {
 			return failure(c.DeregisterDelegatedAdministrator(ctx, &organizations.DeregisterDelegatedAdministratorInput{AccountId: member, ServicePrincipal: service}))
 		}),
-		{"T45", "cloudtrail DeregisterOrganizationDelegatedAdmin", func(ctx context.Context, config aws.Config) error {
+		{id: "T45", what: "cloudtrail DeregisterOrganizationDelegatedAdmin", call: func(ctx context.Context, config aws.Config) error {
 			return failure(cloudtrail.NewFromConfig(config).DeregisterOrganizationDelegatedAdmin(ctx, &cloudtrail.DeregisterOrganizationDelegatedAdminInput{DelegatedAdminAccountId: member}))
 		}},
 		do("T46", "DisablePolicyType", func(ctx context.Context, c *organizations.Client) error {
@@ -437,7 +447,7 @@ func onOrganization(policies []string, root string) []row {
 	for _, id := range policies {
 		all = append(all,
 			do("T46", "UpdatePolicy", func(ctx context.Context, c *organizations.Client) error {
-				return failure(c.UpdatePolicy(ctx, &organizations.UpdatePolicyInput{PolicyId: &id, Content: aws.String(anything)}))
+				return failure(c.UpdatePolicy(ctx, &organizations.UpdatePolicyInput{PolicyId: &id, Content: policyOf("Deny", "", "none:None", "*")}))
 			}),
 			do("T46", "DetachPolicy", func(ctx context.Context, c *organizations.Client) error {
 				return failure(c.DetachPolicy(ctx, &organizations.DetachPolicyInput{PolicyId: &id, TargetId: member}))

@@ -384,7 +384,7 @@ func (h *house) memberStack(account string) string {
 	h.must(err)
 	found := ""
 	for _, stack := range described.Stacks {
-		if strings.HasPrefix(*stack.StackName, "StackSet-TrailGuard-") && stack.StackStatus == cloudformationtypes.StackStatusCreateComplete {
+		if strings.HasPrefix(*stack.StackName, "StackSet-TrailGuard-") && stack.StackStatus != cloudformationtypes.StackStatusRollbackComplete {
 			found = *stack.StackName
 		}
 	}

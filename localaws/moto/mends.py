@@ -27,6 +27,8 @@ def install():
     for name in ("get_key_policy", "put_key_policy"):
         setattr(KmsResponse, name, of_default_policy(getattr(KmsResponse, name)))
     kms.generate_private_key = generate_private_key
+    for name in ("cancel_key_deletion", "disable_key", "enable_key", "schedule_key_deletion"):
+        setattr(kms.KmsBackend, name, by_arn(getattr(kms.KmsBackend, name)))
     FakeBucket.get_permission = get_permission
     S3Backend.put_object_lock_configuration = put_object_lock_configuration
     FakeBucket._log_permissions_enabled_policy = log_permissions_enabled_policy
@@ -59,6 +61,14 @@ def aws_managed_policies(backend):
         own.__dict__ = {**policy.__dict__, "account_id": backend.account_id}
         policies.append(own)
     return policies
+
+
+def by_arn(original):
+    """Stands in for methods of KmsBackend that know a key by its id, and not by its ARN.
+
+    https://docs.aws.amazon.com/kms/latest/APIReference/API_DisableKey.html
+    """
+    return lambda backend, key_id, *arguments: original(backend, backend.get_key_id(key_id), *arguments)
 
 
 def generate_private_key(key_spec, original=kms.generate_private_key):
