@@ -172,6 +172,9 @@ func testBackingOut(h *house) {
 	}
 	h.must(h.destroy(h.as(management), preventionStack))
 	for _, r := range rows {
+		if r.id == "T25" { // moto fails to delete a file that testOthers has deleted
+			continue
+		}
 		if err := r.call(h.t.Context(), h.inRole(archive, administrator)); refusedBy(err, "") {
 			h.t.Errorf("without the policies: %s: %s: %v", r.id, r.what, err)
 		}
