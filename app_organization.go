@@ -169,6 +169,7 @@ func (c configuration) watchMember(stack awscdk.Stack) {
 func (c configuration) watchProps(stack awscdk.Stack) *organization.WatchProps {
 	return &organization.WatchProps{
 		TrailName:           c.TrailName,
+		GuardAccount:        c.DelegatedAdministratorAccount,
 		CentralEventBus:     c.centralEventBus(stack),
 		AlertEmailAddresses: c.memberAddresses(),
 		RemovalPolicy:       c.RemovalPolicy,

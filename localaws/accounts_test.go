@@ -243,6 +243,58 @@ func testServiceControlPolicies(h house) {
 	world.WantCode(h.t, err, "AccessDeniedException")
 }
 
+// A policy can go by the tags of a key, which CloudFormation gives as the template says and with none of its own.
+// https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2077
+func testTagsOfKeys(h house) {
+	h.must(CreateStack(h.t.Context(), h.as(memberOne), "Keys", `{"Resources":{"Tagged":{"Type":"AWS::KMS::Key","Properties":{"Tags":[{"Key":"part","Value":{"Ref":"AWS::StackName"}}]}},
+		"Plain":{"Type":"AWS::KMS::Key","Properties":{}}},
+		"Outputs":{"Tagged":{"Value":{"Ref":"Tagged"}},"Plain":{"Value":{"Ref":"Plain"}}}}`))
+	described, err := cloudformation.NewFromConfig(h.as(memberOne)).DescribeStacks(h.t.Context(), &cloudformation.DescribeStacksInput{})
+	h.must(err)
+	ids := map[string]*string{}
+	for _, output := range described.Stacks[0].Outputs {
+		ids[*output.OutputKey] = output.OutputValue
+	}
+	h.attach(orgtypes.PolicyTypeServiceControlPolicy, memberOne, `{"Version":"2012-10-17","Statement":[{"Effect":"Deny",
+		"Action":["kms:DisableKey","kms:UntagResource"],"Resource":"arn:aws:kms:*:*:key/*","Condition":{"StringLike":{"aws:ResourceTag/part":"Key*"}}},
+		{"Effect":"Deny","Action":"kms:DisableKey","Resource":"*","Condition":{"Null":{"aws:ResourceTag/aws:cloudformation:stack-name":"false"}}}]}`)
+	client := kms.NewFromConfig(h.as(memberOne))
+	for name, want := range map[string]string{"Tagged": "AccessDeniedException", "Plain": ""} {
+		_, err := client.DisableKey(h.t.Context(), &kms.DisableKeyInput{KeyId: ids[name]})
+		world.WantCode(h.t, err, want)
+		_, err = client.UntagResource(h.t.Context(), &kms.UntagResourceInput{KeyId: ids[name], TagKeys: []string{"part"}})
+		world.WantCode(h.t, err, want)
+	}
+}
+
+// A policy can go by the type of the policies that a call is for.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html
+func testTypesOfPolicies(h house) {
+	client := organizations.NewFromConfig(h.as(management))
+	made, err := client.CreatePolicy(h.t.Context(), &organizations.CreatePolicyInput{
+		Name: aws.String("tags"), Description: aws.String(""), Type: orgtypes.PolicyTypeTagPolicy, Content: aws.String(`{"tags":{}}`),
+	})
+	h.must(err)
+	h.attach(orgtypes.PolicyTypeServiceControlPolicy, memberOne, `{"Version":"2012-10-17","Statement":[{"Effect":"Deny",
+		"Action":["organizations:DetachPolicy","organizations:DisablePolicyType"],"Resource":"*","Condition":{"StringEquals":{"organizations:PolicyType":"SERVICE_CONTROL_POLICY"}}}]}`)
+	member := organizations.NewFromConfig(h.as(memberOne))
+	denied := func(err error) bool {
+		return err != nil && strings.Contains(err.Error(), "explicit deny in a service control policy")
+	}
+	for id, want := range map[string]bool{"p-FullAWSAccess": true, *made.Policy.PolicySummary.Id: false, "p-none": false} {
+		_, err := member.DetachPolicy(h.t.Context(), &organizations.DetachPolicyInput{PolicyId: &id, TargetId: aws.String(memberOne)})
+		if denied(err) != want {
+			h.t.Errorf("detaching %s: %v", id, err)
+		}
+	}
+	for kind, want := range map[orgtypes.PolicyType]bool{orgtypes.PolicyTypeServiceControlPolicy: true, orgtypes.PolicyTypeTagPolicy: false} {
+		_, err := member.DisablePolicyType(h.t.Context(), &organizations.DisablePolicyTypeInput{PolicyType: kind, RootId: aws.String(h.unit(""))})
+		if denied(err) != want {
+			h.t.Errorf("disabling %s: %v", kind, err)
+		}
+	}
+}
+
 // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html
 func testResourceControlPolicies(h house) {
 	open := func(bucket string) string {
@@ -304,6 +356,8 @@ func TestAccounts(t *testing.T) {
 		"share keys and queues by their policies":  testKeyAndQueueOfAnotherAccount,
 		"are bound by service control policies":    testServiceControlPolicies,
 		"are bound by resource control policies":   testResourceControlPolicies,
+		"are bound by the tags of keys":            testTagsOfKeys,
+		"are bound by the types of policies":       testTypesOfPolicies,
 		"deliver into the archive":                 testDeliveryIntoTheArchive,
 		"have an organization trail":               testOrganizationTrail,
 		"have a delegated administrator":           testDelegatedAdministrator,

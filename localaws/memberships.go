@@ -105,6 +105,15 @@ func (o *memberships) membership(ctx context.Context, account string) (iam.Membe
 	return m, nil
 }
 
+// policyType is the type of a policy of an account's organization; empty if there is no such policy.
+func (o *memberships) policyType(ctx context.Context, account, id string) (string, error) {
+	found, err := o.of(ctx, account)
+	if err != nil || found == nil {
+		return "", err
+	}
+	return found.PolicyTypes[id], nil
+}
+
 // inCloudTrail is what an account is to CloudTrail.
 func (o *memberships) inCloudTrail(ctx context.Context, account string) (cloudtrail.Membership, error) {
 	const service = "cloudtrail.amazonaws.com"

@@ -70,7 +70,7 @@ func (w *wiring) connect(reference *servicereference.Reference, motoURL string) 
 	options := iam.Options{
 		Place: place, Directory: w.directory, Reference: reference,
 		Ask:        func(ctx context.Context, call api.Call) (any, error) { return w.gateway.Ask(ctx, call) },
-		Membership: w.common.memberships.membership,
+		Membership: w.common.memberships.membership, PolicyType: w.common.memberships.policyType,
 	}
 	if !w.common.alone {
 		options.Account, options.BucketOwner = w.common.others.authorizer, w.common.bucketOwner

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/detection"
+	"github.com/trailguard/trailguard/constructs/protection"
 	"github.com/trailguard/trailguard/constructs/supplied"
 	"github.com/trailguard/trailguard/constructs/trail"
 	"github.com/trailguard/trailguard/constructs/validation"
@@ -213,10 +214,12 @@ func newKey(scope constructs.Construct, removalPolicy awscdk.RemovalPolicy) awsk
 	if removalPolicy == "" {
 		removalPolicy = awscdk.RemovalPolicy_RETAIN
 	}
-	return awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
+	key := awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
 		EnableKeyRotation: jsii.Bool(true),
 		RemovalPolicy:     removalPolicy,
 	})
+	awscdk.Tags_Of(key).Add(jsii.String(protection.KeyTag), awscdk.Aws_STACK_NAME(), nil)
+	return key
 }
 
 // letAlarmsPublish lets the account's alarms publish to the topic, and use its key where that can be seen. SNS asks for the key

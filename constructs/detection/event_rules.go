@@ -90,7 +90,7 @@ func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProp
 
 	this := &eventRules{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
-	this.targets = DefineTargets(this, nil)
+	this.targets = DefineTargets(this)
 	this.letStart(this.targets.Role())
 	if props.RepairOnEvents == nil || *props.RepairOnEvents {
 		this.tampering = this.newTampering()

@@ -11,7 +11,7 @@ import (
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
-// GuardRolePath is the IAM path of the automation roles that guards create.
+// GuardRolePath is the IAM path of the roles that guards create.
 const GuardRolePath = "/trailguard/"
 
 var absent = map[string]any{"exists": false}

@@ -16,8 +16,9 @@ type Targets struct {
 	queue awssqs.Queue
 }
 
-// DefineTargets defines DeadLetterQueue and TargetRole in the scope. The role has the IAM path, if one is given, and may do nothing yet.
-func DefineTargets(scope constructs.Construct, rolePath *string) *Targets {
+// DefineTargets defines DeadLetterQueue and TargetRole in the scope. The role may do nothing yet. By its path the policies of an organization
+// know it as the guard's: of its name, which CloudFormation makes up, they know the beginning alone.
+func DefineTargets(scope constructs.Construct) *Targets {
 	return &Targets{
 		queue: awssqs.NewQueue(scope, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
 			Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
@@ -25,7 +26,7 @@ func DefineTargets(scope constructs.Construct, rolePath *string) *Targets {
 			RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 		}),
 		role: awsiam.NewRole(scope, jsii.String("TargetRole"), &awsiam.RoleProps{
-			Path: rolePath,
+			Path: jsii.String(GuardRolePath),
 			AssumedBy: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 				Conditions: &map[string]interface{}{
 					"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/protection"
 	"github.com/trailguard/trailguard/constructs/supplied"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
@@ -138,6 +139,7 @@ func (s *logStore) newKey(props *LogStoreProps) awskms.IKey {
 			PendingWindow:     awscdk.Duration_Days(jsii.Number(30)),
 			RemovalPolicy:     removalPolicy(props),
 		})
+		awscdk.Tags_Of(key).Add(jsii.String(protection.KeyTag), awscdk.Aws_STACK_NAME(), nil)
 	}
 	if !supplied.IsComplete(key) {
 		supplied.AddToPolicy(s, "LogKey", "the key's policy", supplied.ToKey(key), s.writer.keyStatements()...)

@@ -160,9 +160,9 @@ func (c *central) addCalls() {
 		}
 		return patterns
 	}
-	c.notices.add(notice{"Tampering", withError(absent, calls("aws.cloudtrail", "aws.config")...), alerting.CallPaths(), call("TAMPERING")})
-	c.notices.add(notice{"Organization", withError(absent, calls("aws.organizations")...), alerting.CallPaths(), call("ORGANIZATION")})
-	c.notices.add(notice{"Refused", withError(present, calls("aws.cloudtrail", "aws.config", "aws.organizations")...), refusedPaths, refused})
+	c.notices.add(notice{"Tampering", withError(absent, calls("aws.cloudtrail", "aws.config")...), alerting.CallPaths(), call("TAMPERING"), ""})
+	c.notices.add(notice{"Organization", withError(absent, calls("aws.organizations")...), alerting.CallPaths(), call("ORGANIZATION"), ""})
+	c.notices.add(notice{"Refused", withError(present, calls("aws.cloudtrail", "aws.config", "aws.organizations")...), refusedPaths, refused, ""})
 }
 
 // What the runbook puts on the event bus when it has repaired a trail, or has tried to.
@@ -175,12 +175,12 @@ const (
 func (c *central) addRepairs() {
 	c.notices.add(notice{
 		"Repaired", map[string]any{"source": []any{reportSource}, "detail-type": []any{reportDetailType}},
-		map[string]any{"subject": "$.detail.subject", "message": "$.detail.message", "account": "$.account", "region": "$.region", "when": "$.time"},
-		`<subject> in account <account>, <region>, at <when>.\n\n<message>`,
+		map[string]any{"subject": "$.detail.subject", "report": "$.detail", "account": "$.account", "region": "$.region", "when": "$.time"},
+		"<subject> in account <account>, <region>, at <when>.", "report",
 	})
 	c.notices.add(notice{
 		"RepairFailed", alerting.RepairFailedPattern(nil).Object(), alerting.ExecutionPaths(),
-		"REPAIR <status>: in account <account>, <region>, at <when>, execution <execution>.",
+		"REPAIR <status>: in account <account>, <region>, at <when>, execution <execution>.", "",
 	})
 }
 

@@ -34,10 +34,12 @@ type notice struct {
 	pattern map[string]any
 	paths   map[string]any
 	message string
+	// report is the variable of paths that holds an object which the message quotes; empty if there is none.
+	report string
 }
 
 func newNotices(scope constructs.Construct, from awsevents.IEventBus, topic awssns.ITopic, bus awsevents.IEventBus) *notices {
-	n := &notices{scope: scope, from: from, topic: topic, bus: bus, targets: detection.DefineTargets(scope, jsii.String(detection.GuardRolePath))}
+	n := &notices{scope: scope, from: from, topic: topic, bus: bus, targets: detection.DefineTargets(scope)}
 	if topic != nil {
 		for _, statement := range alerting.Publish(topic) {
 			n.targets.Role().AddToPolicy(statement)
@@ -49,6 +51,16 @@ func newNotices(scope constructs.Construct, from awsevents.IEventBus, topic awss
 	return n
 }
 
+// template is what EventBridge makes the message of. It does not escape the texts that it puts in: one of several lines or with quotation marks
+// would spoil the message, so that it comes in its object, which is always JSON.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+func (n notice) template() string {
+	if n.report == "" {
+		return `"` + n.message + `"`
+	}
+	return `{"message":"` + n.message + `","report":<` + n.report + `>}`
+}
+
 // add defines the rule of a notice.
 func (n *notices) add(notice notice) {
 	var targets []*awsevents.CfnRule_TargetProperty
@@ -57,7 +69,7 @@ func (n *notices) add(notice notice) {
 			Id: jsii.String("AlertTopic"), Arn: n.topic.TopicArn(),
 			InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
 				InputPathsMap: notice.paths,
-				InputTemplate: jsii.String(`"` + notice.message + `"`),
+				InputTemplate: jsii.String(notice.template()),
 			},
 		})
 	}

@@ -96,6 +96,7 @@ func TestEachPropReachesTheTemplate(t *testing.T) {
 		{"Rollout", "ConcurrencyMode", is(organization.ConcurrencyMode_STRICT_FAILURE_TOLERANCE), `"ConcurrencyMode":"STRICT_FAILURE_TOLERANCE"`},
 		{"Rollout", "CallAs", is(organization.CallAs_DELEGATED_ADMIN), `"CallAs":"DELEGATED_ADMIN"`},
 		{"Watch", "TrailName", is(text("org-trail")), `":trail/org-trail"`},
+		{"Watch", "GuardAccount", is(text("777777777777")), `"recipientAccountId":[{"anything-but":"777777777777"}]`},
 		{"Watch", "CentralEventBus", func(stack awscdk.Stack) any { return bus(stack) }, `:333333333333:event-bus/trailguard`},
 		{"Watch", "AlertTopic", func(stack awscdk.Stack) any { return topic(stack, "Mine") }, `"Arn":{"Ref":"Mine`},
 		{"Watch", "AlertEmailAddresses", is(jsii.Strings("a@example.com")), `"Endpoint":"a@example.com"`},
@@ -232,7 +233,9 @@ func literal(node ast.Expr) string {
 
 // TestTheLongestNamesFit: a pattern takes 2,048 characters.
 func TestTheLongestNamesFit(t *testing.T) {
-	watch := organization.NewWatch(exampleStack("111111111111"), jsii.String("Watch"), &organization.WatchProps{TrailName: jsii.String(strings.Repeat("a", 128))})
+	watch := organization.NewWatch(exampleStack("111111111111"), jsii.String("Watch"), &organization.WatchProps{
+		TrailName: jsii.String(strings.Repeat("a", 128)), GuardAccount: jsii.String("777777777777"),
+	})
 	var ids []string
 	for i := range 60 {
 		ids = append(ids, fmt.Sprintf("p-%08d", i))

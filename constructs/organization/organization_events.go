@@ -85,7 +85,7 @@ func NewOrganizationEvents(scope constructs.Construct, id *string, props *Organi
 	if seesOrganizationEvents(this) {
 		patterns = append(organizationPatterns(texts(props.PolicyIds)), patterns...)
 	}
-	this.notices.add(notice{"Organization", withError(absent, patterns...), alerting.CallPaths(), call("ORGANIZATION")})
+	this.notices.add(notice{"Organization", withError(absent, patterns...), alerting.CallPaths(), call("ORGANIZATION"), ""})
 	this.notices.keepUndelivered()
 	return this
 }

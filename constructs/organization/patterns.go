@@ -78,6 +78,20 @@ func trailPattern(name string) detection.Pattern {
 	return detection.AttemptPattern(trail.Settings{Name: name})
 }
 
+// outside are the patterns for events of other accounts than one, of all if that is nil.
+func outside(account *string, patterns []detection.Pattern) []detection.Pattern {
+	if account == nil {
+		return patterns
+	}
+	var all []detection.Pattern
+	for _, pattern := range patterns {
+		pattern.Detail = maps.Clone(pattern.Detail)
+		pattern.Detail["recipientAccountId"] = []any{map[string]any{"anything-but": *account}}
+		all = append(all, pattern)
+	}
+	return all
+}
+
 // withError is the pattern of calls that match one of the patterns and have been refused, or have not. The names of the calls tell the services apart,
 // so that what the patterns have in common is written once: with it in each, they would be longer than EventBridge takes.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-complex-example-or

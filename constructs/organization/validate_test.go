@@ -56,10 +56,12 @@ func TestEachWrongPropIsNamedAtOnce(t *testing.T) {
 		}},
 		{"Watch", func(scope constructs.Construct) {
 			organization.NewWatch(scope, id, &organization.WatchProps{
-				TrailName: jsii.String("x"), AlertEmailAddresses: jsii.Strings("a"),
+				TrailName: jsii.String("x"), GuardAccount: jsii.String("1"), AlertEmailAddresses: jsii.Strings("a"),
 				AlertTopic: awssns.Topic_FromTopicArn(scope, jsii.String("Topic"), jsii.String("arn:aws:sns:eu-west-1:111111111111:t")),
 			})
-		}, []string{`Watch "This": TrailName: "x" ` + noTrail, noAddress, "AlertTopic: is in the Region eu-west-1, and the stack is in us-east-1"}},
+		}, []string{
+			`Watch "This": TrailName: "x" ` + noTrail, `GuardAccount: "1" is not an account id: use 12 digits`, noAddress, "AlertTopic: is in the Region eu-west-1, and the stack is in us-east-1",
+		}},
 		{"Central, nil", func(scope constructs.Construct) { organization.NewCentral(scope, id, nil) }, []string{`Central "This": OrganizationId: is required`}},
 		{"Central", func(scope constructs.Construct) {
 			organization.NewCentral(scope, id, &organization.CentralProps{

@@ -2,6 +2,7 @@ package organization
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
@@ -22,6 +23,12 @@ type WatchProps struct {
 	//
 	// Default: - the trail is named trailguard.
 	TrailName *string
+
+	// GuardAccount is the id of an account that has the trail's guard beside a Watch, as that of a delegated administrator can. Its guard tells of
+	// the calls that change the trail or its organization, and its Watch leaves them to it, so that they are told once.
+	//
+	// Default: - the Watch of each account tells of all.
+	GuardAccount *string
 
 	// CentralEventBus gets the events, such as that of Central in the security account. It may be in another account.
 	//
@@ -47,7 +54,7 @@ type WatchProps struct {
 // Validate returns an error that names every property that cannot be used, nil where there is none. Nil props are fine.
 func (p *WatchProps) Validate() error {
 	p = resolved(p)
-	return errors.Join(trail.CheckName("TrailName", *p.TrailName), p.alerts().Validate())
+	return errors.Join(trail.CheckName("TrailName", *p.TrailName), checkAccount("GuardAccount", p.GuardAccount), p.alerts().Validate())
 }
 
 // ValidateIn returns an error if the topic is of another account or Region than the scope's stack. Nil props are fine.
@@ -109,12 +116,12 @@ func NewWatch(scope constructs.Construct, id *string, props *WatchProps) Watch {
 		topic = alerting.NewAlerts(this, jsii.String("Alerting"), props.alerts()).Topic()
 	}
 	this.notices = newNotices(this, nil, topic, props.CentralEventBus)
-	patterns := append([]detection.Pattern{trailPattern(*props.TrailName)}, configurationPatterns()...)
+	guarded, watched := []detection.Pattern{trailPattern(*props.TrailName)}, configurationPatterns()
 	if seesOrganizationEvents(this) {
-		patterns = append(patterns, organizationPatterns(nil)...)
+		guarded = append(guarded, organizationPatterns(nil)...)
 	}
-	this.notices.add(notice{"Tampering", withError(absent, patterns...), alerting.CallPaths(), call("TAMPERING")})
-	this.notices.add(notice{"Refused", withError(present, patterns...), refusedPaths, refused})
+	this.notices.add(notice{"Tampering", withError(absent, slices.Concat(outside(props.GuardAccount, guarded), watched)...), alerting.CallPaths(), call("TAMPERING"), ""})
+	this.notices.add(notice{"Refused", withError(present, slices.Concat(guarded, watched)...), refusedPaths, refused, ""})
 	this.notices.keepUndelivered()
 	if topic != nil {
 		awscdk.NewCfnOutput(this, jsii.String("AlertTopicArn"), &awscdk.CfnOutputProps{Value: topic.TopicArn()})

@@ -27,8 +27,8 @@ type Options struct {
 	EventBusNames []string
 	// BucketNames are log buckets whose names do not begin with one of NamePrefixes in lower case.
 	BucketNames []string
-	// KeyARNs are the ARNs of log keys of other stacks. Keys that the guard's stacks made are known by the tag that CloudFormation
-	// gives them.
+	// KeyARNs are the ARNs of log keys of other stacks. Keys that the guard's stacks made are known by their tag: see
+	// KeyTag.
 	KeyARNs []string
 	// BreakGlassRoleARNs are roles that nothing here binds: arn:aws:iam::*:role/BreakGlass. The account may be *, which is the role of
 	// that name in each account. A role of IAM Identity Center ends with _*, as its name has an ending of its own in each account:

@@ -40,10 +40,11 @@ func (o Options) serviceControl() []statement {
 		// T28-T31: the log keys that are given by their ARNs. A caller can name a key by alias: AWS authorizes by the key's ARN.
 		{sid: "KeepLogKey", actions: keyActions, resources: o.KeyARNs},
 
-		// T28-T31 for the keys that the guard's stacks made, of own log stores and of the alert topic: a key's ARN has an id, and nobody
-		// can give or take a tag that begins with aws:. The * stands for the id.
+		// T28-T31 for the keys that the guard's stacks made, of own log stores and of the alert topic: a key's ARN has an id, so they are
+		// known by their tag, which is denied to be taken or changed, too. The * stands for the id. Cost: whoever gives a key of their own
+		// that tag loses it to the exempt roles.
 		{sid: "KeepGuardKeys", actions: keyActions, resources: o.arns("kms:*:*:key/*"), when: conditions{
-			"StringLike": {"aws:ResourceTag/aws:cloudformation:stack-name": o.prefixed("", "*")},
+			"StringLike": {"aws:ResourceTag/" + KeyTag: o.prefixed("", "*")},
 		}},
 
 		// T39, T41, T49 and T58: the rules that start the runbook and tell people, all rules of the guard's own buses, and the runbook,
@@ -171,6 +172,11 @@ var fileActions = []string{
 	"s3:PutObjectVersionTagging", "s3:PutObjectRetention", "s3:PutObjectLegalHold", "s3:BypassGovernanceRetention",
 	"s3:UpdateObjectEncryption", "s3:ReplicateObject", "s3:ReplicateDelete",
 }
+
+// KeyTag is the tag that the guard's stacks give to their keys: its value is the stack's name. CloudFormation's own tag of that meaning,
+// aws:cloudformation:stack-name, it does not give to keys (in their schema cloudFormationSystemTags is false).
+// https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2077
+const KeyTag = "trailguard:stack"
 
 // keyActions take a key away from CloudTrail or from the readers, or give it to others. UpdateAlias and DeleteAlias need the key as well
 // as the alias; tags are what KeepGuardKeys and others go by; a replica and imported material can be lost apart from the key.

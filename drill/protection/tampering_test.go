@@ -1,5 +1,7 @@
 package protection_test
 
+import "github.com/trailguard/trailguard/constructs/protection"
+
 // A call is an action on a resource, which an administrator of its account asks for.
 type call struct {
 	action, resource string
@@ -33,13 +35,13 @@ func onOurs(service, resource, suffix string, operations ...string) []call {
 	return all(on(arn(service, ours(resource)+suffix), service, operations...), on(arn(service, resource+"TrailGuardCentral-Part-A1B2C3"+suffix), service, operations...))
 }
 
-const stackTagKey = "aws:ResourceTag/aws:cloudformation:stack-name"
+const stackTagKey = "aws:ResourceTag/" + protection.KeyTag
 
 var (
 	guardedTrail = arn("cloudtrail", "trail/TrailGuard")
 	logFile      = "/AWSLogs/" + member + "/CloudTrail/eu-west-1/2030/01/01/a.json.gz"
 	ownKey       = arn("kms", "key/aaaabbbb-12ab-34cd-56ef-1234567890ab")
-	// stackTag is a tag that CloudFormation gives to a key.
+	// stackTag is the tag of a key of the guard.
 	stackTag = keys{stackTagKey: stack}
 )
 

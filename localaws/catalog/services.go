@@ -78,7 +78,16 @@ var monitoring = Service{
 	Resources: map[string][]string{"alarm": {"AlarmName", "AlarmNames", "ResourceARN"}},
 }
 
-var organizations = Service{Name: "organizations", Rest: Moto, Global: true}
+var organizations = Service{
+	Name: "organizations", Rest: Moto, Global: true,
+	Operations: map[string]Operation{
+		"CreatePolicy":          {Keys: map[string]string{"organizations:PolicyType": "Type"}},
+		"DisablePolicyType":     {Keys: map[string]string{"organizations:PolicyType": "PolicyType"}},
+		"EnablePolicyType":      {Keys: map[string]string{"organizations:PolicyType": "PolicyType"}},
+		"ListPolicies":          {Keys: map[string]string{"organizations:PolicyType": "Filter"}},
+		"ListPoliciesForTarget": {Keys: map[string]string{"organizations:PolicyType": "Filter"}},
+	},
+}
 
 // https://docs.aws.amazon.com/sns/latest/dg/sns-batch-api-actions.html
 var sns = Service{

@@ -72,7 +72,11 @@ func (a *Authorizer) decide(ctx context.Context, p api.Principal, region string,
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	request.Context = union(union(request.Context, organization), keys)
+	tags, err := owner.resourceTags(ctx, q)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	request.Context = union(union(union(request.Context, organization), tags), keys)
 	return policy.Evaluate(request, policies)
 }
 
@@ -92,6 +96,29 @@ func (a *Authorizer) keysOf(p api.Principal, q question) (map[string][]string, e
 		}
 	}
 	return sentBy(p, q)
+}
+
+// resourceTags are the condition keys that say how a resource is tagged: of keys, as policies in use here name no others.
+// https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
+func (a *Authorizer) resourceTags(ctx context.Context, q question) (map[string][]string, error) {
+	if !strings.HasPrefix(q.action, "kms:") || !strings.Contains(q.resource, ":key/") {
+		return nil, nil
+	}
+	action, _, err := a.options.Reference.Action(q.action)
+	if err != nil {
+		return nil, err
+	}
+	key, err := a.Key(ctx, q.resource)
+	if err != nil && !api.IsRefusal(err) {
+		return nil, err
+	}
+	keys := map[string][]string{}
+	for name, value := range key.Tags {
+		if tag := "aws:ResourceTag/" + name; action.HasKey(tag) {
+			keys[tag] = []string{value}
+		}
+	}
+	return keys, nil
 }
 
 // identityPolicies are those of the principal and of the organization.

@@ -38,6 +38,10 @@ type Options struct {
 	//
 	// Default: - no account is in an organization.
 	Membership func(ctx context.Context, account string) (Membership, error)
+	// PolicyType is the type of a policy of an account's organization, by the policy's id; empty if there is no such policy.
+	//
+	// Default: - there is none.
+	PolicyType func(ctx context.Context, account, id string) (string, error)
 }
 
 // Authorizer decides by the policies that are deployed now. It is safe for concurrent use.
@@ -126,6 +130,7 @@ type Key struct {
 	ARN    string
 	State  string // Enabled, Disabled, PendingDeletion, ...
 	Policy string
+	Tags   map[string]string
 }
 
 // role is a Role whose policies are parsed.

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/catalog"
@@ -28,6 +29,9 @@ func (a *Authorizer) questions(ctx context.Context, call api.Call) ([]question, 
 		return nil, err
 	}
 	keys := requestKeys(call)
+	if err := a.addPolicyType(ctx, call, action, keys); err != nil {
+		return nil, err
+	}
 	for _, resource := range resources {
 		all = append(all, question{action: action.Name, resource: resource, keys: keys})
 	}
@@ -86,8 +90,33 @@ func requestKeys(call api.Call) map[string][]string {
 			keys[key] = []string{""}
 		}
 	}
+	// https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context
+	if encryption, ok := call.Input["EncryptionContext"].(map[string]any); ok && call.Service == "kms" {
+		for name, value := range encryption {
+			keys["kms:EncryptionContext:"+name] = []string{fmt.Sprint(value)}
+		}
+	}
 	return keys
 }
+
+// addPolicyType adds the type of the policy of AWS Organizations that a call names by its id.
+// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_permissions_overview.html#orgs_permissions_conditionkeys
+func (a *Authorizer) addPolicyType(ctx context.Context, call api.Call, action servicereference.Action, keys map[string][]string) error {
+	id := call.Text("PolicyId")
+	if call.Service != "organizations" || id == "" || a.options.PolicyType == nil || !action.HasKey(policyType) {
+		return nil
+	}
+	kind, err := a.options.PolicyType(ctx, call.Account, id)
+	if err != nil {
+		return fmt.Errorf("asking for the type of policy %s: %w", id, err)
+	}
+	if kind != "" {
+		keys[policyType] = []string{kind}
+	}
+	return nil
+}
+
+const policyType = "organizations:PolicyType"
 
 // finderOf finds the resources of a type that the calls of a service name; nil if it is not known where they do.
 func finderOf(service, resourceType string) finder {

@@ -91,6 +91,9 @@ var calls = []struct {
 	{"kms:DeleteAlias", `{"AliasName":"alias/old"}`, []need{
 		{action: "kms:DeleteAlias", resource: arnIn("kms", "alias/old")}, {action: "kms:DeleteAlias", resource: otherKeyARN},
 	}},
+	{"kms:Decrypt", `{"KeyId":"` + world.KeyARN + `","EncryptionContext":{"aws:cloudtrail:arn":"` + world.TrailARN + `"}}`, []need{
+		{action: "kms:Decrypt", resource: world.KeyARN, key: "kms:EncryptionContext:aws:cloudtrail:arn", value: world.TrailARN},
+	}},
 	{"kms:DisableKey", `{"KeyId":"none"}`, []need{{action: "kms:DisableKey", resource: "*"}}},
 
 	{"s3:ListBuckets", `{}`, []need{{action: "s3:ListAllMyBuckets", resource: "*"}}},

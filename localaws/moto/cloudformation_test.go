@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -470,6 +471,30 @@ func TestHandlersCallWithTheCallersCredentials(t *testing.T) {
 	for _, c := range gateway.named("config:PutConfigRule") {
 		if c.accessKey != "AKIADEPLOYER" || !strings.Contains(c.userAgent, "cloudformation.amazonaws.com") {
 			t.Errorf("the call came from %s as %s", c.userAgent, c.accessKey)
+		}
+	}
+}
+
+// Without a role CloudFormation uses the credentials of who calls it, not of who has called it before.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html
+func TestEachCallerOfAStackDeploysWithOwnCredentials(t *testing.T) {
+	first := fresh(t)
+	create(t, first, guardTemplate)
+	second := first.Copy()
+	second.Credentials = credentials.NewStaticCredentialsProvider("AKIASECOND", "secret", "")
+	wantStatus(t, update(t, second, edited(t, func(resources map[string]map[string]any) {
+		properties(resources["Rule"])["MaximumExecutionFrequency"] = "Three_Hours"
+	})), cfntypes.StackStatusUpdateComplete)
+	third := first.Copy()
+	third.Credentials = credentials.NewStaticCredentialsProvider("AKIATHIRD", "secret", "")
+	remove(t, third)
+	for operation, want := range map[string][]string{"config:PutConfigRule": {"AKIADEPLOYER", "AKIASECOND"}, "config:DeleteConfigRule": {"AKIATHIRD"}} {
+		var keys []string
+		for _, c := range gateway.named(operation) {
+			keys = append(keys, c.accessKey)
+		}
+		if keys = slices.Compact(keys); !slices.Equal(keys, want) {
+			t.Errorf("%s was called by %v, want %v", operation, keys, want)
 		}
 	}
 }

@@ -185,7 +185,15 @@ func (d *Directory) Key(ctx context.Context, id string) (iam.Key, error) {
 	if err != nil {
 		return iam.Key{}, Refused(err)
 	}
-	return iam.Key{ARN: aws.ToString(key.Arn), State: string(key.KeyState), Policy: aws.ToString(policy.Policy)}, nil
+	tags, err := d.kms.ListResourceTags(ctx, &kms.ListResourceTagsInput{KeyId: key.Arn})
+	if err != nil {
+		return iam.Key{}, Refused(err)
+	}
+	found := iam.Key{ARN: aws.ToString(key.Arn), State: string(key.KeyState), Policy: aws.ToString(policy.Policy), Tags: map[string]string{}}
+	for _, tag := range tags.Tags {
+		found.Tags[aws.ToString(tag.TagKey)] = aws.ToString(tag.TagValue)
+	}
+	return found, nil
 }
 
 // TopicPolicy returns the document of a topic.

@@ -24,8 +24,11 @@ from moto.sns import models as sns
 
 def install():
     iam.IAMBackend._init_aws_policies = aws_managed_policies
-    KmsResponse.get_key_policy = get_key_policy
+    for name in ("get_key_policy", "put_key_policy"):
+        setattr(KmsResponse, name, of_default_policy(getattr(KmsResponse, name)))
     kms.generate_private_key = generate_private_key
+    for name in ("cancel_key_deletion", "disable_key", "enable_key", "schedule_key_deletion"):
+        setattr(kms.KmsBackend, name, by_arn(getattr(kms.KmsBackend, name)))
     FakeBucket.get_permission = get_permission
     S3Backend.put_object_lock_configuration = put_object_lock_configuration
     FakeBucket._log_permissions_enabled_policy = log_permissions_enabled_policy
@@ -60,22 +63,35 @@ def aws_managed_policies(backend):
     return policies
 
 
+def by_arn(original):
+    """Stands in for methods of KmsBackend that know a key by its id, and not by its ARN.
+
+    https://docs.aws.amazon.com/kms/latest/APIReference/API_DisableKey.html
+    """
+    return lambda backend, key_id, *arguments: original(backend, backend.get_key_id(key_id), *arguments)
+
+
 def generate_private_key(key_spec, original=kms.generate_private_key):
     """Stands in for generate_private_key, which spends a tenth of a second on a key pair for a symmetric key, too."""
     return None if key_spec == "SYMMETRIC_DEFAULT" else original(key_spec)
 
 
-def get_key_policy(response, original=KmsResponse.get_key_policy):
-    """Stands in for KmsResponse.get_key_policy, which wants the name of the policy.
+def of_default_policy(original):
+    """Stands in for methods of KmsResponse that want the name of the policy.
 
     https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyPolicy.html
+    https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html
     """
-    get = response._get_param
-    response._get_param = lambda name, *default: get(name, *default) or ("default" if name == "PolicyName" else None)
-    try:
-        return original(response)
-    finally:
-        response._get_param = get
+
+    def mended(response):
+        get = response._get_param
+        response._get_param = lambda name, *default: get(name, *default) or ("default" if name == "PolicyName" else None)
+        try:
+            return original(response)
+        finally:
+            response._get_param = get
+
+    return mended
 
 
 def get_permission(bucket, action, resource):

@@ -132,6 +132,7 @@ def describe(backend):
             one.id: [{"Type": policy.type, "AWSManaged": policy.aws_managed, "Content": policy.content} for policy in one.attached_policies]
             for one in entities
         },
+        "PolicyTypes": {policy.id: policy.type for policy in backend.policies},
         "Types": _types(backend),
         "Services": [one["ServicePrincipal"] for one in backend.services],
         "Administrators": _administrators(backend),

@@ -92,13 +92,17 @@ class Resources(parsing.ResourceMap):
 
     aws = None
 
+    @property
+    def caller(self):
+        """Who deploys now, which need not be who has deployed the resources before."""
+        return current_caller(self._region_name)
+
     def load(self):
         """Reads and checks the whole template; everything that is wrong with it is reported at once."""
         self.deployed = {}
         self.name = self._parsed_resources["AWS::StackName"]
         self.mappings = self._template.get("Mappings", {})
         self.account_id, self.region_name = self._account_id, self._region_name
-        self.caller = current_caller(self._region_name)
         self.load_parameters()
         self.load_conditions()
         self.wanted = {
@@ -493,7 +497,6 @@ class Stack(models.Stack):
 
     def delete(self):
         self._become("DELETE_IN_PROGRESS", "User Initiated")
-        self.resource_map.caller = current_caller(self.region_name)
         try:
             self.resource_map.remove(list(self.resource_map), self._tell)
         except Failure as e:

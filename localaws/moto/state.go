@@ -35,6 +35,8 @@ type Organization struct {
 	Parents map[string]string
 	// Policies are those that are attached, by the id of the root, the organizational unit or the account.
 	Policies map[string][]AttachedPolicy
+	// PolicyTypes are the types of all policies, attached or not, by their ids.
+	PolicyTypes map[string]string
 	// Types are the types of policies that are enabled in the root.
 	Types []string
 	// Services have trusted access; Administrators are the delegated administrators of each service.
