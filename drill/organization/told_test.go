@@ -47,9 +47,9 @@ func testOrganizationEvents(h *house) {
 	enable(other)
 	wantsNothing("DisableAWSServiceAccess of a service that the guard does not need", access(other))
 
-	_, err := client.RegisterDelegatedAdministrator(ctx, &organizations.RegisterDelegatedAdministratorInput{AccountId: aws.String(delegate), ServicePrincipal: aws.String(stackSets)})
+	_, err := client.RegisterDelegatedAdministrator(ctx, &organizations.RegisterDelegatedAdministratorInput{AccountId: aws.String(memberOne), ServicePrincipal: aws.String(stackSets)})
 	wantsNothing("RegisterDelegatedAdministrator", err)
-	_, err = client.DeregisterDelegatedAdministrator(ctx, &organizations.DeregisterDelegatedAdministratorInput{AccountId: aws.String(delegate), ServicePrincipal: aws.String(stackSets)})
+	_, err = client.DeregisterDelegatedAdministrator(ctx, &organizations.DeregisterDelegatedAdministratorInput{AccountId: aws.String(memberOne), ServicePrincipal: aws.String(stackSets)})
 	wants("DeregisterDelegatedAdministrator", err)
 
 	const document = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:StopLogging","Resource":"*"}]}`
