@@ -1,6 +1,7 @@
 package organization
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -104,6 +105,10 @@ func testShutBus(h *house, account string, guard deployed.Guard) {
 	h.settle()
 	h.wantHeard("a bus that is shut")
 	h.wantKept(account, guard)
+	executions := h.Account(account).Executions()
+	if report := fmt.Sprint(executions[len(executions)-1].Outputs); !strings.Contains(report, "notToldCentrally") {
+		h.t.Errorf("the report does not say that it was not told centrally: %s", report)
+	}
 	dead := h.deadLetters(account, guard.Stack)
 	if !slices.ContainsFunc(dead, func(m sqstypes.Message) bool {
 		return strings.Contains(*m.Body, `"StopLogging"`) && aws.ToString(m.MessageAttributes["ERROR_CODE"].StringValue) == "NO_PERMISSIONS"
