@@ -51,6 +51,10 @@ func rollouts(ctx context.Context, folder string) (err error) {
 	if err != nil {
 		return err
 	}
+	templates, err := f.synthesize(ctx, map[string]any{"logArchiveKeyArn": key})
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	rows := []string{}
 	part := func(name string, run func() error) error {
@@ -59,12 +63,8 @@ func rollouts(ctx context.Context, folder string) (err error) {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		took := time.Since(began)
-		rows = append(rows, row(name, took, took/rolledOut))
+		rows = append(rows, row(name, took, anAccount(took)))
 		return nil
-	}
-	templates, err := f.synthesize(ctx, map[string]any{"logArchiveKeyArn": key})
-	if err != nil {
-		return err
 	}
 	for _, one := range []struct {
 		name string
@@ -79,9 +79,13 @@ func rollouts(ctx context.Context, folder string) (err error) {
 			return err
 		}
 	}
-	rows = append(rows, row("together", time.Since(began), time.Since(began)/rolledOut))
+	took := time.Since(began)
+	rows = append(rows, row("together", took, anAccount(took)))
 	return table(fmt.Sprintf("a rollout to %d accounts\twall\tan account", rolledOut), rows...)
 }
+
+// anAccount is the share of an account in what the rollout took.
+func anAccount(took time.Duration) string { return fmt.Sprintf("%.3f s", took.Seconds()/rolledOut) }
 
 func newFleet(ctx context.Context, folder string) (*fleet, error) {
 	f := &fleet{app: filepath.Join(folder, "app"), folder: folder}
