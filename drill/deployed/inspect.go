@@ -32,7 +32,7 @@ func Inspect(ctx context.Context, clients Clients, guard Guard, now time.Time) (
 	}
 	findings := []Finding{
 		{What: "trail " + guard.TrailName + " is as declared", Problems: guard.Declared.Unmet(state)},
-		{What: "runbook " + guard.RunbookName + " has a runtime", Warning: assets.RuntimeWarning(guard.Runbook.runtime(), now)},
+		{What: "runbook " + guard.RunbookName + " has a runtime", Warning: assets.RuntimeWarning(guard.Runbook.Runtime(), now)},
 	}
 	resources, err := ReadResources(ctx, clients, guard)
 	if err != nil {
