@@ -53,7 +53,12 @@ var bucketSettings = []struct {
 		if err != nil {
 			return nil, err
 		}
-		return plain(got.ServerSideEncryptionConfiguration.Rules), nil
+		var rules []any
+		for _, rule := range got.ServerSideEncryptionConfiguration.Rules {
+			have, _ := plain(rule).(map[string]any)
+			rules = append(rules, only(have, "ApplyServerSideEncryptionByDefault", "BucketKeyEnabled"))
+		}
+		return rules, nil
 	}},
 	{"PublicAccessBlock", "NoSuchPublicAccessBlockConfiguration", wantedAccess,
 		func(ctx context.Context, api S3, bucket string) (any, error) {
@@ -91,7 +96,7 @@ var bucketSettings = []struct {
 		if err != nil {
 			return nil, err
 		}
-		return plain(got.ObjectLockConfiguration), nil
+		return objectLock(got.ObjectLockConfiguration), nil
 	}},
 	{"Replication", "ReplicationConfigurationNotFoundError", func(p map[string]any) any { return member(p["ReplicationConfiguration"], "Role") },
 		func(ctx context.Context, api S3, bucket string) (any, error) {
@@ -109,12 +114,12 @@ var bucketSettings = []struct {
 		return got.EventBridgeConfiguration != nil, nil
 	}},
 	// CloudTrail cannot deliver into a bucket whose requesters pay.
-	{"RequestPayment", "", func(map[string]any) any { return "BucketOwner" }, func(ctx context.Context, api S3, bucket string) (any, error) {
+	{"RequesterPays", "", func(map[string]any) any { return nil }, func(ctx context.Context, api S3, bucket string) (any, error) {
 		got, err := api.GetBucketRequestPayment(ctx, &s3.GetBucketRequestPaymentInput{Bucket: &bucket})
 		if err != nil {
 			return nil, err
 		}
-		return string(got.Payer), nil
+		return got.Payer == types.PayerRequester, nil
 	}},
 }
 
@@ -181,6 +186,24 @@ func wantedObjectLock(properties map[string]any) any {
 		return map[string]any{"ObjectLockEnabled": "Enabled"}
 	}
 	return nil
+}
+
+// objectLock is what S3 has, in which either days or years count.
+func objectLock(have *types.ObjectLockConfiguration) any {
+	if have == nil {
+		return nil
+	}
+	form := map[string]any{"ObjectLockEnabled": string(have.ObjectLockEnabled)}
+	if have.Rule != nil && have.Rule.DefaultRetention != nil {
+		retention := map[string]any{"Mode": string(have.Rule.DefaultRetention.Mode)}
+		for name, n := range map[string]int32{"Days": aws.ToInt32(have.Rule.DefaultRetention.Days), "Years": aws.ToInt32(have.Rule.DefaultRetention.Years)} {
+			if n != 0 {
+				retention[name] = n
+			}
+		}
+		form["Rule"] = map[string]any{"DefaultRetention": retention}
+	}
+	return plain(form)
 }
 
 func wantedEvents(properties map[string]any) any {

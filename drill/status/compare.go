@@ -164,7 +164,13 @@ func opened(value any) any {
 }
 
 // canonical writes a value so that values with one meaning are written alike.
-func canonical(value any) string {
+func canonical(value any) string { return written(value, slices.Sort[[]string]) }
+
+// inOrder leaves a list as it is.
+func inOrder([]string) {}
+
+// written writes a value as canonical does, with lists in some order.
+func written(value any, order func([]string)) string {
 	switch value := opened(value).(type) {
 	case nil:
 		return ""
@@ -183,14 +189,14 @@ func canonical(value any) string {
 	case []any:
 		var items []string
 		for _, item := range value {
-			items = append(items, "("+canonical(item)+")")
+			items = append(items, "("+written(item, order)+")")
 		}
-		slices.Sort(items)
+		order(items)
 		return "[" + strings.Join(items, ",") + "]"
 	case map[string]any:
 		var members []string
 		for _, name := range slices.Sorted(maps.Keys(value)) {
-			if text := canonical(value[name]); text != "" {
+			if text := written(value[name], order); text != "" {
 				members = append(members, name+"=("+text+")")
 			}
 		}
@@ -227,19 +233,4 @@ func cut(text string) string {
 		return string(runes[:most]) + "…"
 	}
 	return text
-}
-
-// compare notes what differs.
-func (f *Finding) compare(mend, where string, want, have any) {
-	f.differ(mend, differences(where, want, have))
-}
-
-func (f *Finding) differ(mend string, all []difference) {
-	for _, one := range all {
-		if one.notKnown {
-			f.NotSeen = append(f.NotSeen, NotSeen{What: one.text})
-			continue
-		}
-		f.wrong(mend, "%s", one.text)
-	}
 }

@@ -24,8 +24,11 @@ func lookAtConfigRule(ctx context.Context, v *view, r resource, f *Finding) {
 			f.wrong(revert, "it is %s", rule.ConfigRuleState)
 		}
 		have, _ := plain(rule).(map[string]any)
-		for _, name := range []string{"InputParameters", "MaximumExecutionFrequency", "Scope"} {
-			f.compare(revert, name, pruned(r.properties[name]), have[name])
+		f.compare(revert, "InputParameters", pruned(r.properties["InputParameters"]), pruned(opened(have["InputParameters"])))
+		for _, name := range []string{"MaximumExecutionFrequency", "Scope"} {
+			if want := r.properties[name]; want != nil {
+				f.compare(revert, name, want, have[name])
+			}
 		}
 		// The text of a policy rule is not in the answer.
 		compareSource(r.properties["Source"], have["Source"], f)
@@ -46,7 +49,11 @@ func compareSource(want, have any, f *Finding) {
 		f.compare(revert, "Source", want, have)
 		return
 	}
-	f.compare(revert, "Source", without(declared, "CustomPolicyDetails"), without(had, "CustomPolicyDetails"))
+	for _, name := range []string{"Owner", "SourceDetails", "SourceIdentifier"} {
+		if want := declared[name]; want != nil {
+			f.compare(revert, name, want, had[name])
+		}
+	}
 	f.compare(revert, "PolicyRuntime", member(declared["CustomPolicyDetails"], "PolicyRuntime"), member(had["CustomPolicyDetails"], "PolicyRuntime"))
 }
 

@@ -96,3 +96,19 @@ func (f *Finding) notRead(err error) {
 	}
 	f.NotSeen = append(f.NotSeen, NotSeen{What: what + " failed: " + cut(reason)})
 }
+
+// compare notes what differs.
+func (f *Finding) compare(mend, where string, want, have any) {
+	f.differ(mend, differences(where, want, have))
+}
+
+// differ notes differences.
+func (f *Finding) differ(mend string, all []difference) {
+	for _, one := range all {
+		if one.notKnown {
+			f.NotSeen = append(f.NotSeen, NotSeen{What: one.text})
+			continue
+		}
+		f.wrong(mend, "%s", one.text)
+	}
+}

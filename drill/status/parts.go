@@ -33,7 +33,7 @@ func kinds(reviewed string) []kind {
 		{part: "stack", of: func(v *view) string { return v.stack.name }, look: single(func(ctx context.Context, v *view, f *Finding) { lookAtStack(ctx, v, reviewed, f) })},
 		{part: "trail", of: trail, look: single(lookAtTrail)},
 		{part: "delivery of trail", of: trail, look: single(lookAtDelivery)},
-		{part: "trails beside", of: trail, look: single(lookAtOtherTrails)},
+		{part: "other trails", of: trail, look: single(lookAtOtherTrails)},
 		{part: "organization", look: single(lookAtOrganization), of: func(v *view) string {
 			if v.guard.Declared.Has(deployed.IsOrganizationTrail) {
 				return "of the account"

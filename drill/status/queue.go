@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -9,8 +10,12 @@ import (
 
 var noQueue = []string{"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
+// queueName is the name of a queue with a URL.
+func queueName(url string) string { return url[strings.LastIndex(url, "/")+1:] }
+
 // lookAtQueue compares a queue with the template's, and looks whether it is empty: what is in it are events that nobody was told of.
 func lookAtQueue(ctx context.Context, v *view, r resource, f *Finding) {
+	f.Name = queueName(r.name)
 	got, err := v.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &r.name, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll}})
 	switch f.read(err, noQueue...) {
 	case gone:
@@ -37,7 +42,7 @@ func lookAtQueuePolicy(ctx context.Context, v *view, r resource, f *Finding) {
 			f.compare(revert, "Queues", queue, nil)
 			continue
 		}
-		f.Name = url
+		f.Name = queueName(url)
 		got, err := v.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNamePolicy}})
 		switch f.read(err, noQueue...) {
 		case gone:

@@ -31,6 +31,9 @@ func lookAtDocument(ctx context.Context, v *view, r resource, f *Finding) {
 		if version := aws.ToString(described.Document.DefaultVersion); version != firstVersion {
 			f.wrong("aws ssm update-document-default-version --name "+r.name+" --document-version "+firstVersion, "its default version is %s, want %s", version, firstVersion)
 		}
+		if latest := aws.ToString(described.Document.LatestVersion); latest != firstVersion {
+			f.wrong("aws ssm delete-document --name "+r.name+" --document-version "+latest, "it has a version %s, which no deployment makes", latest)
+		}
 	}
 	content, err := v.SSM.GetDocument(ctx, &ssm.GetDocumentInput{Name: &r.name, DocumentVersion: aws.String(firstVersion)})
 	switch f.read(err, "InvalidDocument", "InvalidDocumentVersion") {
@@ -38,18 +41,6 @@ func lookAtDocument(ctx context.Context, v *view, r resource, f *Finding) {
 		f.wrong(revert, "version %s is deleted, which the rules start", firstVersion)
 	case seen:
 		compareContent(r.properties["Content"], aws.ToString(content.Content), f)
-	}
-	pages := ssm.NewListDocumentVersionsPaginator(v.SSM, &ssm.ListDocumentVersionsInput{Name: &r.name})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if f.read(err) != seen {
-			break
-		}
-		for _, version := range page.DocumentVersions {
-			if number := aws.ToString(version.DocumentVersion); number != firstVersion {
-				f.wrong("aws ssm delete-document --name "+r.name+" --document-version "+number, "it has a version %s, which no deployment makes", number)
-			}
-		}
 	}
 	shares, err := v.SSM.DescribeDocumentPermission(ctx, &ssm.DescribeDocumentPermissionInput{Name: &r.name, PermissionType: types.DocumentPermissionTypeShare})
 	if f.read(err) == seen && len(shares.AccountIds) > 0 {
@@ -66,24 +57,21 @@ func compareContent(want any, text string, f *Finding) {
 		f.wrong(revert, "its content cannot be read: %v", err)
 		return
 	}
-	if written, isText := want.(string); isText {
-		if err := yaml.Unmarshal([]byte(written), &want); err != nil {
+	if content, isText := want.(string); isText {
+		if err := yaml.Unmarshal([]byte(content), &want); err != nil {
 			f.NotSeen = append(f.NotSeen, NotSeen{What: "the content in the template cannot be read: " + err.Error()})
 			return
 		}
 	}
-	// The order of steps counts, so that lists are compared as they are.
-	if exact(want) == exact(have) {
-		return
-	}
 	before := len(f.Problems)
 	f.compare(revert, "Content", pruned(want), plain(have))
-	if len(f.Problems) == before && firstUnresolved(want) == "" {
+	// The order of steps counts, which compare does not look at.
+	if len(f.Problems) == before && firstUnresolved(want) == "" && written(pruned(want), inOrder) != written(plain(have), inOrder) {
 		f.wrong(revert, "Content has another order")
 	}
 }
 
-// exact writes a value so that values that are equal are written alike.
+// exact writes a value in JSON.
 func exact(value any) string {
 	encoded, err := json.Marshal(value)
 	if err != nil {
