@@ -96,7 +96,7 @@ func lookAtFilter(ctx context.Context, v *view, subscription types.Subscription,
 	}
 	declared, _ := v.stack.named("AWS::SNS::Subscription", aws.ToString(subscription.SubscriptionArn))
 	f.compare("aws sns set-subscription-attributes --attribute-name FilterPolicy --subscription-arn "+aws.ToString(subscription.SubscriptionArn),
-		"FilterPolicy of "+aws.ToString(subscription.Endpoint), declared.properties["FilterPolicy"], opened(status(got.Attributes["FilterPolicy"])))
+		"FilterPolicy of "+aws.ToString(subscription.Endpoint), declared.properties["FilterPolicy"], pruned(opened(got.Attributes["FilterPolicy"])))
 }
 
 // lookAtSubscription looks whether a subscription of the template is there.
