@@ -65,8 +65,10 @@ func putBucketPolicy(change func(g *guard, policy string)) func(g *guard) func()
 	return func(g *guard) func() {
 		before := must(g, g.s3.GetBucketPolicy, &s3.GetBucketPolicyInput{Bucket: bucketOf(g)})
 		change(g, *before.Policy)
+		g.deliver()
 		return func() {
 			must(g, g.s3.PutBucketPolicy, &s3.PutBucketPolicyInput{Bucket: bucketOf(g), Policy: before.Policy})
+			g.deliver()
 		}
 	}
 }

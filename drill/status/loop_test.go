@@ -1,13 +1,16 @@
 package status
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
@@ -23,6 +26,7 @@ import (
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws/api"
 )
 
@@ -52,7 +56,7 @@ func attacks() []attack {
 			})
 			denied := exact(document)
 			must(g, g.s3.PutBucketPolicy, &s3.PutBucketPolicyInput{Bucket: bucketOf(g), Policy: &denied})
-		}), []want{{"bucket policy", "statement No is not in the template", revert}}},
+		}), []want{{"bucket policy", "statement No is not in the template", revert}, {"delivery of trail", "log files are not delivered: AccessDenied", "let CloudTrail write"}}},
 		{"T22", "DeleteBucketPolicy", base, putBucketPolicy(func(g *guard, _ string) {
 			must(g, g.s3.DeleteBucketPolicy, &s3.DeleteBucketPolicyInput{Bucket: bucketOf(g)})
 		}), []want{{"bucket policy", "it is deleted: CloudTrail cannot deliver without it", revert}, {"delivery of trail", "log files are not delivered: AccessDenied", "let CloudTrail write"}}},
@@ -147,28 +151,28 @@ func attacks() []attack {
 		{"T39", "ModifyDocumentPermission", base, shareDocument, one("runbook", "it is shared with 999988887777", "aws ssm modify-document-permission ")},
 		{"T39", "UpdateDocument", base, updateDocument(false), one("runbook", "it has a version 2, which no deployment makes", "aws ssm delete-document ")},
 		{"T58", "UpdateDocument, UpdateDocumentDefaultVersion", base, updateDocument(true), one("runbook", "its default version is 2, want 1", "aws ssm update-document-default-version ")},
-		{"T40", "DeleteRole", base, deleteRole, []want{{"role", "it is deleted", revert}, {"role policy", "is deleted", revert}}},
-		{"T40", "DeleteRolePolicy", base, func(g *guard) func() {
+		{"T40", "DeleteRole", all, deleteRole, []want{{"role", "it is deleted", revert}, {"role policy", "is deleted", revert}}},
+		{"T40", "DeleteRolePolicy", all, func(g *guard) func() {
 			undo := putRolePolicy(automationPolicy)(g)
 			must(g, g.iam.DeleteRolePolicy, &iam.DeleteRolePolicyInput{RoleName: automationRole(g), PolicyName: automationPolicy(g)})
 			return undo
 		}, one("role policy", "is deleted", revert)},
-		{"T40", "PutRolePolicy that replaces", base, putRolePolicy(automationPolicy), one("role policy", "statement RestoreTrail is missing", revert)},
-		{"T40", "PutRolePolicy that adds", base, putRolePolicy(func(*guard) *string { return aws.String("extra") }),
+		{"T40", "PutRolePolicy that replaces", all, putRolePolicy(automationPolicy), one("role policy", "statement RestoreTrail is missing", revert)},
+		{"T40", "PutRolePolicy that adds", all, putRolePolicy(func(*guard) *string { return aws.String("extra") }),
 			one("role", "it has a policy extra that is not in the template", "aws iam delete-role-policy --role-name ")},
 		{"T40", "DetachRolePolicy", all, func(g *guard) func() {
 			role, policy := aws.String(g.name("AWS::IAM::Role", "ConfigRulesRecorderRole")), aws.String("arn:aws:iam::aws:policy/service-role/AWS_ConfigRole")
 			must(g, g.iam.DetachRolePolicy, &iam.DetachRolePolicyInput{RoleName: role, PolicyArn: policy})
 			return func() { must(g, g.iam.AttachRolePolicy, &iam.AttachRolePolicyInput{RoleName: role, PolicyArn: policy}) }
 		}, one("role", "ManagedPolicies lacks arn:aws:iam::aws:policy/service-role/AWS_ConfigRole", revert)},
-		{"T40", "AttachRolePolicy", base, func(g *guard) func() {
+		{"T40", "AttachRolePolicy", all, func(g *guard) func() {
 			policy := aws.String("arn:aws:iam::aws:policy/AWSDenyAll")
 			must(g, g.iam.AttachRolePolicy, &iam.AttachRolePolicyInput{RoleName: automationRole(g), PolicyArn: policy})
 			return func() {
 				must(g, g.iam.DetachRolePolicy, &iam.DetachRolePolicyInput{RoleName: automationRole(g), PolicyArn: policy})
 			}
 		}, one("role", "ManagedPolicies has arn:aws:iam::aws:policy/AWSDenyAll besides", revert)},
-		{"T40", "UpdateAssumeRolePolicy", base, func(g *guard) func() {
+		{"T40", "UpdateAssumeRolePolicy", all, func(g *guard) func() {
 			before := must(g, g.iam.GetRole, &iam.GetRoleInput{RoleName: automationRole(g)}).Role
 			put := func(policy string) {
 				must(g, g.iam.UpdateAssumeRolePolicy, &iam.UpdateAssumeRolePolicyInput{RoleName: automationRole(g), PolicyDocument: &policy})
@@ -176,29 +180,29 @@ func attacks() []attack {
 			put(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)
 			return func() { put(unescaped(*before.AssumeRolePolicyDocument)) }
 		}, one("role", "is missing", revert)},
-		{"T40", "PutRolePermissionsBoundary", base, func(g *guard) func() {
+		{"T40", "PutRolePermissionsBoundary", all, func(g *guard) func() {
 			must(g, g.iam.PutRolePermissionsBoundary, &iam.PutRolePermissionsBoundaryInput{RoleName: automationRole(g), PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/AWSDenyAll")})
 			return func() {
 				must(g, g.iam.DeleteRolePermissionsBoundary, &iam.DeleteRolePermissionsBoundaryInput{RoleName: automationRole(g)})
 			}
 		}, one("role", "PermissionsBoundary is arn:aws:iam::aws:policy/AWSDenyAll, want not set", "aws iam delete-role-permissions-boundary --role-name ")},
-		{"T41", "DisableRule", base, disableRule, one("event rule", "State is DISABLED, want ENABLED", "aws events enable-rule --name ")},
-		{"T41", "RemoveTargets", base, changeRule(removeTargets), one("event rule", "target AlertTopic is removed: arn:aws:sns:", revert)},
-		{"T41", "DeleteRule", base, changeRule(func(g *guard, rule *eventbridge.DescribeRuleOutput, targets []eventtypes.Target) {
+		{"T41", "DisableRule", all, disableRule, one("event rule", "State is DISABLED, want ENABLED", "aws events enable-rule --name ")},
+		{"T41", "RemoveTargets", all, changeRule(removeTargets), one("event rule", "target AlertTopic is removed: arn:aws:sns:", revert)},
+		{"T41", "DeleteRule", all, changeRule(func(g *guard, rule *eventbridge.DescribeRuleOutput, targets []eventtypes.Target) {
 			removeTargets(g, rule, targets)
 			must(g, g.events.DeleteRule, &eventbridge.DeleteRuleInput{Name: rule.Name})
 		}), one("event rule", "it is deleted", revert)},
-		{"T41", "PutTargets", base, changeRule(func(g *guard, rule *eventbridge.DescribeRuleOutput, targets []eventtypes.Target) {
+		{"T41", "PutTargets", all, changeRule(func(g *guard, rule *eventbridge.DescribeRuleOutput, targets []eventtypes.Target) {
 			changed := targets[0]
 			changed.InputTransformer = nil
 			changed.Input = aws.String(`"all is well"`)
 			must(g, g.events.PutTargets, &eventbridge.PutTargetsInput{Rule: rule.Name, Targets: []eventtypes.Target{changed}})
 		}), []want{{"event rule", `target AlertTopic.Input is "\"all is well\"", want not set`, revert}, {"event rule", "target AlertTopic.InputTransformer.InputTemplate is not set", revert}}},
-		{"T41", "PutRule with another pattern", base, changeRule(func(g *guard, rule *eventbridge.DescribeRuleOutput, _ []eventtypes.Target) {
+		{"T41", "PutRule with another pattern", all, changeRule(func(g *guard, rule *eventbridge.DescribeRuleOutput, _ []eventtypes.Target) {
 			pattern := strings.Replace(*rule.EventPattern, `"StopLogging"`, `"StopNothing"`, 1)
 			must(g, g.events.PutRule, &eventbridge.PutRuleInput{Name: rule.Name, EventPattern: &pattern, State: rule.State})
 		}), one("event rule", "EventPattern.detail.eventName lacks StopLogging", revert)},
-		{"T41", "PutRule with another schedule", base, func(g *guard) func() {
+		{"T41", "PutRule with another schedule", all, func(g *guard) func() {
 			before := must(g, g.events.DescribeRule, &eventbridge.DescribeRuleInput{Name: schedule(g)})
 			put := func(expression string) {
 				must(g, g.events.PutRule, &eventbridge.PutRuleInput{Name: schedule(g), EventPattern: before.EventPattern, ScheduleExpression: &expression})
@@ -219,13 +223,13 @@ func attacks() []attack {
 			must(g, g.sqs.SendMessage, &sqs.SendMessageInput{QueueUrl: queueOf(g), MessageBody: aws.String("{}")})
 			return func() { must(g, g.sqs.PurgeQueue, &sqs.PurgeQueueInput{QueueUrl: queueOf(g)}) }
 		}, one("queue", "it holds 1 events", "aws sqs receive-message --queue-url ")},
-		{"T44", "DeleteAlarms", base, putAlarm(nil), one("alarm", "it is deleted", revert)},
-		{"T44", "DisableAlarmActions", base, putAlarm(func(_ *guard, in *cloudwatch.PutMetricAlarmInput) { in.ActionsEnabled = aws.Bool(false) }),
+		{"T44", "DeleteAlarms", all, putAlarm(nil), one("alarm", "it is deleted", revert)},
+		{"T44", "DisableAlarmActions", all, putAlarm(func(_ *guard, in *cloudwatch.PutMetricAlarmInput) { in.ActionsEnabled = aws.Bool(false) }),
 			one("alarm", "ActionsEnabled is false, want true", "aws cloudwatch enable-alarm-actions --alarm-names ")},
-		{"T44", "PutMetricAlarm", base, putAlarm(func(_ *guard, in *cloudwatch.PutMetricAlarmInput) {
+		{"T44", "PutMetricAlarm", all, putAlarm(func(_ *guard, in *cloudwatch.PutMetricAlarmInput) {
 			in.AlarmActions, in.Threshold = nil, aws.Float64(1e6)
 		}), []want{{"alarm", "AlarmActions lacks arn:aws:sns:", revert}, {"alarm", "Threshold is 1000000, want 0", revert}}},
-		{"T44", "an alarm that rings", base, ring, one("alarm", "it has been ringing since ", "do what the alarm asks for: An event did not start")},
+		{"T44", "an alarm that rings", all, ring, one("alarm", "it has been ringing since ", "do what the alarm asks for: An event did not start")},
 		{"T45", "DisableAWSServiceAccess cloudtrail", all, distrust, one("organization", "CloudTrail has no trusted access", "aws organizations enable-aws-service-access ")},
 		{"T48", "SetStackPolicy", base, func(g *guard) func() {
 			put := func(effect string) {
@@ -255,6 +259,7 @@ func attacks() []attack {
 			return func() { must(g, g.iam.DeleteRole, &iam.DeleteRoleInput{RoleName: aws.String("another")}) }
 		}, one("other trails", "another guard has the same trail: its role is arn:aws:iam::123456789012:role/trailguard/another", "delete one of the two stacks")},
 		{"T60", "StopAutomationExecution of a running repair", base, func(g *guard) func() {
+			g.Settle()
 			started := must(g, g.ssm.StartAutomationExecution, &ssm.StartAutomationExecutionInput{DocumentName: &g.RunbookName})
 			must(g, g.ssm.StopAutomationExecution, &ssm.StopAutomationExecutionInput{AutomationExecutionId: started.AutomationExecutionId})
 			g.Settle()
@@ -388,7 +393,94 @@ func TestStatusFindsEachTampering(t *testing.T) {
 			g.Only(deployed.AllPaths)
 			strike(attacks())
 			g.wantWhole("after all")
+			if template == "default" {
+				g.lose(t)
+			} else {
+				g.forbid(t)
+			}
 			g.WantSimulated(t)
 		})
 	}
+}
+
+// lose does what is not undone.
+func (g *guard) lose(t *testing.T) {
+	tpl := testbed.ReadTemplate(t, g.template)
+	reviewed := tpl.JSON()
+	t.Run("T48 UpdateStack", func(t *testing.T) {
+		g := g.in(t)
+		delete(tpl["Resources"].(map[string]any), "AlertingRepairFailedF198EDF1")
+		g.WantUpdate(t, g.Stack, testbed.ParseTemplate(t, strings.Replace(tpl.JSON(), `,{"Fn::GetAtt":["AlertingRepairFailedF198EDF1","Arn"]}`, "", 1)), cfntypes.StackStatusUpdateComplete)
+		report, err := Inspect(t.Context(), NewClients(g.Admin), g.Stack, g.Clock.Now(), Options{Template: reviewed, choose: func(f Finding) bool { return f.Part == "stack" }})
+		g.Must(err)
+		if got := said(report.Findings[0]); !strings.Contains(got, "resource AlertingRepairFailedF198EDF1 is in the template that was given only (mend: cdk deploy)") {
+			t.Errorf("of a template that was changed status says %s", got)
+		}
+	})
+	t.Run("T23 DeleteBucket", func(t *testing.T) {
+		g := g.in(t)
+		must(g, g.s3.DeleteBucket, &s3.DeleteBucketInput{Bucket: bucketOf(g)})
+		g.deliver()
+		for _, f := range g.look("bucket", "bucket policy", "delivery of trail").Findings {
+			want := map[string]string{"bucket": "it is deleted (mend: cdk deploy --revert-drift: it makes the bucket anew", "bucket policy": "it is deleted", "delivery of trail": "NoSuchBucket"}[f.Part]
+			if isOther := strings.Contains(f.LogicalID, "AccessLogs"); isOther != f.Whole() || !isOther && !strings.Contains(said(f), want) {
+				t.Errorf("%s %s: %s", f.Part, f.LogicalID, said(f))
+			}
+		}
+	})
+	t.Run("T48 DeleteStack", func(t *testing.T) {
+		g := g.in(t)
+		must(g, g.Clients.CloudFormation.DeleteStack, &cloudformation.DeleteStackInput{StackName: &g.Stack})
+		_, err := Inspect(t.Context(), NewClients(g.Admin), g.Stack, g.Clock.Now(), Options{})
+		if want := "no guard: stack guard cannot be found in this account and Region: deploy it again, or name another stack or Region"; !errors.Is(err, deployed.ErrNoGuard) || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
+}
+
+// forbid has callers look who may not see all.
+func (g *guard) forbid(t *testing.T) {
+	user := api.Principal{Type: api.IAMUser, ARN: "arn:aws:iam::123456789012:user/auditor"}
+	must(g, g.iam.CreateUser, &iam.CreateUserInput{UserName: aws.String("auditor")})
+	look := func(g *guard, allowed []string) (Report, error) {
+		document := exact(map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{"Effect": "Allow", "Action": allowed, "Resource": "*"}}})
+		must(g, g.iam.PutUserPolicy, &iam.PutUserPolicyInput{UserName: aws.String("auditor"), PolicyName: aws.String("status"), PolicyDocument: &document})
+		return Inspect(g.T.Context(), NewClients(g.Config(user)), g.Stack, g.Clock.Now(), Options{})
+	}
+	all := permissions()
+	t.Run("the documented permissions are enough", func(t *testing.T) {
+		g := g.in(t)
+		report, err := look(g, all)
+		g.Must(err)
+		for _, f := range report.Findings {
+			if !f.Whole() {
+				t.Errorf("%s %s: %s", f.Part, f.LogicalID, said(f))
+			}
+		}
+	})
+	t.Run("what lacks is named", func(t *testing.T) {
+		g := g.in(t)
+		lacks := []string{"cloudwatch:DescribeAlarms", "iam:GetRolePolicy", "s3:GetLifecycleConfiguration", "sns:GetTopicAttributes", "kms:GetKeyPolicy", "sqs:GetQueueAttributes", "logs:DescribeLogGroups"}
+		report, err := look(g, slices.DeleteFunc(slices.Clone(all), func(one string) bool { return slices.Contains(lacks, one) }))
+		g.Must(err)
+		named := map[string]bool{}
+		for _, f := range report.Findings {
+			for _, one := range f.NotSeen {
+				named[one.Permission] = true
+			}
+		}
+		if got := slices.Sorted(maps.Keys(named)); !slices.Equal(got, slices.Sorted(slices.Values(lacks))) || report.Wrong() > 0 || report.Whole() {
+			t.Errorf("lacking are named %q, and %d parts are wrong", got, report.Wrong())
+		}
+	})
+	t.Run("nothing but the stack", func(t *testing.T) {
+		g := g.in(t)
+		stack := []string{"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:ListStackResources"}
+		if report, err := look(g, stack); !errors.Is(err, ErrNothingSeen) || report.Wrong() > 0 {
+			t.Errorf("got %v, and %d parts are wrong", err, report.Wrong())
+		}
+		if _, err := look(g, stack[:1]); err == nil || err.Error() != "stack guard is the measure, and the caller may not read it: allow cloudformation:GetTemplate" {
+			t.Errorf("got %v", err)
+		}
+	})
 }
