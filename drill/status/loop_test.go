@@ -440,12 +440,14 @@ func (g *guard) lose(t *testing.T) {
 
 // forbid has callers look who may not see all.
 func (g *guard) forbid(t *testing.T) {
-	user := api.Principal{Type: api.IAMUser, ARN: "arn:aws:iam::123456789012:user/auditor"}
-	must(g, g.iam.CreateUser, &iam.CreateUserInput{UserName: aws.String("auditor")})
+	const name = "auditor"
+	auditor := api.Principal{Type: api.AssumedRole, ARN: "arn:aws:iam::123456789012:role/" + name, SessionName: "status"}
+	must(g, g.iam.CreateRole, &iam.CreateRoleInput{RoleName: aws.String(name), AssumeRolePolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"sts:AssumeRole"}]}`)})
 	look := func(g *guard, allowed []string) (Report, error) {
 		document := exact(map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{"Effect": "Allow", "Action": allowed, "Resource": "*"}}})
-		must(g, g.iam.PutUserPolicy, &iam.PutUserPolicyInput{UserName: aws.String("auditor"), PolicyName: aws.String("status"), PolicyDocument: &document})
-		return Inspect(g.T.Context(), NewClients(g.Config(user)), g.Stack, g.Clock.Now(), Options{})
+		must(g, g.iam.PutRolePolicy, &iam.PutRolePolicyInput{RoleName: aws.String(name), PolicyName: aws.String("status"), PolicyDocument: &document})
+		return Inspect(g.T.Context(), NewClients(g.Config(auditor)), g.Stack, g.Clock.Now(), Options{})
 	}
 	all := permissions()
 	t.Run("the documented permissions are enough", func(t *testing.T) {
