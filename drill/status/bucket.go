@@ -20,7 +20,7 @@ func lookAtBucket(ctx context.Context, v *view, r resource, f *Finding) {
 		return
 	case seen:
 		declared, _ := r.properties["VersioningConfiguration"].(map[string]any)
-		f.compare(revert, "Versioning", declared["Status"], status(string(versioning.Status)))
+		f.compare(revert, "Versioning", declared["Status"], orNone(string(versioning.Status)))
 	}
 	for _, setting := range bucketSettings {
 		want := setting.want(r.properties)
@@ -30,14 +30,6 @@ func lookAtBucket(ctx context.Context, v *view, r resource, f *Finding) {
 		}
 		f.compare(revert, setting.name, want, have)
 	}
-}
-
-// status is a text, or nil if it is empty.
-func status(text string) any {
-	if text == "" {
-		return nil
-	}
-	return text
 }
 
 // bucketSettings are the settings of a bucket beside its versioning.
@@ -104,7 +96,7 @@ var bucketSettings = []struct {
 			if err != nil {
 				return nil, err
 			}
-			return status(aws.ToString(got.ReplicationConfiguration.Role)), nil
+			return orNone(aws.ToString(got.ReplicationConfiguration.Role)), nil
 		}},
 	{"EventBridge", "", wantedEvents, func(ctx context.Context, api S3, bucket string) (any, error) {
 		got, err := api.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
@@ -121,15 +113,6 @@ var bucketSettings = []struct {
 		}
 		return got.Payer == types.PayerRequester, nil
 	}},
-}
-
-// member is a member of an object; nil if there is none.
-func member(object any, name string) any {
-	if what, is := object.(unresolved); is {
-		return what
-	}
-	members, _ := object.(map[string]any)
-	return members[name]
 }
 
 // wantedEncryption are the rules as the API has them. A bucket without any is encrypted with S3's own keys.

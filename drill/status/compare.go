@@ -234,3 +234,20 @@ func cut(text string) string {
 	}
 	return text
 }
+
+// orNone is a text, or nil if it is empty.
+func orNone(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+// member is a member of an object; nil if there is none.
+func member(object any, name string) any {
+	if what, is := object.(unresolved); is {
+		return what
+	}
+	members, _ := object.(map[string]any)
+	return members[name]
+}

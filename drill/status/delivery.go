@@ -62,13 +62,6 @@ func isNewer(last *time.Time, attempt *string) bool {
 	return err == nil && !last.Before(tried)
 }
 
-func at(moment *time.Time) string {
-	if moment == nil {
-		return "none"
-	}
-	return moment.UTC().Format(time.DateTime) + " UTC"
-}
-
 // remedy says what to do about an error of CloudTrail's delivery.
 func remedy(v *view, failure string) string {
 	switch {

@@ -29,9 +29,9 @@ func lookAtEventRule(ctx context.Context, v *view, r resource, f *Finding) {
 			want = "ENABLED"
 		}
 		f.compare("aws events enable-rule --name "+name, "State", want, string(described.State))
-		f.compare(revert, "EventPattern", r.properties["EventPattern"], opened(status(aws.ToString(described.EventPattern))))
-		f.compare(revert, "ScheduleExpression", r.properties["ScheduleExpression"], status(aws.ToString(described.ScheduleExpression)))
-		f.compare(revert, "RoleArn", r.properties["RoleArn"], status(aws.ToString(described.RoleArn)))
+		f.compare(revert, "EventPattern", r.properties["EventPattern"], opened(orNone(aws.ToString(described.EventPattern))))
+		f.compare(revert, "ScheduleExpression", r.properties["ScheduleExpression"], orNone(aws.ToString(described.ScheduleExpression)))
+		f.compare(revert, "RoleArn", r.properties["RoleArn"], orNone(aws.ToString(described.RoleArn)))
 	}
 	targets, err := v.Events.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: &name, EventBusName: bus})
 	if f.read(err, "ResourceNotFoundException") != seen {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/smithy-go"
 )
@@ -111,4 +112,12 @@ func (f *Finding) differ(mend string, all []difference) {
 		}
 		f.wrong(mend, "%s", one.text)
 	}
+}
+
+// at is a moment, for people.
+func at(moment *time.Time) string {
+	if moment == nil {
+		return "none"
+	}
+	return moment.UTC().Format(time.DateTime) + " UTC"
 }

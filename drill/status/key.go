@@ -10,19 +10,8 @@ import (
 
 // lookAtKey compares a key with the template's.
 func lookAtKey(ctx context.Context, v *view, r resource, f *Finding) {
-	described, err := v.KMS.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &r.name})
-	switch f.read(err, "NotFoundException") {
-	case gone:
-		f.wrong("deploy with another key (the prop LogKey): what was encrypted with this one cannot be read any more", "it is deleted, for good")
+	if !lookAtKeyState(ctx, v, r.name, r.properties["Enabled"] == nil || same(r.properties["Enabled"], true), f) {
 		return
-	case seen:
-		enable := "aws kms enable-key --key-id " + r.name
-		switch state := described.KeyMetadata.KeyState; {
-		case state == types.KeyStatePendingDeletion:
-			f.wrong("aws kms cancel-key-deletion --key-id "+r.name+" && "+enable, "it will be deleted at %s, and with it the log that it encrypts", at(described.KeyMetadata.DeletionDate))
-		case state != types.KeyStateEnabled && (r.properties["Enabled"] == nil || same(r.properties["Enabled"], true)):
-			f.wrong(enable, "it is %s", state)
-		}
 	}
 	rotation, err := v.KMS.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: &r.name})
 	if f.read(err, "KMSInvalidStateException") == seen {
@@ -35,4 +24,23 @@ func lookAtKey(ctx context.Context, v *view, r resource, f *Finding) {
 	if f.read(err) == seen {
 		f.comparePolicy(r.properties["KeyPolicy"], aws.ToString(policy.Policy))
 	}
+}
+
+// lookAtKeyState looks whether a key can be used. It is false if there is no key any more.
+func lookAtKeyState(ctx context.Context, v *view, key string, enabled bool, f *Finding) bool {
+	described, err := v.KMS.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &key})
+	switch f.read(err, "NotFoundException") {
+	case gone:
+		f.wrong("deploy with another key (the prop LogKey): what was encrypted with this one cannot be read any more", "it is deleted, for good")
+		return false
+	case seen:
+		enable := "aws kms enable-key --key-id " + key
+		switch state := described.KeyMetadata.KeyState; {
+		case state == types.KeyStatePendingDeletion:
+			f.wrong("aws kms cancel-key-deletion --key-id "+key+" && "+enable, "it will be deleted at %s, and with it the log that it encrypts", at(described.KeyMetadata.DeletionDate))
+		case state != types.KeyStateEnabled && enabled:
+			f.wrong(enable, "it is %s", state)
+		}
+	}
+	return true
 }

@@ -20,7 +20,7 @@ func lookAtLogGroup(ctx context.Context, v *view, r resource, f *Finding) {
 		for _, group := range page.LogGroups {
 			if aws.ToString(group.LogGroupName) == r.name {
 				f.compare(revert, "RetentionInDays", r.properties["RetentionInDays"], plain(group.RetentionInDays))
-				f.compare(revert, "KmsKeyId", r.properties["KmsKeyId"], status(aws.ToString(group.KmsKeyId)))
+				f.compare(revert, "KmsKeyId", r.properties["KmsKeyId"], orNone(aws.ToString(group.KmsKeyId)))
 				return
 			}
 		}
@@ -38,9 +38,9 @@ func lookAtSubscriptionFilter(ctx context.Context, v *view, r resource, f *Findi
 	case seen:
 		if i := slices.IndexFunc(got.SubscriptionFilters, func(one types.SubscriptionFilter) bool { return aws.ToString(one.FilterName) == r.name }); i >= 0 {
 			have := got.SubscriptionFilters[i]
-			f.compare(revert, "DestinationArn", r.properties["DestinationArn"], status(aws.ToString(have.DestinationArn)))
+			f.compare(revert, "DestinationArn", r.properties["DestinationArn"], orNone(aws.ToString(have.DestinationArn)))
 			f.compare(revert, "FilterPattern", r.properties["FilterPattern"], aws.ToString(have.FilterPattern))
-			f.compare(revert, "RoleArn", r.properties["RoleArn"], status(aws.ToString(have.RoleArn)))
+			f.compare(revert, "RoleArn", r.properties["RoleArn"], orNone(aws.ToString(have.RoleArn)))
 			return
 		}
 	}

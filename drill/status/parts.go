@@ -33,7 +33,7 @@ func kinds(reviewed string) []kind {
 		{part: "stack", of: func(v *view) string { return v.stack.name }, look: single(func(ctx context.Context, v *view, f *Finding) { lookAtStack(ctx, v, reviewed, f) })},
 		{part: "trail", of: trail, look: single(lookAtTrail)},
 		{part: "delivery of trail", of: trail, look: single(lookAtDelivery)},
-		{part: "other trails", of: trail, look: single(lookAtOtherTrails)},
+		{part: "other trails", of: func(v *view) string { return "of " + v.guard.Region() }, look: single(lookAtOtherTrails)},
 		{part: "organization", look: single(lookAtOrganization), of: func(v *view) string {
 			if v.guard.Declared.Has(deployed.IsOrganizationTrail) {
 				return "of the account"
@@ -45,6 +45,9 @@ func kinds(reviewed string) []kind {
 		{part: "bucket", resource: "AWS::S3::Bucket", look: lookAtBucket},
 		{part: "bucket policy", resource: "AWS::S3::BucketPolicy", look: lookAtBucketPolicy},
 		{part: "key", resource: "AWS::KMS::Key", look: lookAtKey},
+		{part: "supplied log bucket", of: (*view).suppliedBucket, look: single(lookAtSuppliedBucket)},
+		{part: "supplied log key", of: (*view).suppliedKey, look: single(lookAtSuppliedKey)},
+		{part: "supplied automation role", of: (*view).suppliedRole, look: single(lookAtSuppliedRole)},
 		{part: "role", resource: "AWS::IAM::Role", look: lookAtRole},
 		{part: "role policy", resource: "AWS::IAM::Policy", look: lookAtRolePolicy},
 		{part: "recording by AWS Config", look: single(lookAtRecording), of: func(v *view) string {
@@ -71,26 +74,15 @@ func kinds(reviewed string) []kind {
 	}
 }
 
-// parts are all parts of a guard.
+// parts are all parts of a guard, in the order of their kinds.
 func (v *view) parts(reviewed string) (all []part) {
 	known := []string{"AWS::CDK::Metadata"} // it is nothing but a note
 	for _, kind := range kinds(reviewed) {
-		if kind.resource == "" {
-			if name := kind.of(v); name != "" {
-				all = append(all, part{Finding{Part: kind.part, Name: name}, func(ctx context.Context, v *view, f *Finding) { kind.look(ctx, v, resource{}, f) }})
-			}
-			continue
-		}
 		known = append(known, kind.resource)
-		for _, r := range v.stack.of(kind.resource) {
-			all = append(all, part{Finding{Part: kind.part, Name: r.name, LogicalID: r.id}, func(ctx context.Context, v *view, f *Finding) {
-				if r.name == "" {
-					f.seen++
-					f.wrong("cdk deploy", "the stack has not made it")
-					return
-				}
-				kind.look(ctx, v, r, f)
-			}})
+		if kind.resource != "" {
+			all = append(all, v.resources(kind)...)
+		} else if name := kind.of(v); name != "" {
+			all = append(all, part{Finding{Part: kind.part, Name: name}, func(ctx context.Context, v *view, f *Finding) { kind.look(ctx, v, resource{}, f) }})
 		}
 	}
 	for _, r := range v.stack.resources {
@@ -99,6 +91,21 @@ func (v *view) parts(reviewed string) (all []part) {
 				f.NotSeen = append(f.NotSeen, NotSeen{What: "nothing is known of resources of this type"})
 			}})
 		}
+	}
+	return all
+}
+
+// resources are the parts that are resources of the stack.
+func (v *view) resources(kind kind) (all []part) {
+	for _, r := range v.stack.of(kind.resource) {
+		all = append(all, part{Finding{Part: kind.part, Name: r.name, LogicalID: r.id}, func(ctx context.Context, v *view, f *Finding) {
+			if r.name == "" {
+				f.seen++
+				f.wrong("cdk deploy", "the stack has not made it")
+				return
+			}
+			kind.look(ctx, v, r, f)
+		}})
 	}
 	return all
 }

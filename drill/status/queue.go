@@ -24,7 +24,7 @@ func lookAtQueue(ctx context.Context, v *view, r resource, f *Finding) {
 		for _, name := range []string{"KmsMasterKeyId", "MessageRetentionPeriod", "RedrivePolicy", "SqsManagedSseEnabled"} {
 			// Without a retention period a message is kept for four days.
 			if want := r.properties[name]; want != nil || name != "MessageRetentionPeriod" && name != "SqsManagedSseEnabled" {
-				f.compare(revert, name, want, status(got.Attributes[name]))
+				f.compare(revert, name, want, orNone(got.Attributes[name]))
 			}
 		}
 		if n := got.Attributes["ApproximateNumberOfMessages"]; n != "" && n != "0" {

@@ -101,9 +101,9 @@ func lookAtDeliveryChannel(ctx context.Context, v *view, r resource, f *Finding)
 		f.wrong(revert, "it is deleted: the recorder cannot start again")
 	case seen:
 		for _, channel := range described.DeliveryChannels {
-			f.compare(revert, "S3BucketName", r.properties["S3BucketName"], status(aws.ToString(channel.S3BucketName)))
-			f.compare(revert, "S3KeyPrefix", r.properties["S3KeyPrefix"], status(aws.ToString(channel.S3KeyPrefix)))
-			f.compare(revert, "S3KmsKeyArn", r.properties["S3KmsKeyArn"], status(aws.ToString(channel.S3KmsKeyArn)))
+			f.compare(revert, "S3BucketName", r.properties["S3BucketName"], orNone(aws.ToString(channel.S3BucketName)))
+			f.compare(revert, "S3KeyPrefix", r.properties["S3KeyPrefix"], orNone(aws.ToString(channel.S3KeyPrefix)))
+			f.compare(revert, "S3KmsKeyArn", r.properties["S3KmsKeyArn"], orNone(aws.ToString(channel.S3KmsKeyArn)))
 		}
 	}
 }

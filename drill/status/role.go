@@ -20,7 +20,7 @@ func lookAtRole(ctx context.Context, v *view, r resource, f *Finding) {
 		f.differ(revert, policyDifferences(r.properties["AssumeRolePolicyDocument"], unescaped(aws.ToString(got.Role.AssumeRolePolicyDocument))))
 		var boundary any
 		if got.Role.PermissionsBoundary != nil {
-			boundary = status(aws.ToString(got.Role.PermissionsBoundary.PermissionsBoundaryArn))
+			boundary = orNone(aws.ToString(got.Role.PermissionsBoundary.PermissionsBoundaryArn))
 		}
 		f.compare(boundaryMend(r), "PermissionsBoundary", r.properties["PermissionsBoundary"], boundary)
 	}

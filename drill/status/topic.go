@@ -19,7 +19,7 @@ func lookAtTopic(ctx context.Context, v *view, r resource, f *Finding) {
 		f.wrong(revert+", and have people confirm their subscriptions again", "it is deleted")
 	case seen:
 		for _, name := range []string{"DeliveryPolicy", "DisplayName", "KmsMasterKeyId"} {
-			f.compare(revert, name, r.properties[name], status(got.Attributes[name]))
+			f.compare(revert, name, r.properties[name], orNone(got.Attributes[name]))
 		}
 	}
 }
@@ -70,7 +70,11 @@ func lookAtPeople(ctx context.Context, v *view, f *Finding) {
 	case unseen:
 		return
 	case gone:
-		f.wrong(revert, "the topic is deleted: nobody is told anything")
+		mend := revert
+		if _, own := v.stack.named("AWS::SNS::Topic", topic); !own {
+			mend = "create it again, or deploy with another AlertTopic"
+		}
+		f.wrong(mend, "the topic is deleted: nobody is told anything")
 		return
 	}
 	confirmed := 0

@@ -8,11 +8,6 @@ import (
 	"github.com/trailguard/trailguard/drill/deployed"
 )
 
-// run is the command that starts the guard's runbook by hand.
-func (v *view) run() string {
-	return "aws ssm start-automation-execution --document-name " + v.guard.RunbookName + " --document-version 1"
-}
-
 // lookAtTrail compares each setting of the trail with what the runbook declares.
 func lookAtTrail(ctx context.Context, v *view, f *Finding) {
 	state, err := deployed.ReadState(ctx, v.CloudTrail, v.guard.TrailARN)

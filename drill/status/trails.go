@@ -53,7 +53,7 @@ func lookAtOtherTrail(ctx context.Context, v *view, trail types.Trail, f *Findin
 // lookForAnotherGuard looks for another role that says of itself what the guard's automation role does: two guards with different
 // declared states each put their own back.
 func lookForAnotherGuard(ctx context.Context, v *view, f *Finding) {
-	name := v.guard.AutomationRoleARN[strings.LastIndex(v.guard.AutomationRoleARN, "/")+1:]
+	name := lastOf(v.guard.AutomationRoleARN)
 	own, made := v.stack.named("AWS::IAM::Role", name)
 	if !made || own.text("Description") == "" || own.text("Path") == "" {
 		return

@@ -192,7 +192,10 @@ func (p *program) writeStatus(w io.Writer, report status.Report) {
 	case wrong == 0:
 		fmt.Fprintf(w, "Nothing is wrong with what was seen. Of %d parts, %d could not be seen, or not all of them.\n", all, notSeen)
 	default:
-		fmt.Fprintf(w, "The guard is not whole: of %d parts, something is wrong with %d, and %d could not be seen, or not all of them.\n", all, wrong, notSeen)
+		fmt.Fprintf(w, "The guard is not whole: something is wrong with %d of %d parts.\n", wrong, all)
+		if notSeen > 0 {
+			fmt.Fprintf(w, "Besides, %d could not be seen, or not all of them.\n", notSeen)
+		}
 	}
 	if len(lacking) > 0 {
 		slices.Sort(lacking)
