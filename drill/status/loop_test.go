@@ -486,3 +486,29 @@ func (g *guard) forbid(t *testing.T) {
 		}
 	})
 }
+
+// notFound are the ways of the catalogue of which nothing remains that status could find, and why.
+var notFound = map[string]string{
+	"T25": "log files that are deleted: status reads no object; CloudTrail's validation of log files finds what is missing",
+	"T46": "the guard's stack has no organization policy",
+	"T49": "the runbook refuses foreign values, so that nothing changes",
+	"T51": "it changes nothing",
+	"T59": "a flood changes nothing; the alarm that it rings is found",
+}
+
+// TestEachWayOfTheCatalogueIsFoundOrSaidNotToBe walks the catalogue's numbers.
+func TestEachWayOfTheCatalogueIsFoundOrSaidNotToBe(t *testing.T) {
+	found := map[string]bool{"T53": true, "T54": true, "T56": true, "T23": true, "T48": true, "T47": true}
+	for _, one := range attacks() {
+		found[one.id] = true
+	}
+	for _, one := range drill.Scenarios() {
+		found[one.ID] = found[one.ID] || !one.Harmless
+	}
+	for i := 1; i <= 60; i++ {
+		id := fmt.Sprintf("T%02d", i)
+		if found[id] == (notFound[id] != "") {
+			t.Errorf("%s is found: %v; why it is not: %q", id, found[id], notFound[id])
+		}
+	}
+}
