@@ -1,7 +1,9 @@
 package status
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -63,5 +65,28 @@ func TestNothingThatCanTamperIsImported(t *testing.T) {
 	}
 	if !slices.Contains(needs, module+"/drill/deployed") {
 		t.Error("the imports do not show what the package needs")
+	}
+}
+
+// TestTheREADMEListsThePermissions: no more and no fewer than the reads need.
+func TestTheREADMEListsThePermissions(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(content), "\n| service | actions |\n")
+	section, _, _ = strings.Cut(section, "\n\n")
+	var listed []string
+	for line := range strings.Lines(section) {
+		names := regexp.MustCompile("`([A-Za-z0-9]+)`").FindAllStringSubmatch(line, -1)
+		for i, name := range names {
+			if i > 0 {
+				listed = append(listed, names[0][1]+":"+name[1])
+			}
+		}
+	}
+	slices.Sort(listed)
+	if want := permissions(); !slices.Equal(listed, want) {
+		t.Errorf("the README lists %q, want %q", listed, want)
 	}
 }
