@@ -23,12 +23,18 @@ func lookAtBucket(ctx context.Context, v *view, r resource, f *Finding) {
 		f.compare(revert, "Versioning", declared["Status"], orNone(string(versioning.Status)))
 	}
 	for _, setting := range bucketSettings {
-		want := setting.want(r.properties)
+		want, mend := setting.want(r.properties), revert
+		if property := bucketProperties[setting.name]; setting.remove != "" && r.properties[property] == nil {
+			mend = "aws s3api " + setting.remove + " --bucket " + r.name
+		}
+		if setting.name == "EventBridge" && want == nil {
+			continue // that events go to EventBridge harms nothing
+		}
 		have, err := setting.have(ctx, v.S3, r.name)
 		if outcome := f.read(err, setting.absent, "NoSuchBucket"); outcome == unseen {
 			continue
 		}
-		f.compare(revert, setting.name, want, have)
+		f.compare(mend, setting.name, want, have)
 	}
 }
 
@@ -36,11 +42,13 @@ func lookAtBucket(ctx context.Context, v *view, r resource, f *Finding) {
 var bucketSettings = []struct {
 	name   string
 	absent string // the error code that says that the bucket does not have the setting
+	// remove is the command of s3api that takes away what the template does not declare, which CloudFormation leaves as it is.
+	remove string
 	// want is the setting in the template.
 	want func(map[string]any) any
 	have func(ctx context.Context, api S3, bucket string) (any, error)
 }{
-	{"Encryption", "ServerSideEncryptionConfigurationNotFoundError", wantedEncryption, func(ctx context.Context, api S3, bucket string) (any, error) {
+	{"Encryption", "ServerSideEncryptionConfigurationNotFoundError", "put-bucket-encryption --server-side-encryption-configuration '{\"Rules\":[{\"ApplyServerSideEncryptionByDefault\":{\"SSEAlgorithm\":\"AES256\"}}]}'", wantedEncryption, func(ctx context.Context, api S3, bucket string) (any, error) {
 		got, err := api.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &bucket})
 		if err != nil {
 			return nil, err
@@ -52,7 +60,7 @@ var bucketSettings = []struct {
 		}
 		return rules, nil
 	}},
-	{"PublicAccessBlock", "NoSuchPublicAccessBlockConfiguration", wantedAccess,
+	{"PublicAccessBlock", "NoSuchPublicAccessBlockConfiguration", "put-public-access-block --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true", wantedAccess,
 		func(ctx context.Context, api S3, bucket string) (any, error) {
 			got, err := api.GetPublicAccessBlock(ctx, &s3.GetPublicAccessBlockInput{Bucket: &bucket})
 			if err != nil {
@@ -60,7 +68,7 @@ var bucketSettings = []struct {
 			}
 			return plain(got.PublicAccessBlockConfiguration), nil
 		}},
-	{"Ownership", "OwnershipControlsNotFoundError", wantedOwnership,
+	{"Ownership", "OwnershipControlsNotFoundError", "put-bucket-ownership-controls --ownership-controls 'Rules=[{ObjectOwnership=BucketOwnerEnforced}]'", wantedOwnership,
 		func(ctx context.Context, api S3, bucket string) (any, error) {
 			got, err := api.GetBucketOwnershipControls(ctx, &s3.GetBucketOwnershipControlsInput{Bucket: &bucket})
 			if err != nil {
@@ -68,29 +76,29 @@ var bucketSettings = []struct {
 			}
 			return plain(got.OwnershipControls.Rules), nil
 		}},
-	{"ACL: grants to others", "", func(map[string]any) any { return nil }, foreignGrants},
-	{"Lifecycle", "NoSuchLifecycleConfiguration", wantedLifecycle, func(ctx context.Context, api S3, bucket string) (any, error) {
+	{"ACL: grants to others", "", "put-bucket-acl --acl private", func(map[string]any) any { return nil }, foreignGrants},
+	{"Lifecycle", "NoSuchLifecycleConfiguration", "delete-bucket-lifecycle", wantedLifecycle, func(ctx context.Context, api S3, bucket string) (any, error) {
 		got, err := api.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &bucket})
 		if err != nil {
 			return nil, err
 		}
 		return lifecycle(got.Rules), nil
 	}},
-	{"AccessLog", "", wantedAccessLog, func(ctx context.Context, api S3, bucket string) (any, error) {
+	{"AccessLog", "", "put-bucket-logging --bucket-logging-status '{}'", wantedAccessLog, func(ctx context.Context, api S3, bucket string) (any, error) {
 		got, err := api.GetBucketLogging(ctx, &s3.GetBucketLoggingInput{Bucket: &bucket})
 		if err != nil || got.LoggingEnabled == nil {
 			return nil, err
 		}
 		return plain(map[string]any{"TargetBucket": got.LoggingEnabled.TargetBucket, "TargetPrefix": got.LoggingEnabled.TargetPrefix}), nil
 	}},
-	{"ObjectLock", "ObjectLockConfigurationNotFoundError", wantedObjectLock, func(ctx context.Context, api S3, bucket string) (any, error) {
+	{"ObjectLock", "ObjectLockConfigurationNotFoundError", "", wantedObjectLock, func(ctx context.Context, api S3, bucket string) (any, error) {
 		got, err := api.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &bucket})
 		if err != nil {
 			return nil, err
 		}
 		return objectLock(got.ObjectLockConfiguration), nil
 	}},
-	{"Replication", "ReplicationConfigurationNotFoundError", func(p map[string]any) any { return member(p["ReplicationConfiguration"], "Role") },
+	{"Replication", "ReplicationConfigurationNotFoundError", "delete-bucket-replication", func(p map[string]any) any { return member(p["ReplicationConfiguration"], "Role") },
 		func(ctx context.Context, api S3, bucket string) (any, error) {
 			got, err := api.GetBucketReplication(ctx, &s3.GetBucketReplicationInput{Bucket: &bucket})
 			if err != nil {
@@ -98,7 +106,7 @@ var bucketSettings = []struct {
 			}
 			return orNone(aws.ToString(got.ReplicationConfiguration.Role)), nil
 		}},
-	{"EventBridge", "", wantedEvents, func(ctx context.Context, api S3, bucket string) (any, error) {
+	{"EventBridge", "", "", wantedEvents, func(ctx context.Context, api S3, bucket string) (any, error) {
 		got, err := api.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
 		if err != nil {
 			return nil, err
@@ -106,13 +114,19 @@ var bucketSettings = []struct {
 		return got.EventBridgeConfiguration != nil, nil
 	}},
 	// CloudTrail cannot deliver into a bucket whose requesters pay.
-	{"RequesterPays", "", func(map[string]any) any { return nil }, func(ctx context.Context, api S3, bucket string) (any, error) {
+	{"RequesterPays", "", "put-bucket-request-payment --request-payment-configuration Payer=BucketOwner", func(map[string]any) any { return nil }, func(ctx context.Context, api S3, bucket string) (any, error) {
 		got, err := api.GetBucketRequestPayment(ctx, &s3.GetBucketRequestPaymentInput{Bucket: &bucket})
 		if err != nil {
 			return nil, err
 		}
 		return got.Payer == types.PayerRequester, nil
 	}},
+}
+
+// bucketProperties are the properties of the template that declare a setting.
+var bucketProperties = map[string]string{
+	"Encryption": "BucketEncryption", "PublicAccessBlock": "PublicAccessBlockConfiguration", "Ownership": "OwnershipControls", "ACL: grants to others": "AccessControl",
+	"Lifecycle": "LifecycleConfiguration", "AccessLog": "LoggingConfiguration", "Replication": "ReplicationConfiguration",
 }
 
 // wantedEncryption are the rules as the API has them. A bucket without any is encrypted with S3's own keys.

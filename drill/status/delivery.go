@@ -22,7 +22,7 @@ func lookAtDelivery(ctx context.Context, v *view, f *Finding) {
 	case unseen:
 		return
 	case gone:
-		f.wrong(v.run(), "there is no trail, and nothing is delivered")
+		f.wrong(start(v.guard.RunbookName), "there is no trail, and nothing is delivered")
 		return
 	}
 	for _, delivery := range []struct {

@@ -28,7 +28,11 @@ func lookAtEventRule(ctx context.Context, v *view, r resource, f *Finding) {
 		if want == nil {
 			want = "ENABLED"
 		}
-		f.compare("aws events enable-rule --name "+name, "State", want, string(described.State))
+		enable := "aws events enable-rule --name " + name
+		if bus != nil {
+			enable += " --event-bus-name " + *bus
+		}
+		f.compare(enable, "State", want, string(described.State))
 		f.compare(revert, "EventPattern", r.properties["EventPattern"], opened(orNone(aws.ToString(described.EventPattern))))
 		f.compare(revert, "ScheduleExpression", r.properties["ScheduleExpression"], orNone(aws.ToString(described.ScheduleExpression)))
 		f.compare(revert, "RoleArn", r.properties["RoleArn"], orNone(aws.ToString(described.RoleArn)))

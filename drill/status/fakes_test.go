@@ -221,6 +221,7 @@ func TestWhatTheLocalAWSDoesNotDoIsFound(t *testing.T) {
 	bus := func(ctx context.Context, v *view, f *Finding) {
 		lookAtEventBus(ctx, v, resource{name: "bus", properties: map[string]any{"Policy": map[string]any{"Statement": []any{map[string]any{"Sid": "In", "Effect": "Allow"}}}}}, f)
 	}
+	runs := func(ctx context.Context, v *view, f *Finding) { lookAtRuns(ctx, v, resource{name: "runbook"}, f) }
 	subscribed := func(arn string) snstypes.Subscription {
 		return snstypes.Subscription{SubscriptionArn: &arn, Protocol: aws.String("email"), Endpoint: aws.String("a@example.com")}
 	}
@@ -251,11 +252,11 @@ func TestWhatTheLocalAWSDoesNotDoIsFound(t *testing.T) {
 		{"consolidated billing only", Clients{Organizations: fakeOrganizations{organization: &orgtypes.Organization{FeatureSet: orgtypes.OrganizationFeatureSetConsolidatedBilling}}}, lookAtOrganization,
 			"the organization has the features CONSOLIDATED_BILLING only", "aws organizations enable-all-features"},
 		{"an organization", Clients{Organizations: fakeOrganizations{organization: &orgtypes.Organization{FeatureSet: orgtypes.OrganizationFeatureSetAll}}}, lookAtOrganization, "", ""},
-		{"it runs", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{run("InProgress", 0), run("Success", 30*time.Minute), run("Failed", 2*time.Hour)}}}, lookAtRuns, "", ""},
-		{"it does not run any more", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{run("Success", 2*time.Hour)}}}, lookAtRuns, "it has not run since 2030-01-02 10:00:00 UTC, and should each 30m0s", "start-automation-execution"},
-		{"it never ran", Clients{SSM: fakeSSM{}}, lookAtRuns, "it has not run yet, and should each 30m0s", "start-automation-execution"},
-		{"the last failed", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{run("TimedOut", time.Minute), run("Success", time.Hour)}}}, lookAtRuns, "is TimedOut", "aws ssm get-automation-execution --automation-execution-id x-1"},
-		{"T60: the queue is full", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{run("Pending", 0), run("Pending", time.Minute), run("Success", time.Hour)}}}, lookAtRuns, "2 runs wait for others to end", "stop-automation-execution"},
+		{"it runs", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{run("InProgress", 0), run("Success", 30*time.Minute), run("Failed", 2*time.Hour)}}}, runs, "", ""},
+		{"it does not run any more", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{run("Success", 2*time.Hour)}}}, runs, "it has not run since 2030-01-02 10:00:00 UTC, and should each 30m0s", "start-automation-execution"},
+		{"it never ran", Clients{SSM: fakeSSM{}}, runs, "it has not run yet, and should each 30m0s", "start-automation-execution"},
+		{"the last failed", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{run("TimedOut", time.Minute), run("Success", time.Hour)}}}, runs, "is TimedOut", "aws ssm get-automation-execution --automation-execution-id x-1"},
+		{"T60: the queue is full", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{run("Pending", 0), run("Pending", time.Minute), run("Success", time.Hour)}}}, runs, "2 runs wait for others to end", "stop-automation-execution"},
 		{"it records", recording(func(*fakeConfig) {}), lookAtRecording, "", ""},
 		{"T33: it records each day", recording(func(c *fakeConfig) { c.recorder.RecordingMode = &configtypes.RecordingMode{RecordingFrequency: daily} }), lookAtRecording, "it records AWS::CloudTrail::Trail DAILY", "CONTINUOUS"},
 		{"T33: it records trails each day", recording(func(c *fakeConfig) {

@@ -20,7 +20,11 @@ func lookAtLogGroup(ctx context.Context, v *view, r resource, f *Finding) {
 		for _, group := range page.LogGroups {
 			if aws.ToString(group.LogGroupName) == r.name {
 				f.compare(revert, "RetentionInDays", r.properties["RetentionInDays"], plain(group.RetentionInDays))
-				f.compare(revert, "KmsKeyId", r.properties["KmsKeyId"], orNone(aws.ToString(group.KmsKeyId)))
+				mend := revert
+				if r.properties["KmsKeyId"] == nil { // CloudFormation leaves what the template does not declare
+					mend = "aws logs disassociate-kms-key --log-group-name " + r.name
+				}
+				f.compare(mend, "KmsKeyId", r.properties["KmsKeyId"], orNone(aws.ToString(group.KmsKeyId)))
 				return
 			}
 		}

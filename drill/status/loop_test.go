@@ -48,6 +48,11 @@ func attacks() []attack {
 	return []attack{
 		{"T20", `PutBucketLifecycleConfiguration, all after a day`, base, putLifecycle(oneDay("")), one("bucket", `Lifecycle.Expiration is {"Days":1}, want not set`, revert)},
 		{"T20", `PutBucketLifecycleConfiguration, "AWSLogs/" after a day`, base, putLifecycle(oneDay("AWSLogs/")), one("bucket", "Lifecycle.Prefix is AWSLogs/, want not set", revert)},
+		{"T20", "PutBucketLifecycleConfiguration on the bucket of access logs", base, func(g *guard) func() {
+			bucket, rule := aws.String(g.name("AWS::S3::Bucket", "LogStoreServerAccessLogsBucket")), oneDay("")
+			must(g, g.s3.PutBucketLifecycleConfiguration, &s3.PutBucketLifecycleConfigurationInput{Bucket: bucket, LifecycleConfiguration: &s3types.BucketLifecycleConfiguration{Rules: []s3types.LifecycleRule{rule}}})
+			return func() { must(g, g.s3.DeleteBucketLifecycle, &s3.DeleteBucketLifecycleInput{Bucket: bucket}) }
+		}, one("bucket", "Lifecycle is [{", "aws s3api delete-bucket-lifecycle --bucket ")},
 		{"T21", "PutBucketPolicy that denies CloudTrail", base, putBucketPolicy(func(g *guard, policy string) {
 			document, err := decode(policy)
 			g.Must(err)
@@ -92,7 +97,7 @@ func attacks() []attack {
 				must(g, g.s3.PutBucketAcl, &s3.PutBucketAclInput{Bucket: bucketOf(g), ACL: s3types.BucketCannedACLPrivate})
 				must(g, g.s3.PutBucketOwnershipControls, &s3.PutBucketOwnershipControlsInput{Bucket: bucketOf(g), OwnershipControls: before.OwnershipControls})
 			}
-		}, []want{{"bucket", "Ownership.ObjectOwnership is ObjectWriter, want BucketOwnerEnforced", revert}, {"bucket", "ACL: grants to others is [", revert}}},
+		}, []want{{"bucket", "Ownership.ObjectOwnership is ObjectWriter, want BucketOwnerEnforced", revert}, {"bucket", "ACL: grants to others is [", "aws s3api put-bucket-acl --acl private --bucket "}}},
 		{"T27", "PutBucketLogging off", base, func(g *guard) func() {
 			before := must(g, g.s3.GetBucketLogging, &s3.GetBucketLoggingInput{Bucket: bucketOf(g)})
 			put := func(to *s3types.LoggingEnabled) {
@@ -171,7 +176,7 @@ func attacks() []attack {
 			return func() {
 				must(g, g.iam.DetachRolePolicy, &iam.DetachRolePolicyInput{RoleName: automationRole(g), PolicyArn: policy})
 			}
-		}, one("role", "ManagedPolicies has arn:aws:iam::aws:policy/AWSDenyAll besides", revert)},
+		}, one("role", "ManagedPolicies has arn:aws:iam::aws:policy/AWSDenyAll besides", "aws iam detach-role-policy --role-name ")},
 		{"T40", "UpdateAssumeRolePolicy", all, func(g *guard) func() {
 			before := must(g, g.iam.GetRole, &iam.GetRoleInput{RoleName: automationRole(g)}).Role
 			put := func(policy string) {

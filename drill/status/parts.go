@@ -40,7 +40,7 @@ func kinds(reviewed string) []kind {
 			}
 			return ""
 		}},
-		{part: "runs of runbook", of: func(v *view) string { return v.guard.RunbookName }, look: single(lookAtRuns)},
+		{part: "runs of runbook", resource: "AWS::SSM::Document", look: lookAtRuns},
 		{part: "runbook", resource: "AWS::SSM::Document", look: lookAtDocument},
 		{part: "bucket", resource: "AWS::S3::Bucket", look: lookAtBucket},
 		{part: "bucket policy", resource: "AWS::S3::BucketPolicy", look: lookAtBucketPolicy},

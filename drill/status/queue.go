@@ -24,7 +24,11 @@ func lookAtQueue(ctx context.Context, v *view, r resource, f *Finding) {
 		for _, name := range []string{"KmsMasterKeyId", "MessageRetentionPeriod", "RedrivePolicy", "SqsManagedSseEnabled"} {
 			// Without a retention period a message is kept for four days.
 			if want := r.properties[name]; want != nil || name != "MessageRetentionPeriod" && name != "SqsManagedSseEnabled" {
-				f.compare(revert, name, want, orNone(got.Attributes[name]))
+				mend := revert
+				if want == nil { // CloudFormation leaves what the template does not declare
+					mend = "aws sqs set-queue-attributes --queue-url " + r.name + " --attributes " + name + "="
+				}
+				f.compare(mend, name, want, orNone(got.Attributes[name]))
 			}
 		}
 		if n := got.Attributes["ApproximateNumberOfMessages"]; n != "" && n != "0" {

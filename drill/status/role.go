@@ -35,7 +35,11 @@ func lookAtRole(ctx context.Context, v *view, r resource, f *Finding) {
 		attached = append(attached, anys(arnsOf(page.AttachedPolicies))...)
 	}
 	if attached != nil {
-		f.compare(revert, "ManagedPolicies", list(r.properties["ManagedPolicyArns"]), attached)
+		mend := revert
+		if r.properties["ManagedPolicyArns"] == nil { // CloudFormation leaves what the template does not declare
+			mend = "aws iam detach-role-policy --role-name " + r.name + " --policy-arn ARN"
+		}
+		f.compare(mend, "ManagedPolicies", list(r.properties["ManagedPolicyArns"]), attached)
 	}
 	lookAtInlinePolicies(ctx, v, r, f)
 }

@@ -14,9 +14,6 @@ import (
 	"github.com/trailguard/trailguard/drill/deployed"
 )
 
-// firstVersion is the version that all rules and remediations start: a document's version cannot be changed.
-const firstVersion = "1"
-
 // lookAtDocument compares the runbook with the template's.
 func lookAtDocument(ctx context.Context, v *view, r resource, f *Finding) {
 	described, err := v.SSM.DescribeDocument(ctx, &ssm.DescribeDocumentInput{Name: &r.name})

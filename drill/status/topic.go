@@ -19,7 +19,11 @@ func lookAtTopic(ctx context.Context, v *view, r resource, f *Finding) {
 		f.wrong(revert+", and have people confirm their subscriptions again", "it is deleted")
 	case seen:
 		for _, name := range []string{"DeliveryPolicy", "DisplayName", "KmsMasterKeyId"} {
-			f.compare(revert, name, r.properties[name], orNone(got.Attributes[name]))
+			mend := revert
+			if r.properties[name] == nil { // CloudFormation leaves what the template does not declare
+				mend = "aws sns set-topic-attributes --topic-arn " + r.name + " --attribute-name " + name + " --attribute-value ''"
+			}
+			f.compare(mend, name, r.properties[name], orNone(got.Attributes[name]))
 		}
 	}
 }
@@ -99,7 +103,7 @@ func lookAtFilter(ctx context.Context, v *view, subscription types.Subscription,
 		return
 	}
 	declared, _ := v.stack.named("AWS::SNS::Subscription", aws.ToString(subscription.SubscriptionArn))
-	f.compare("aws sns set-subscription-attributes --attribute-name FilterPolicy --subscription-arn "+aws.ToString(subscription.SubscriptionArn),
+	f.compare("aws sns set-subscription-attributes --attribute-name FilterPolicy --attribute-value '{}' --subscription-arn "+aws.ToString(subscription.SubscriptionArn),
 		"FilterPolicy of "+aws.ToString(subscription.Endpoint), declared.properties["FilterPolicy"], pruned(opened(got.Attributes["FilterPolicy"])))
 }
 

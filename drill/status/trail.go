@@ -15,7 +15,7 @@ func lookAtTrail(ctx context.Context, v *view, f *Finding) {
 		return
 	}
 	for _, unmet := range v.guard.Declared.Unmet(state) {
-		f.wrong("the guard repairs it within its schedule; at once: "+v.run(), "%s", unmet)
+		f.wrong("the guard repairs it within its schedule; at once: "+start(v.guard.RunbookName), "%s", unmet)
 	}
 	if state.Trail != nil {
 		return

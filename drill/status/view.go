@@ -18,10 +18,13 @@ type view struct {
 	now   time.Time
 }
 
-// run is the command that starts the guard's runbook by hand.
-func (v *view) run() string {
-	return "aws ssm start-automation-execution --document-name " + v.guard.RunbookName + " --document-version 1"
+// start is the command that starts a runbook by hand.
+func start(runbook string) string {
+	return "aws ssm start-automation-execution --document-name " + runbook + " --document-version " + firstVersion
 }
+
+// firstVersion is the version of a runbook that all rules and remediations start: a document's version cannot be changed.
+const firstVersion = "1"
 
 // lastOf is what follows the last slash of an ARN.
 func lastOf(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
