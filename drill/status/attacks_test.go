@@ -386,7 +386,9 @@ func setQueue(name, value string) func(g *guard) func() {
 	return func(g *guard) func() {
 		before := must(g, g.sqs.GetQueueAttributes, &sqs.GetQueueAttributesInput{QueueUrl: queueOf(g), AttributeNames: []sqstypes.QueueAttributeName{"All"}}).Attributes
 		set := func(value string) { // moto forgets the policy if it is not given
-			must(g, g.sqs.SetQueueAttributes, &sqs.SetQueueAttributesInput{QueueUrl: queueOf(g), Attributes: map[string]string{name: value, "Policy": before["Policy"]}})
+			attributes := map[string]string{"Policy": before["Policy"]}
+			attributes[name] = value
+			must(g, g.sqs.SetQueueAttributes, &sqs.SetQueueAttributesInput{QueueUrl: queueOf(g), Attributes: attributes})
 		}
 		set(value)
 		return func() { set(before[name]) }

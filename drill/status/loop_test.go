@@ -224,6 +224,7 @@ func attacks() []attack {
 		{"T43", "SetTopicAttributes KmsMasterKeyId", base, setTopic("KmsMasterKeyId", "alias/aws/sns"), one("topic", "KmsMasterKeyId is alias/aws/sns, want arn:aws:kms:", revert)},
 		{"T43", "SetSubscriptionAttributes FilterPolicy", base, filterSubscription, one("alert subscriptions", "FilterPolicy of https://people.example.com is {\"never\"", "aws sns set-subscription-attributes ")},
 		{"T43", "sqs SetQueueAttributes", base, setQueue("MessageRetentionPeriod", "60"), one("queue", "MessageRetentionPeriod is 60, want 1209600", revert)},
+		{"T43", "sqs SetQueueAttributes Policy", base, setQueue("Policy", `{"Version":"2012-10-17","Statement":[]}`), one("queue policy", "is missing", revert)},
 		{"T43", "an event that was not told", base, func(g *guard) func() {
 			must(g, g.sqs.SendMessage, &sqs.SendMessageInput{QueueUrl: queueOf(g), MessageBody: aws.String("{}")})
 			return func() { must(g, g.sqs.PurgeQueue, &sqs.PurgeQueueInput{QueueUrl: queueOf(g)}) }
@@ -514,6 +515,25 @@ func TestEachWayOfTheCatalogueIsFoundOrSaidNotToBe(t *testing.T) {
 		id := fmt.Sprintf("T%02d", i)
 		if found[id] == (notFound[id] != "") {
 			t.Errorf("%s is found: %v; why it is not: %q", id, found[id], notFound[id])
+		}
+	}
+}
+
+// TestEachKindOfPartIsAttacked walks the kinds of parts.
+func TestEachKindOfPartIsAttacked(t *testing.T) {
+	attacked := map[string]bool{"trail": true} // by drill.Scenarios
+	for _, one := range attacks() {
+		for _, want := range one.wants {
+			attacked[want.part] = true
+		}
+	}
+	// TestWhatTheLocalAWSDoesNotDoIsFound has these.
+	for _, part := range []string{"event bus", "subscription filter", "supplied log bucket", "supplied log key", "supplied automation role"} {
+		attacked[part] = true
+	}
+	for _, kind := range kinds("") {
+		if !attacked[kind.part] {
+			t.Errorf("no attack on a part of the kind %q shows that it is found", kind.part)
 		}
 	}
 }
