@@ -1,6 +1,7 @@
 package status
 
 import (
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -152,6 +153,19 @@ func putConfigRule(change func(rule *configtypes.ConfigRule)) func(g *guard) fun
 		put(change)
 		return func() { put(func(rule *configtypes.ConfigRule) { *rule = before }) }
 	}
+}
+
+// changePolicyRule has the rule on the trail's settings ask for less.
+func changePolicyRule(g *guard) func() {
+	name := []string{g.name("AWS::Config::ConfigRule", "ConfigRulesTrailSettings")}
+	policy := must(g, g.config.GetCustomRulePolicy, &configservice.GetCustomRulePolicyInput{ConfigRuleName: &name[0]}).PolicyText
+	put := func(policy string) {
+		rule := must(g, g.config.DescribeConfigRules, &configservice.DescribeConfigRulesInput{ConfigRuleNames: name}).ConfigRules[0]
+		rule.Source.CustomPolicyDetails.PolicyText = &policy
+		must(g, g.config.PutConfigRule, &configservice.PutConfigRuleInput{ConfigRule: &rule})
+	}
+	put(strings.Replace(*policy, "isMultiRegionTrail == true", "isMultiRegionTrail exists", 1))
+	return func() { put(*policy) }
 }
 
 // putRemediation changes what remediates for a rule, or takes it away.

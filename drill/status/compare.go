@@ -111,7 +111,27 @@ func differences(where string, want, have any) []difference {
 		}
 		return inList(where, wanted, had)
 	}
-	return []difference{{text: fmt.Sprintf("%s is %s, want %s", where, shown(have), shown(want))}}
+	wanted, had := apart(want, have)
+	return []difference{{text: fmt.Sprintf("%s is %s, want %s", where, shown(had), shown(wanted))}}
+}
+
+// apart are two values without what long texts have in common at their beginning.
+func apart(a, b any) (any, any) {
+	first, isText := a.(string)
+	second, areTexts := b.(string)
+	if !isText || !areTexts || len(first) <= most && len(second) <= most {
+		return a, b
+	}
+	const context = 20
+	common := 0
+	for common < min(len(first), len(second)) && first[common] == second[common] {
+		common++
+	}
+	common -= context
+	if common <= 0 {
+		return a, b
+	}
+	return "…" + strings.ToValidUTF8(first[common:], ""), "…" + strings.ToValidUTF8(second[common:], "")
 }
 
 // inList are the items that only one of two lists has.
@@ -226,9 +246,11 @@ func shown(value any) string {
 	return cut(string(encoded))
 }
 
+// most is how many characters of a value are shown.
+const most = 160
+
 // cut shortens a text that is too long to read.
 func cut(text string) string {
-	const most = 160
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most]) + "…"
 	}

@@ -149,3 +149,11 @@ func TestDocumentsAreComparedWithTheOrderOfSteps(t *testing.T) {
 		}
 	}
 }
+
+func TestOfLongTextsTheDifferenceIsShown(t *testing.T) {
+	long := strings.Repeat("the same again; ", 20)
+	got := differences("Text", long+"declared", long+"another")
+	if want := `Text is "…in; the same again; another", want "…in; the same again; declared"`; len(got) != 1 || got[0].text != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}

@@ -308,3 +308,21 @@ func TestWhatTheLocalAWSDoesNotDoIsFound(t *testing.T) {
 		}
 	}
 }
+
+// TestAPartThatDoesNotAnswerIsNotWaitedForLonger has AWS never answer.
+func TestAPartThatDoesNotAnswerIsNotWaitedForLonger(t *testing.T) {
+	hangs := part{look: func(ctx context.Context, _ *view, f *Finding) {
+		<-ctx.Done()
+		f.read(&smithy.OperationError{ServiceID: "S3", OperationName: "GetBucketPolicy", Err: ctx.Err()})
+	}}
+	answers := part{look: func(_ context.Context, _ *view, f *Finding) { f.read(nil) }}
+	parts, told := []part{hangs, answers}, 0
+	fakeView(Clients{}).lookAt(t.Context(), parts, Options{Timeout: time.Millisecond, Progress: func(done, all int, _ Finding) {
+		if told++; told != done || all != 2 {
+			t.Errorf("%d of %d parts are told as the %dth", done, all, told)
+		}
+	}})
+	if told != 2 || !parts[1].Whole() || len(parts[0].NotSeen) != 1 || parts[0].NotSeen[0].What != "GetBucketPolicy failed: no answer in time" {
+		t.Errorf("got %+v", parts)
+	}
+}

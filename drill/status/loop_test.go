@@ -145,6 +145,7 @@ func attacks() []attack {
 		{"T36", "PutConfigRule with another frequency", all, putConfigRule(func(rule *configtypes.ConfigRule) {
 			rule.MaximumExecutionFrequency = configtypes.MaximumExecutionFrequencyTwentyFourHours
 		}), one("Config rule", "MaximumExecutionFrequency is TwentyFour_Hours, want One_Hour", revert)},
+		{"T36", "PutConfigRule with another policy", base, changePolicyRule, one("Config rule", `PolicyText is "…`, revert)},
 		{"T37", "DeleteRemediationConfiguration", base, putRemediation(nil), one("remediation", "it is deleted: Config does not start the runbook", revert)},
 		{"T38", "PutRemediationConfigurations Automatic=false", base, putRemediation(func(one *configtypes.RemediationConfiguration) { one.Automatic = false }),
 			one("remediation", "Automatic is false, want true", revert)},
