@@ -244,7 +244,7 @@ func lookAtBucketPolicy(ctx context.Context, v *view, r resource, f *Finding) {
 	got, err := v.S3.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &bucket})
 	switch f.read(err, "NoSuchBucketPolicy", "NoSuchBucket") {
 	case gone:
-		f.wrong(revert, "it is deleted: CloudTrail cannot deliver without it")
+		f.wrong(revert, "it is deleted: the service that delivers into the bucket no longer may")
 	case seen:
 		f.comparePolicy(r.properties["PolicyDocument"], aws.ToString(got.Policy))
 	}

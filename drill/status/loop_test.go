@@ -64,7 +64,7 @@ func attacks() []attack {
 		}), []want{{"bucket policy", "statement No is not in the template", revert}, {"delivery of trail", "log files are not delivered: AccessDenied", "let CloudTrail write"}}},
 		{"T22", "DeleteBucketPolicy", base, putBucketPolicy(func(g *guard, _ string) {
 			must(g, g.s3.DeleteBucketPolicy, &s3.DeleteBucketPolicyInput{Bucket: bucketOf(g)})
-		}), []want{{"bucket policy", "it is deleted: CloudTrail cannot deliver without it", revert}, {"delivery of trail", "log files are not delivered: AccessDenied", "let CloudTrail write"}}},
+		}), []want{{"bucket policy", "it is deleted: the service that delivers into the bucket no longer may", revert}, {"delivery of trail", "log files are not delivered: AccessDenied", "let CloudTrail write"}}},
 		{"T24", "PutBucketVersioning Suspended", base, func(g *guard) func() {
 			put := func(status s3types.BucketVersioningStatus) {
 				must(g, g.s3.PutBucketVersioning, &s3.PutBucketVersioningInput{Bucket: bucketOf(g), VersioningConfiguration: &s3types.VersioningConfiguration{Status: status}})
