@@ -28,7 +28,7 @@ type Clients struct {
 
 // Reads are the clients through which a guard is read.
 func (c Clients) Reads() deployed.Clients {
-	return deployed.Clients{CloudFormation: c.CloudFormation, CloudTrail: c.CloudTrail, Config: c.Config, Events: c.Events, SSM: c.SSM}
+	return deployed.Clients{CloudFormation: c.CloudFormation, CloudTrail: c.CloudTrail, Events: c.Events, SSM: c.SSM}
 }
 
 // NewClients makes the clients of one caller.

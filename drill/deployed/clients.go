@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
-	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
@@ -18,7 +17,6 @@ import (
 type Clients struct {
 	CloudFormation CloudFormation
 	CloudTrail     CloudTrail
-	Config         Config
 	Events         Events
 	SSM            SSM
 }
@@ -28,7 +26,6 @@ func NewClients(config aws.Config) Clients {
 	return Clients{
 		CloudFormation: cloudformation.NewFromConfig(config),
 		CloudTrail:     cloudtrail.NewFromConfig(config),
-		Config:         configservice.NewFromConfig(config),
 		Events:         eventbridge.NewFromConfig(config),
 		SSM:            ssm.NewFromConfig(config),
 	}
@@ -47,14 +44,6 @@ type CloudTrail interface {
 	GetEventSelectors(context.Context, *cloudtrail.GetEventSelectorsInput, ...func(*cloudtrail.Options)) (*cloudtrail.GetEventSelectorsOutput, error)
 	GetInsightSelectors(context.Context, *cloudtrail.GetInsightSelectorsInput, ...func(*cloudtrail.Options)) (*cloudtrail.GetInsightSelectorsOutput, error)
 	ListTags(context.Context, *cloudtrail.ListTagsInput, ...func(*cloudtrail.Options)) (*cloudtrail.ListTagsOutput, error)
-}
-
-// Config is the part of AWS Config that reads a guard's rules.
-type Config interface {
-	DescribeConfigurationRecorderStatus(context.Context, *configservice.DescribeConfigurationRecorderStatusInput, ...func(*configservice.Options)) (*configservice.DescribeConfigurationRecorderStatusOutput, error)
-	DescribeConfigRules(context.Context, *configservice.DescribeConfigRulesInput, ...func(*configservice.Options)) (*configservice.DescribeConfigRulesOutput, error)
-	DescribeRemediationConfigurations(context.Context, *configservice.DescribeRemediationConfigurationsInput, ...func(*configservice.Options)) (*configservice.DescribeRemediationConfigurationsOutput, error)
-	DescribeRemediationExceptions(context.Context, *configservice.DescribeRemediationExceptionsInput, ...func(*configservice.Options)) (*configservice.DescribeRemediationExceptionsOutput, error)
 }
 
 // Events is the part of EventBridge that reads a guard's rules.

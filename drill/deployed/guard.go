@@ -69,15 +69,26 @@ func ReadGuard(ctx context.Context, clients Clients, stack string) (Guard, error
 	if len(described.Stacks) != 1 {
 		return Guard{}, fmt.Errorf("%w: stack %s cannot be found in this account and Region", ErrNoGuard, stack)
 	}
-	guard, err := guardOf(stack, described.Stacks[0].Outputs)
+	return GuardOf(stack, described.Stacks[0].Outputs, func(name string) (string, error) {
+		document, err := clients.SSM.GetDocument(ctx, &ssm.GetDocumentInput{Name: &name})
+		if err != nil {
+			return "", err
+		}
+		return aws.ToString(document.Content), nil
+	})
+}
+
+// GuardOf is the guard that the outputs of a stack name. content gives the content of the runbook of a name.
+func GuardOf(stack string, outputs []types.Output, content func(name string) (string, error)) (Guard, error) {
+	guard, err := guardOf(stack, outputs)
 	if err != nil {
 		return Guard{}, err
 	}
-	document, err := clients.SSM.GetDocument(ctx, &ssm.GetDocumentInput{Name: &guard.RunbookName})
+	text, err := content(guard.RunbookName)
 	if err != nil {
 		return Guard{}, fmt.Errorf("reading runbook %s: %w", guard.RunbookName, err)
 	}
-	if guard.Runbook, err = ParseRunbook(aws.ToString(document.Content)); err != nil {
+	if guard.Runbook, err = ParseRunbook(text); err != nil {
 		return Guard{}, fmt.Errorf("reading runbook %s: %w", guard.RunbookName, err)
 	}
 	if guard.Declared, err = guard.Runbook.declared(guard.parameters()); err != nil {

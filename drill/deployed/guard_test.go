@@ -88,8 +88,8 @@ func TestTheRunbookThatIsSharedDeclaresEverySetting(t *testing.T) {
 	if len(want)+1 != len(table) { // no tags are declared
 		t.Errorf("there are %d settings, and %d are declared", len(table), len(want))
 	}
-	if runbook.runtime() != "python3.11" {
-		t.Errorf("the runtime is %q", runbook.runtime())
+	if runbook.Runtime() != "python3.11" {
+		t.Errorf("the runtime is %q", runbook.Runtime())
 	}
 }
 

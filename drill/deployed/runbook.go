@@ -43,8 +43,8 @@ func (r Runbook) inputs() map[string]any {
 	return nil
 }
 
-// runtime is the runtime of the script; empty if the runbook names none.
-func (r Runbook) runtime() string {
+// Runtime is the runtime of the script; empty if the runbook names none.
+func (r Runbook) Runtime() string {
 	runtime, _ := r.inputs()["Runtime"].(string)
 	return runtime
 }

@@ -81,6 +81,8 @@ func TestWrongFlagsAreAllNamedAtOnce(t *testing.T) {
 		{[]string{"status"}, "trailguard: status:\n  --stack is missing: give the name of the guard's stack\n"},
 		{[]string{"status", "--local"}, "trailguard: status:\n  flag --local is not known: see trailguard status --help\n" +
 			"  --stack is missing: give the name of the guard's stack\n"},
+		{[]string{"status", "--stack", "x", "--timeout", "0s"}, "trailguard: status:\n  --timeout 0s is too short: give more than 0s\n"},
+		{[]string{"status", "--stack", "x", "--template", "no-such-file"}, "trailguard: --template: open no-such-file: no such file or directory\n"},
 	} {
 		got := call(t, nil, test.args...)
 		if got.code != exitInput || got.stderr != test.want || got.stdout != "" {

@@ -57,7 +57,7 @@ func (p *program) run(ctx context.Context) int {
 	switch {
 	case !p.began, errors.As(err, &input), errors.Is(err, deployed.ErrNoGuard):
 		return exitInput
-	case errors.Is(err, errUnrepaired), errors.Is(err, errNotAsAssumed):
+	case errors.Is(err, errUnrepaired), errors.Is(err, errNotAsAssumed), errors.Is(err, errNotWhole):
 		return exitUnrepaired
 	}
 	return exitEnvironment

@@ -47,6 +47,7 @@ func (e inputError) Unwrap() error { return e.error }
 var (
 	errUnrepaired   = errors.New("not everything was repaired")
 	errNotAsAssumed = errors.New("AWS is not as assumed")
+	errNotWhole     = errors.New("the guard is not whole")
 )
 
 // version is that of the module, or of the commit that it was built from, and of Go.

@@ -1,18 +1,19 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"go/parser"
 	"go/token"
+	"io"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
-	"github.com/aws/aws-sdk-go-v2/service/configservice"
-	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"github.com/trailguard/trailguard/drill/status"
 	"github.com/trailguard/trailguard/localaws"
 )
 
@@ -25,114 +26,145 @@ func TestStatusCannotTamper(t *testing.T) {
 	reads := false
 	for _, imported := range file.Imports {
 		switch path := imported.Path.Value; {
-		case path == `"github.com/trailguard/trailguard/drill/deployed"`:
+		case path == `"github.com/trailguard/trailguard/drill/status"`:
 			reads = true
 		case strings.Contains(path, "trailguard") || strings.Contains(path, "aws-sdk-go"):
 			t.Errorf("status imports %s", path)
 		}
 	}
 	if !reads {
-		t.Error("status does not import drill/deployed")
+		t.Error("status does not import drill/status")
 	}
 }
 
-// TestStatusFindsEachThingThatIsNotWhole breaks one thing after the other, and mends it.
-func TestStatusFindsEachThingThatIsNotWhole(t *testing.T) {
-	const defaultRecorder = "default"
+// TestStatusSaysWhatIsWrongAndHowToMendIt breaks something, and mends it. What status finds, the tests of drill/status show.
+func TestStatusSaysWhatIsWrongAndHowToMendIt(t *testing.T) {
 	g := newGuarded(t, golden)
-	ctx, rule := t.Context(), g.guard.ConfigRuleNames[0]
-	admin := g.local.Config(localaws.Administrator)
-	events, trails, config := eventbridge.NewFromConfig(admin), cloudtrail.NewFromConfig(admin), configservice.NewFromConfig(admin)
-	starting, target := g.startingRule(events)
-	broken := func(name, arn string) error {
-		changed := *target
-		changed.Arn = aws.String(arn)
-		_, err := events.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &name, Targets: []eventtypes.Target{changed}})
-		return err
+	ctx, admin := t.Context(), g.local.Config(localaws.Administrator)
+	events := eventbridge.NewFromConfig(admin)
+	rules, err := events.ListRules(ctx, &eventbridge.ListRulesInput{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	exception := []configtypes.RemediationExceptionResourceKey{{ResourceId: aws.String("123456789012"), ResourceType: aws.String("AWS::::Account")}}
-	for _, test := range []struct {
-		name          string
-		breaks, mends func() error
-		want          string
-	}{
-		{"the recorder stands still", func() error {
-			_, err := config.StopConfigurationRecorder(ctx, &configservice.StopConfigurationRecorderInput{ConfigurationRecorderName: aws.String(defaultRecorder)})
-			return err
-		}, func() error {
-			_, err := config.StartConfigurationRecorder(ctx, &configservice.StartConfigurationRecorderInput{ConfigurationRecorderName: aws.String(defaultRecorder)})
-			return err
-		}, "no configuration recorder is recording"},
-		{"there is a remediation exception", func() error {
-			_, err := config.PutRemediationExceptions(ctx, &configservice.PutRemediationExceptionsInput{ConfigRuleName: &rule, ResourceKeys: exception})
-			return err
-		}, func() error {
-			_, err := config.DeleteRemediationExceptions(ctx, &configservice.DeleteRemediationExceptionsInput{ConfigRuleName: &rule, ResourceKeys: exception})
-			return err
-		}, "Config no longer remediates AWS::::Account 123456789012"},
-		{"another version of the runbook is started", func() error { return broken(starting, strings.TrimSuffix(*target.Arn, ":1")+":2") },
-			func() error { return broken(starting, *target.Arn) }, "it does not start the runbook's first version, but "},
-		{"a rule is disabled", func() error {
-			_, err := events.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &starting})
-			return err
-		}, func() error {
-			_, err := events.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: &starting})
-			return err
-		}, "it is disabled or deleted"},
-		{"the trail is not logging", func() error {
-			_, err := trails.StopLogging(ctx, &cloudtrail.StopLoggingInput{Name: &g.guard.TrailName})
-			return err
-		}, func() error {
-			_, err := trails.StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: &g.guard.TrailName})
-			return err
-		}, "IsLogging is false, want true"},
-		{"a Config rule is deleted", func() error {
-			if _, err := config.DeleteRemediationConfiguration(ctx, &configservice.DeleteRemediationConfigurationInput{ConfigRuleName: &rule}); err != nil {
-				return err
+	rule := rules.Rules[0].Name
+	status := []string{"status", "--stack", "TrailGuard"}
+
+	t.Run("whole", func(t *testing.T) {
+		got := g.call(nil, status...)
+		_, last, _ := strings.Cut(got.stdout, "\n\nThe guard is whole: ")
+		if got.code != exitRepaired || got.stderr != "" || !strings.HasSuffix(last, " parts are as declared.\n") ||
+			!strings.HasPrefix(got.stdout, "Guard of trail trailguard, stack TrailGuard in account 123456789012, us-east-1\n\nok  stack TrailGuard\n") {
+			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+		}
+		for line := range strings.Lines(got.stdout) {
+			if strings.ContainsAny(line, "\x1b\r") {
+				t.Errorf("without a terminal the line %q is printed", line)
 			}
-			_, err := config.DeleteConfigRule(ctx, &configservice.DeleteConfigRuleInput{ConfigRuleName: &rule})
-			return err
-		}, nil, "it is deleted"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			if err := test.breaks(); err != nil {
-				t.Fatal(err)
-			}
-			got := g.call(nil, "status", "--stack", "TrailGuard")
-			if got.code != exitUnrepaired || !strings.Contains(got.stdout, test.want) {
-				t.Errorf("exit code %d, without %q:\n%s%s", got.code, test.want, got.stdout, got.stderr)
-			}
-			if test.mends == nil {
-				return
-			}
-			if err := test.mends(); err != nil {
-				t.Fatal(err)
-			}
-			if got := g.call(nil, "status", "--stack", "TrailGuard"); got.code != exitRepaired {
-				t.Errorf("when all is well again, the exit code is %d:\n%s%s", got.code, got.stdout, got.stderr)
-			}
-		})
+		}
+	})
+
+	if _, err := events.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: rule}); err != nil {
+		t.Fatal(err)
 	}
+	t.Run("not whole", func(t *testing.T) {
+		got := g.call(nil, status...)
+		want := "\n      State is DISABLED, want ENABLED\n        mend: aws events enable-rule --name " + *rule + "\n"
+		if got.code != exitUnrepaired || strings.Count(got.stdout, "\nNO ") != 1 || !strings.Contains(got.stdout, "\nNO  event rule "+*rule+" (") || !strings.Contains(got.stdout, want) ||
+			!strings.Contains(got.stdout, "\nThe guard is not whole: something is wrong with 1 of ") || got.stderr != "trailguard: the guard is not whole\n" {
+			t.Errorf("exit code %d, without %q:\n%s%s", got.code, want, got.stdout, got.stderr)
+		}
+	})
+	t.Run("on a terminal", func(t *testing.T) {
+		terminal := func(p *program) {
+			p.terminal = func(io.Writer) bool { return true }
+			p.environ = append(slices.DeleteFunc(slices.Clone(p.environ), func(one string) bool { return strings.HasPrefix(one, "NO_COLOR=") }), "TERM=xterm")
+		}
+		got := g.call(terminal, status...)
+		if !strings.Contains(got.stdout, "\x1b[31mNO \x1b[0m event rule ") || !strings.Contains(got.stderr, "\r\x1b[K1 of 3") {
+			t.Errorf("got\n%q\n%q", got.stdout, got.stderr)
+		}
+		got = g.call(func(p *program) {
+			terminal(p)
+			p.environ = append(p.environ, "NO_COLOR=1")
+		}, status...)
+		if strings.Contains(got.stdout, "\x1b") {
+			t.Errorf("with NO_COLOR it prints\n%q", got.stdout)
+		}
+	})
+	t.Run("for programs", func(t *testing.T) {
+		got := g.call(nil, append(status, "--json")...)
+		decoder := json.NewDecoder(strings.NewReader(got.stdout))
+		decoder.DisallowUnknownFields()
+		type problem struct{ What, Mend string }
+		var report struct {
+			Version                       int
+			Stack, Trail, Account, Region string
+			Time                          time.Time
+			Whole                         *bool
+			Parts                         []struct {
+				Verdict, Part, Name, LogicalID string
+				Problems, Warnings             []problem
+				NotSeen                        []struct{ What, Permission string }
+			}
+		}
+		if err := decoder.Decode(&report); err != nil || decoder.More() || got.code != exitUnrepaired {
+			t.Fatalf("exit code %d, %v:\n%s", got.code, err, got.stdout)
+		}
+		if report.Version != statusVersion || report.Stack != "TrailGuard" || report.Trail != g.guard.TrailARN || report.Account != "123456789012" || report.Whole == nil || *report.Whole || report.Time.IsZero() {
+			t.Errorf("the report is %+v", report)
+		}
+		verdicts := map[string]int{}
+		for _, part := range report.Parts {
+			if verdicts[part.Verdict]++; part.Problems == nil || part.Warnings == nil || part.NotSeen == nil || (part.Verdict == "wrong") != (len(part.Problems) > 0) {
+				t.Errorf("the part is %+v", part)
+			}
+		}
+		if verdicts["wrong"] != 1 || verdicts["whole"] < 30 || len(verdicts) != 2 {
+			t.Errorf("the verdicts are %v", verdicts)
+		}
+	})
+	if _, err := events.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: rule}); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Run("by another template", func(t *testing.T) {
+		if got := g.call(nil, append(status, "--template", golden)...); got.code != exitRepaired {
+			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+		}
+		other := strings.Replace(golden, "default", "everything", 1)
+		if got := g.call(nil, append(status, "--template", other)...); got.code != exitUnrepaired || !strings.Contains(got.stdout, "is in the template that was given only\n        mend: cdk deploy\n") {
+			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+		}
+	})
+	t.Run("no guard", func(t *testing.T) {
+		got := g.call(nil, "status", "--stack", "Another")
+		if got.code != exitInput || got.stderr != "trailguard: no guard: stack Another cannot be found in this account and Region: deploy it again, or name another stack or Region\n" {
+			t.Errorf("exit code %d: %s", got.code, got.stderr)
+		}
+	})
+	t.Run("no AWS", func(t *testing.T) {
+		t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+		t.Setenv("AWS_MAX_ATTEMPTS", "1")
+		if got := g.call(nil, status...); got.code != exitEnvironment || got.stdout != "" || !strings.HasPrefix(got.stderr, "trailguard: reading stack TrailGuard: ") {
+			t.Errorf("exit code %d: %s%s", got.code, got.stdout, got.stderr)
+		}
+	})
 }
 
-// startingRule is the first rule of the stack that starts the runbook, with its target.
-func (g *guarded) startingRule(events *eventbridge.Client) (string, *eventtypes.Target) {
-	g.t.Helper()
-	rules, err := events.ListRules(g.t.Context(), &eventbridge.ListRulesInput{})
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	for _, rule := range rules.Rules {
-		targets, err := events.ListTargetsByRule(g.t.Context(), &eventbridge.ListTargetsByRuleInput{Rule: rule.Name})
-		if err != nil {
-			g.t.Fatal(err)
+// TestSlowProgressIsToldInLines: without a terminal a line is told only now and then.
+func TestSlowProgressIsToldInLines(t *testing.T) {
+	for _, test := range []struct {
+		while time.Duration
+		want  int
+	}{{time.Hour, 0}, {0, 3}} {
+		var told bytes.Buffer
+		progress := newProgress(&screen{w: &told, began: time.Now().Add(-time.Second)}, test.while)
+		for i := range 3 {
+			progress(i+1, 3, status.Finding{Part: "key"})
+			time.Sleep(time.Millisecond)
 		}
-		for _, target := range targets.Targets {
-			if strings.Contains(*target.Arn, ":automation-definition/") {
-				return *rule.Name, &target
-			}
+		if got := strings.Count(told.String(), " of 3 parts are looked at\n"); got != test.want {
+			t.Errorf("each %s: %d lines are told, want %d:\n%s", test.while, got, test.want, &told)
 		}
 	}
-	g.t.Fatal("no rule starts the runbook")
-	return "", nil
 }

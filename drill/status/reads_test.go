@@ -1,0 +1,92 @@
+package status
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// services are the clients' names as the SDK writes the services.
+var services = map[string]string{"Config": "Config Service", "Events": "EventBridge", "Logs": "CloudWatch Logs"}
+
+// permissions are what a caller needs for all reads, in order.
+func permissions() (all []string) {
+	clients := reflect.TypeFor[Clients]()
+	for i := range clients.NumField() {
+		field := clients.Field(i)
+		service := field.Name
+		if named, differs := services[service]; differs {
+			service = named
+		}
+		for j := range field.Type.NumMethod() {
+			all = append(all, permission(service, field.Type.Method(j).Name))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestOnlyReadsAreCalled walks the interfaces through which the package calls AWS.
+func TestOnlyReadsAreCalled(t *testing.T) {
+	reads := regexp.MustCompile(`^(Get|Describe|List)[A-Z]`)
+	clients := reflect.TypeFor[Clients]()
+	for i := range clients.NumField() {
+		field := clients.Field(i)
+		if field.Type.Kind() != reflect.Interface {
+			t.Fatalf("Clients.%s is a %s, with which anything can be called", field.Name, field.Type)
+		}
+		for j := range field.Type.NumMethod() {
+			if name := field.Type.Method(j).Name; !reads.MatchString(name) {
+				t.Errorf("%s can call %s, which does not read", field.Name, name)
+			}
+		}
+	}
+}
+
+// TestNothingThatCanTamperIsImported looks at what the package needs: neither the drill, which tampers, nor the local AWS, nor the
+// constructs.
+func TestNothingThatCanTamperIsImported(t *testing.T) {
+	const module = "github.com/trailguard/trailguard"
+	command := exec.CommandContext(t.Context(), "go", "list", "-deps", ".")
+	listed, err := command.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", command, err)
+	}
+	needs := strings.Fields(string(listed))
+	for _, path := range needs {
+		if path == module+"/drill" || strings.HasPrefix(path, module+"/localaws") || strings.HasPrefix(path, module+"/constructs") {
+			t.Errorf("%s is imported", path)
+		}
+	}
+	if !slices.Contains(needs, module+"/drill/deployed") {
+		t.Error("the imports do not show what the package needs")
+	}
+}
+
+// TestTheREADMEListsThePermissions: no more and no fewer than the reads need.
+func TestTheREADMEListsThePermissions(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(content), "\n| service | actions |\n")
+	section, _, _ = strings.Cut(section, "\n\n")
+	var listed []string
+	for line := range strings.Lines(section) {
+		names := regexp.MustCompile("`([A-Za-z0-9]+)`").FindAllStringSubmatch(line, -1)
+		for i, name := range names {
+			if i > 0 {
+				listed = append(listed, names[0][1]+":"+name[1])
+			}
+		}
+	}
+	slices.Sort(listed)
+	if want := permissions(); !slices.Equal(listed, want) {
+		t.Errorf("the README lists %q, want %q", listed, want)
+	}
+}
