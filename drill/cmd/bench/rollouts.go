@@ -70,7 +70,9 @@ func rollouts(ctx context.Context, folder string) (err error) {
 		name string
 		run  func() error
 	}{
-		{"deploy the StackSet", func() error { return f.watched(ctx, func() error { return f.deploy(ctx, managementAccount, "TrailGuardRollout", templates) }) }},
+		{"deploy the StackSet", func() error {
+			return f.watched(ctx, func() error { return f.deploy(ctx, managementAccount, "TrailGuardRollout", templates) })
+		}},
 		{"make the trails", func() error { return f.quiet(ctx, "makes") }},
 		{"deliver log files into the archive", func() error { return f.delivered(ctx) }},
 		{"stop all trails, and repair them", func() error { return f.repaired(ctx) }},

@@ -23,8 +23,9 @@ type cdk struct {
 	line func(string)
 }
 
-// newCDK makes sure that the command line can reach nothing but the endpoint.
-func (p *program) newCDK(t tools, endpoint, region string, keys aws.Credentials, line func(string)) *cdk {
+// newCDK makes sure that the command line can reach nothing but the endpoint. home is a folder that only it uses: there it remembers the account
+// of each access key, and a local AWS gives the same keys for other accounts.
+func (p *program) newCDK(t tools, endpoint, region, home string, keys aws.Credentials, line func(string)) *cdk {
 	c := &cdk{tools: t, line: line}
 	for _, entry := range p.environ {
 		if !strings.HasPrefix(entry, "AWS_") && !strings.HasPrefix(entry, "CDK_") {
@@ -37,7 +38,7 @@ func (p *program) newCDK(t tools, endpoint, region string, keys aws.Credentials,
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
 		"NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1",
 		// The templates are validated by `make synth` and `make test`; here it would only take time.
-		"CDK_VALIDATION=false", "CDK_DISABLE_CLI_TELEMETRY=true", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20", "NO_COLOR=1",
+		"CDK_HOME="+home, "CDK_VALIDATION=false", "CDK_DISABLE_CLI_TELEMETRY=true", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20", "NO_COLOR=1",
 	)
 	return c
 }

@@ -38,7 +38,7 @@ func TestTheAppIsDeployedComparedChangedAndDestroyed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var printed strings.Builder
-	cdk := p.newCDK(found, local.URL(), api.Region, local.Credentials(localaws.Administrator), func(line string) { printed.WriteString(line + "\n") })
+	cdk := p.newCDK(found, local.URL(), api.Region, t.TempDir(), local.Credentials(localaws.Administrator), func(line string) { printed.WriteString(line + "\n") })
 	must := func(err error) {
 		t.Helper()
 		if err != nil {

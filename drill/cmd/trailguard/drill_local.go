@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -136,9 +137,10 @@ func (d *localDrill) deploy(ctx context.Context, p *program, o drillOptions, fou
 			return fmt.Errorf("making a folder for the template: %w", err)
 		}
 		defer os.RemoveAll(folder)
-		cdk := p.newCDK(found, d.local.URL(), api.Region, d.local.Credentials(localaws.Administrator), func(line string) { d.show("         %s", line) })
+		cdk := p.newCDK(found, d.local.URL(), api.Region, filepath.Join(folder, "home"), d.local.Credentials(localaws.Administrator), func(line string) { d.show("         %s", line) })
 		d.say("cdk synth: the repository's app makes the template")
-		made, err := cdk.synth(ctx, folder)
+		output := filepath.Join(folder, "cdk.out")
+		made, err := cdk.synth(ctx, output)
 		if err != nil {
 			return err
 		}
@@ -147,7 +149,7 @@ func (d *localDrill) deploy(ctx context.Context, p *program, o drillOptions, fou
 		}
 		stack = made.stack
 		d.say("cdk deploy %s", stack)
-		if err := cdk.deploy(ctx, folder); err != nil {
+		if err := cdk.deploy(ctx, output); err != nil {
 			return err
 		}
 	}

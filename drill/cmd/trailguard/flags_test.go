@@ -257,13 +257,13 @@ func TestTheScenariosAreListedForPeopleAndPrograms(t *testing.T) {
 
 func TestTheEnvironmentOfTheCDKReachesNothingButTheEndpoint(t *testing.T) {
 	p := &program{environ: []string{"PATH=/bin", "AWS_PROFILE=production", "AWS_ENDPOINT_URL_CLOUDFORMATION=https://elsewhere", "CDK_DEFAULT_ACCOUNT=1"}}
-	got := " " + strings.Join(p.newCDK(tools{}, "http://127.0.0.1:1", "us-east-1", keys("AKIALOCAL"), nil).environ, " ") + " "
+	got := " " + strings.Join(p.newCDK(tools{}, "http://127.0.0.1:1", "us-east-1", "/home", keys("AKIALOCAL"), nil).environ, " ") + " "
 	for _, gone := range []string{"AWS_PROFILE", "AWS_ENDPOINT_URL_CLOUDFORMATION", "CDK_DEFAULT_ACCOUNT"} {
 		if strings.Contains(got, gone) {
 			t.Errorf("%s is still in %s", gone, got)
 		}
 	}
-	for _, want := range []string{" PATH=/bin ", " AWS_ENDPOINT_URL=http://127.0.0.1:1 ", " AWS_ACCESS_KEY_ID=AKIALOCAL ", " AWS_CONFIG_FILE=/dev/null "} {
+	for _, want := range []string{" PATH=/bin ", " AWS_ENDPOINT_URL=http://127.0.0.1:1 ", " AWS_ACCESS_KEY_ID=AKIALOCAL ", " AWS_CONFIG_FILE=/dev/null ", " CDK_HOME=/home "} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s is not in %s", want, got)
 		}
