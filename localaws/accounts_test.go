@@ -550,6 +550,8 @@ func testDelegatedAdministrator(h house) {
 	if trails := h.Account(security).CloudTrail().Trails(); len(trails) != 0 {
 		h.t.Errorf("the delegated administrator has %+v", trails)
 	}
+	_, err = delegate.UpdateTrail(h.t.Context(), &cloudtrail.UpdateTrailInput{Name: made.TrailARN, IsOrganizationTrail: aws.Bool(false)})
+	world.WantCode(h.t, err, "NotOrganizationMasterAccountException")
 	_, err = organizations.NewFromConfig(h.as(management)).DeregisterDelegatedAdministrator(h.t.Context(), &organizations.DeregisterDelegatedAdministratorInput{
 		AccountId: aws.String(security), ServicePrincipal: aws.String("cloudtrail.amazonaws.com"),
 	})

@@ -112,7 +112,7 @@ func (e *environment) ResolveTopic(ctx context.Context, nameOrARN string) (strin
 	if !strings.HasPrefix(arn, "arn:") {
 		arn = e.place.ARN("sns", nameOrARN)
 	}
-	account := api.PlaceOf(arn).Account
+	account := cmp.Or(api.PlaceOf(arn).Account, e.place.Account)
 	if _, err := iam.Cached(&e.common.others.authorizer(account).Cache, "sns", "existence of "+arn, func() (struct{}, error) {
 		return struct{}{}, e.common.others.directory(account).TopicExists(ctx, arn)
 	}); err != nil {

@@ -66,7 +66,7 @@ func (h *house) ofOrganization(call string) string {
 }
 
 // toldAt is what a message ends with, or goes on with, after what it is known to begin with.
-var toldAt = regexp.MustCompile(`^(127\.0\.0\.1 at )?2030-01-[0-9T:]+Z(\.|: [A-Za-z]+\.|, execution [0-9a-f-]+\.)(\n|$)`)
+var toldAt = regexp.MustCompile(`^(127\.0\.0\.1 at )?2030-01-[0-9T:]+Z(\.|: [A-Za-z0-9]+\.|, execution [0-9a-f-]+\.)(\n|$)`)
 
 // wantHeard reports messages of the central topic, since the last call, that are not exactly those that begin so.
 func (h *house) wantHeard(what string, beginnings ...string) []string {
@@ -89,17 +89,22 @@ func (h *house) tamper(scenario drill.Scenario, account string, by attacker, gua
 	h.t.Helper()
 	target := drill.Target{Trail: trail, ARN: guard.TrailARN, Declared: guard.Declared}
 	if scenario.Needs != "" {
-		_, err := drill.NewProvisioner(h.clients(account), guard).Provision(h.t.Context(), scenario.Needs, &target)
+		_, err := drill.NewProvisioner(h.clients(guard.Account()), guard).Provision(h.t.Context(), scenario.Needs, &target)
 		h.must(err)
 	}
 	err := scenario.Tamper(h.t.Context(), h.trailsOf(account, by), target)
-	if testbed.HasCode(err, scenario.Refusals...) {
+	if testbed.HasCode(err, append(scenario.Refusals, "NotOrganizationMasterAccountException")...) {
 		return false
 	}
 	if err != nil {
 		h.must(errors.Join(fmt.Errorf("%s: %s by %s in %s", scenario.ID, scenario.Call, by.kind, account), err))
 	}
 	return true
+}
+
+// watches tells whether an account has a watch, which tells of calls that were refused as well.
+func (h *house) watches(account string) bool {
+	return h.keys["members"] != "guard" && account != management
 }
 
 // eventName is the name of a scenario's call.
@@ -124,6 +129,8 @@ func (h *house) wantEachScenarioRepairedAndToldOnce(guards map[string]deployed.G
 			h.settle()
 			h.wantKept(account, guard)
 			switch {
+			case !through && h.watches(account):
+				h.wantHeard("refused by CloudTrail", h.refusedCall(eventName(scenario), account, by))
 			case !through:
 				h.wantHeard("refused by CloudTrail")
 			case scenario.Harmless:

@@ -58,6 +58,8 @@ func TestEachAccountHasAGuardOfItsOwn(t *testing.T) {
 	h.step("what happens to the archive itself", func(h *house) { testArchive(h, guards) })
 	h.step("an account that joins gets its guard", testJoining)
 	h.step("an account that leaves keeps its guard", func(h *house) { testLeaving(h, guards[memberTwo]) })
+	h.step("an account that is created in an organizational unit of the rollout gets its guard", testCreation)
+	h.step("an account that is removed from the organization keeps its guard, and neither is heard nor writes into the archive any more", testRemoval)
 	h.step("negative control: without the organization in the policy of the event bus nothing arrives, and the dead-letter queue tells", func(h *house) {
 		testShutBus(h, memberOne, guards[memberOne])
 	})
@@ -112,24 +114,20 @@ func (h *house) move(account, from, to string) {
 }
 
 func testJoining(h *house) {
-	made, err := h.organizations().CreateAccount(h.t.Context(), &organizations.CreateAccountInput{
-		AccountName: aws.String("New"), Email: aws.String("new@example.com"),
-	})
-	h.must(err)
-	account := *made.CreateAccountStatus.AccountId
+	account := h.create("new")
 	h.settle()
 	h.wantHeard("an account that is created in the root")
 	if stack := h.memberStack(account); stack != "" {
 		h.t.Errorf("the account has the stack %s before it is in an organizational unit of the rollout", stack)
 	}
 	h.move(account, "", "Workloads/Test")
-	h.wantGuarded(account)
+	h.wantGuarded(account, h.ofOrganization("MoveAccount"))
 	h.move(sandboxed, "Sandbox", "Workloads")
-	h.wantGuarded(sandboxed)
+	h.wantGuarded(sandboxed, h.ofOrganization("MoveAccount"))
 }
 
-// wantGuarded reports what an account lacks that has just been moved into an organizational unit of the rollout.
-func (h *house) wantGuarded(account string) {
+// wantGuarded reports what an account lacks that has just come into an organizational unit of the rollout, which messages tell.
+func (h *house) wantGuarded(account string, messages ...string) {
 	h.t.Helper()
 	h.settle()
 	stack := h.memberStack(account)
@@ -139,7 +137,7 @@ func (h *house) wantGuarded(account string) {
 	guard := h.guard(account, stack)
 	h.wantKept(account, guard)
 	h.wantDelivered(map[string]deployed.Guard{account: guard})
-	h.wantHeard("an account that has joined", h.ofOrganization("MoveAccount"), h.repaired(account))
+	h.wantHeard("an account that has joined", append(messages, h.repaired(account))...)
 	by := h.attackers(account)[0]
 	h.tamper(h.scenario("T02"), account, by, guard, guard.TrailName)
 	h.settle()
@@ -169,6 +167,41 @@ func testLeaving(h *house, guard deployed.Guard) {
 	h.move(memberTwo, "Sandbox", "Workloads/Test/Team")
 	h.settle()
 	h.heard()
+}
+
+// create makes an account, which begins in the root.
+func (h *house) create(name string) string {
+	h.t.Helper()
+	made, err := h.organizations().CreateAccount(h.t.Context(), &organizations.CreateAccountInput{AccountName: &name, Email: aws.String(name + "@example.com")})
+	h.must(err)
+	return *made.CreateAccountStatus.AccountId
+}
+
+// testCreation rolls out to the root as well, in which accounts are created.
+func testCreation(h *house) {
+	_, err := cloudformation.NewFromConfig(h.as(management)).CreateStackInstances(h.t.Context(), &cloudformation.CreateStackInstancesInput{
+		StackSetName: aws.String("TrailGuard"), Regions: []string{h.region},
+		DeploymentTargets: &cloudformationtypes.DeploymentTargets{OrganizationalUnitIds: []string{h.unit("")}},
+	})
+	h.must(err)
+	h.settle()
+	h.heard()
+	h.wantGuarded(h.create("born"))
+}
+
+// testRemoval removes an account. The central event bus and the archive trust the organization alone.
+func testRemoval(h *house) {
+	_, err := h.organizations().RemoveAccountFromOrganization(h.t.Context(), &organizations.RemoveAccountFromOrganizationInput{AccountId: aws.String(sandboxed)})
+	h.must(err)
+	h.settle()
+	h.wantHeard("an account that is removed", h.ofOrganization("RemoveAccountFromOrganization"))
+	guard := h.guard(sandboxed, h.memberStack(sandboxed))
+	h.tamper(h.scenario("T01"), sandboxed, h.attackers(sandboxed)[0], guard, guard.TrailName)
+	h.settle()
+	h.wantKept(sandboxed, guard)
+	h.wantHeard("tampering in it")
+	h.pass(15 * time.Minute)
+	h.wantUndelivered("AccessDenied", sandboxed)
 }
 
 // testWithConfigRule updates the StackSet to a template with a rule of AWS Config, in the accounts that have no recorder.

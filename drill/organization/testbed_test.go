@@ -1,13 +1,13 @@
 package organization
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,6 +25,7 @@ import (
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/synthesis"
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
@@ -121,18 +122,13 @@ func (s *shape) synthesized(t testbed.TB) map[string]string {
 // synthesizing is held by what runs the app: a synthesis is faster alone.
 var synthesizing sync.Mutex
 
-// app builds the repository's app.
+// app is the repository's app, built.
 var app = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(temporary, "app")
-	build := exec.Command("go", "build", "-ldflags=-w", "-o", path, ".")
-	build.Dir = repository.Path()
-	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the app: %w\n%s", err, output)
-	}
-	return path, nil
+	return path, synthesis.Build(context.Background(), path)
 })
 
-// synthesize runs the app with a block of cdk.json, as the CDK's command line does, and returns the templates by the stacks' names.
+// synthesize runs the app with a block of cdk.json, and returns the templates by the stacks' names.
 func synthesize(block map[string]any) (map[string]string, error) {
 	synthesizing.Lock()
 	defer synthesizing.Unlock()
@@ -140,29 +136,11 @@ func synthesize(block map[string]any) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	context, err := json.Marshal(map[string]any{"trailguard": block})
-	if err != nil {
-		return nil, err
-	}
 	folder, err := os.MkdirTemp(temporary, "cdk.out")
 	if err != nil {
 		return nil, err
 	}
-	run := exec.Command(path)
-	run.Dir = repository.Path()
-	run.Env = append(os.Environ(), "CDK_OUTDIR="+folder, "CDK_CONTEXT_JSON="+string(context), "CDK_VALIDATION=false",
-		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20", "PATH="+filepath.Join(repository.NodeModules(), ".bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
-	if output, err := run.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("synthesizing: %w\n%s", err, output)
-	}
-	templates := map[string]string{}
-	files, err := filepath.Glob(filepath.Join(folder, "*.template.json"))
-	for _, file := range files {
-		content, problem := os.ReadFile(file)
-		err = errors.Join(err, problem)
-		templates[strings.TrimSuffix(filepath.Base(file), ".template.json")] = string(content)
-	}
-	return templates, err
+	return synthesis.Templates(context.Background(), path, folder, block)
 }
 
 // temporary is a folder that is gone after the tests.

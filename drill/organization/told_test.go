@@ -1,6 +1,7 @@
 package organization
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -47,9 +48,9 @@ func testOrganizationEvents(h *house) {
 	enable(other)
 	wantsNothing("DisableAWSServiceAccess of a service that the guard does not need", access(other))
 
-	_, err := client.RegisterDelegatedAdministrator(ctx, &organizations.RegisterDelegatedAdministratorInput{AccountId: aws.String(delegate), ServicePrincipal: aws.String(stackSets)})
+	_, err := client.RegisterDelegatedAdministrator(ctx, &organizations.RegisterDelegatedAdministratorInput{AccountId: aws.String(memberOne), ServicePrincipal: aws.String(stackSets)})
 	wantsNothing("RegisterDelegatedAdministrator", err)
-	_, err = client.DeregisterDelegatedAdministrator(ctx, &organizations.DeregisterDelegatedAdministratorInput{AccountId: aws.String(delegate), ServicePrincipal: aws.String(stackSets)})
+	_, err = client.DeregisterDelegatedAdministrator(ctx, &organizations.DeregisterDelegatedAdministratorInput{AccountId: aws.String(memberOne), ServicePrincipal: aws.String(stackSets)})
 	wants("DeregisterDelegatedAdministrator", err)
 
 	const document = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:StopLogging","Resource":"*"}]}`
@@ -104,6 +105,10 @@ func testShutBus(h *house, account string, guard deployed.Guard) {
 	h.settle()
 	h.wantHeard("a bus that is shut")
 	h.wantKept(account, guard)
+	executions := h.Account(account).Executions()
+	if report := fmt.Sprint(executions[len(executions)-1].Outputs); !strings.Contains(report, "notToldCentrally") {
+		h.t.Errorf("the report does not say that it was not told centrally: %s", report)
+	}
 	dead := h.deadLetters(account, guard.Stack)
 	if !slices.ContainsFunc(dead, func(m sqstypes.Message) bool {
 		return strings.Contains(*m.Body, `"StopLogging"`) && aws.ToString(m.MessageAttributes["ERROR_CODE"].StringValue) == "NO_PERMISSIONS"

@@ -131,7 +131,7 @@ func TestADelegatedAdministratorGuardsTheTrailOfTheOrganization(t *testing.T) {
 	})
 	h.step("tampering in the management account is repaired by the schedule, and the repair is told centrally", func(h *house) {
 		for i, by := range h.attackers(management) {
-			h.tamper(h.scenario([]string{"T01", "T02", "T12"}[i]), management, by, guard, guard.TrailName)
+			h.tamper(h.scenario([]string{"T01", "T02", "T05"}[i]), management, by, guard, guard.TrailName)
 			h.settle()
 			h.wantHeard("tampering that no event tells of")
 			h.pass(time.Hour)
@@ -139,6 +139,20 @@ func TestADelegatedAdministratorGuardsTheTrailOfTheOrganization(t *testing.T) {
 			h.wantHeard("the schedule", h.repaired(delegate))
 		}
 	})
-	h.step("calls to AWS Organizations are told centrally once", func(h *house) { testOrganizationEvents(h) })
+	h.step("calls to AWS Organizations are told centrally once", testOrganizationEvents)
+	h.step("what the delegated administrator cannot repair is told centrally", func(h *house) { testDemoted(h, guard) })
 	h.step("without its delegation a repair fails, which is told centrally", func(h *house) { testUndelegated(h, guard) })
+}
+
+// testDemoted turns the organization's trail into one of the management account, which a delegated administrator cannot turn back.
+func testDemoted(h *house, guard deployed.Guard) {
+	by := h.attackers(management)[0]
+	h.tamper(h.scenario("T12"), management, by, guard, guard.TrailName)
+	h.pass(time.Hour)
+	h.wantHeard("a trail that is the organization's no more", h.notRepaired(delegate), h.repairFailed(delegate))
+	_, err := h.trailsOf(management, by).UpdateTrail(h.t.Context(), &cloudtrail.UpdateTrailInput{Name: &guard.TrailName, IsOrganizationTrail: aws.Bool(true)})
+	h.must(err)
+	h.pass(time.Hour)
+	h.wantKept(management, guard)
+	h.wantHeard("a trail that is the organization's again")
 }

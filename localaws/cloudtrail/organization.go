@@ -47,7 +47,7 @@ func (s *Service) visible(ctx context.Context) ([]Trail, error) {
 }
 
 // answering is the CloudTrail that answers a call: that of the management account, if the call is about an organization trail. Members
-// may read such a trail, by its ARN; a delegated administrator may also make and change one.
+// may read such a trail, by its ARN; a delegated administrator may also make and change one, but not turn it into an account's.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-delegated-administrator.html
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-trail-organization.html
 // https://github.com/hashicorp/terraform-provider-aws/issues/28440
@@ -70,6 +70,9 @@ func (s *Service) answering(ctx context.Context, call api.Call) (*Service, error
 		if catalog.Writes("cloudtrail", call.Operation) && m.Organization != DelegatedAdministrator {
 			return nil, api.Errorf("NotOrganizationMasterAccountException", "account %s is neither the management account of its organization nor a delegated administrator",
 				s.options.Place.Account)
+		}
+		if organization, given := call.Input["IsOrganizationTrail"].(bool); given && !organization && call.Operation == "UpdateTrail" {
+			return nil, api.Errorf("NotOrganizationMasterAccountException", "account %s is not the management account of its organization", s.options.Place.Account)
 		}
 		return management, nil
 	}

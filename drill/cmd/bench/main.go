@@ -30,7 +30,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	for _, part := range []func(context.Context, string) error{builds, syntheses, manyGuards, manyAccounts, templates, drills, repairs} {
+	for _, part := range []func(context.Context, string) error{builds, syntheses, manyGuards, manyAccounts, rollouts, templates, drills, repairs} {
 		if err := part(ctx, folder); err != nil {
 			return err
 		}
