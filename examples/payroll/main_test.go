@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 func TestTheGuardTakesTagsDependenciesAndGrants(t *testing.T) {
 	template := assertions.Template_FromStack(newStack(awscdk.NewApp(nil)), nil)
 	template.HasResourceProperties(jsii.String("AWS::KMS::Key"), map[string]any{
-		"Tags": []any{map[string]any{"Key": "team", "Value": "security"}},
+		"Tags": assertions.Match_ArrayWith(&[]any{map[string]any{"Key": "team", "Value": "security"}}),
 	})
 	template.HasResource(jsii.String("AWS::S3::Bucket"), map[string]any{
 		"DependsOn": assertions.Match_ArrayWith(&[]any{assertions.Match_StringLikeRegexp(jsii.String("^TrailGuardConfigRules"))}),
