@@ -41,8 +41,7 @@ func (p project) write(block map[string]any) {
 	p.must(os.WriteFile(filepath.Join(p.folder, "cdk.json"), []byte(settings.JSON()), 0o600))
 }
 
-// cdk runs the CDK's command line with the credentials of an account's administrator, who can reach nothing but the local AWS. It remembers the account
-// of each access key in a folder of its own: another local AWS gives the same keys for other accounts.
+// cdk runs the CDK's command line with the credentials of an account's administrator, who can reach nothing but the local AWS.
 func (p project) cdk(account string, arguments ...string) string {
 	p.t.Helper()
 	keys := p.Account(account).Credentials(p.Account(account).Administrator())
@@ -59,7 +58,8 @@ func (p project) cdk(account string, arguments ...string) string {
 		"AWS_ENDPOINT_URL="+p.URL(), "AWS_REGION="+p.region, "AWS_DEFAULT_REGION="+p.region, "AWS_MAX_ATTEMPTS=1",
 		"AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey,
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
-		"NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1", "CDK_HOME="+filepath.Join(p.folder, "home"), "CDK_VALIDATION=false", "CDK_DISABLE_CLI_TELEMETRY=true",
+		"CDK_HOME="+p.folder, // it remembers there which account an access key is of, and each organization has the same access keys
+		"NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1", "CDK_VALIDATION=false", "CDK_DISABLE_CLI_TELEMETRY=true",
 		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20", synthesis.Path(),
 	)
 	output, err := command.CombinedOutput()

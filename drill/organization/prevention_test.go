@@ -8,6 +8,7 @@ import (
 
 // TestPrevention leads one organization through its life under the policies: each step finds what the steps before it have left.
 func TestPrevention(t *testing.T) {
+	t.Parallel()
 	h := prevented(t)
 	h.step("each scenario is refused", testScenariosAreRefused)
 	h.step("each other row of the catalogue is refused", testRowsAreRefused)
