@@ -63,19 +63,22 @@ type EventRules interface {
 	DeadLetterQueue() awssqs.Queue
 	// KeepUndelivered lets EventBridge put into the DeadLetterQueue what the rules could not deliver.
 	KeepUndelivered(rules ...awsevents.IRule)
+	// Targets are the TargetRole and the DeadLetterQueue.
+	Targets() *Targets
+	// AlsoOnSchedule makes the Schedule start another runbook, too, which the Targets let start.
+	AlsoOnSchedule(start Start)
 	// Validate returns an error if an event pattern is longer than EventBridge takes. The synthesis then fails with it.
 	Validate() error
 }
 
 type eventRules struct {
 	constructs.Construct
-	findings        validation.Findings
-	props           *EventRulesProps
-	tampering       awsevents.IRule
-	schedule        awsevents.IRule
-	rules           []awsevents.IRule
-	targetRole      awsiam.Role
-	deadLetterQueue awssqs.Queue
+	findings  validation.Findings
+	props     *EventRulesProps
+	tampering awsevents.IRule
+	schedule  awsevents.IRule
+	rules     []awsevents.IRule
+	targets   *Targets
 }
 
 // NewEventRules defines EventRules. It panics where props.Validate returns an error.
@@ -91,12 +94,8 @@ func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProp
 
 	this := &eventRules{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
-	this.deadLetterQueue = awssqs.NewQueue(this, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
-		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:      jsii.Bool(true),
-		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-	})
-	this.targetRole = this.newTargetRole()
+	this.targets = DefineTargets(this, nil)
+	this.targets.LetStart(this.start())
 	if props.RepairOnEvents == nil || *props.RepairOnEvents {
 		this.tampering = this.newTampering()
 	}
@@ -111,9 +110,11 @@ func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProp
 func (r *eventRules) Tampering() awsevents.IRule    { return r.tampering }
 func (r *eventRules) Schedule() awsevents.IRule     { return r.schedule }
 func (r *eventRules) Rules() *[]awsevents.IRule     { return &r.rules }
-func (r *eventRules) TargetRole() awsiam.Role       { return r.targetRole }
+func (r *eventRules) TargetRole() awsiam.Role       { return r.targets.Role() }
 func (r *eventRules) Validate() error               { return r.findings.Validate() }
-func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.deadLetterQueue }
+func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.targets.DeadLetterQueue() }
+func (r *eventRules) Targets() *Targets             { return r.targets }
+func (r *eventRules) start() Start                  { return Start{r.props.Runbook, r.props.AutomationRole} }
 
 // Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
 func (p *EventRulesProps) Validate() error {
@@ -148,15 +149,26 @@ func (r *eventRules) newTampering() awsevents.IRule {
 
 // newSchedule starts the runbook at the end of the stack's deployment, which creates the trail and applies what was declared
 // anew, and regularly: the certain path, which needs neither an event of the trail nor Config.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-event-notifications.html
 func (r *eventRules) newSchedule() awsevents.IRule {
-	return r.starts("Schedule", "schedule", &awsevents.CfnRuleProps{
-		ScheduleExpression: rate(r.props.CheckEvery),
+	schedule := NewSchedule(r, r.targets, r.props.CheckEvery, r.start())
+	r.rules = append(r.rules, schedule)
+	return schedule
+}
+
+// NewSchedule defines the rule Schedule, which starts a runbook at the end of the stack's deployment, and regularly.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-event-notifications.html
+func NewSchedule(scope constructs.Construct, targets *Targets, every awscdk.Duration, start Start) awsevents.IRule {
+	return targets.Define(scope, jsii.String("Schedule"), &awsevents.CfnRuleProps{
+		ScheduleExpression: rate(every),
 		EventPattern: Pattern{"aws.cloudformation", "CloudFormation Stack Status Change", map[string]any{
-			"stack-id":       []any{awscdk.Stack_Of(r).StackId()},
+			"stack-id":       []any{awscdk.Stack_Of(scope).StackId()},
 			"status-details": map[string]any{"status": []any{"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}},
 		}}.Object(),
-	})
+	}, start.Target("Runbook", "schedule"))
+}
+
+func (r *eventRules) AlsoOnSchedule(start Start) {
+	r.targets.add(r.schedule, start.Target("LogStoreRunbook", "schedule"))
 }
 
 // newNonCompliant starts the runbook when Config finds the trail not as declared, where Config cannot do so itself.
@@ -166,92 +178,21 @@ func (r *eventRules) newNonCompliant() {
 	})
 }
 
-// starts defines a rule that starts the runbook: its first version, so that a later one changes nothing, and with its
-// defaults, which are the declared values. EventBridge tries for a day, its own default; the schedule has been there by then.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
-// https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
+// starts defines a rule that starts the runbook.
 func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps) awsevents.IRule {
 	if pattern, ok := props.EventPattern.(map[string]any); ok {
 		r.findings.AtSynthesis(r, CheckPattern(id, pattern, r.props.Settings, *r.props.AutomationRole.RoleArn(), r.props.ConfigRules))
 	}
-	rule := r.Define(r, jsii.String(id), props, &awsevents.CfnRule_TargetProperty{
-		Id:    jsii.String("Runbook"),
-		Arn:   r.runbookARN("automation-definition", ":1"),
-		Input: jsii.String(`{"StartedBy":["` + startedBy + `"]}`),
-	})
+	rule := r.Define(r, jsii.String(id), props, r.start().Target("Runbook", startedBy))
 	r.rules = append(r.rules, rule)
 	return rule
 }
 
 func (r *eventRules) Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule {
-	reached := []any{}
-	for _, target := range targets {
-		target.RoleArn = r.targetRole.RoleArn()
-		target.DeadLetterConfig = &awsevents.CfnRule_DeadLetterConfigProperty{Arn: r.deadLetterQueue.QueueArn()}
-		reached = append(reached, target)
-	}
-	props.Targets = reached
-	rule := defineEventRule(scope, id, props)
-	rule.Node().AddDependency(r.targetRole.Node().FindChild(jsii.String("DefaultPolicy")))
-	return rule
+	return r.targets.Define(scope, id, props, targets...)
 }
 
-// newTargetRole is the one role for what EventBridge may do: here, start this runbook, as this automation role.
-// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
-func (r *eventRules) newTargetRole() awsiam.Role {
-	role := awsiam.NewRole(r, jsii.String("TargetRole"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]interface{}{
-				"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(r).Account()},
-				// A condition on the rules' ARNs would be circular: each rule refers to this role.
-				"ArnLike": map[string]interface{}{"aws:SourceArn": arn("events", "rule/*")},
-			},
-		}),
-	})
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("ssm:StartAutomationExecution"),
-		Resources: &[]*string{
-			r.runbookARN("automation-definition", ":1"),
-			r.runbookARN("document", ""),
-			// The id of an execution is not known before it starts.
-			arn("ssm", "automation-execution/*"),
-		},
-	}))
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings("iam:PassRole"),
-		Resources: &[]*string{r.props.AutomationRole.RoleArn()},
-		Conditions: &map[string]interface{}{
-			"StringEquals": map[string]interface{}{"iam:PassedToService": "ssm.amazonaws.com"},
-		},
-	}))
-	return role
-}
-
-// runbookARN is one of the ARNs that the runbook has.
-func (r *eventRules) runbookARN(resource, version string) *string {
-	return arn("ssm", resource+"/${"+*r.props.Runbook.LogicalId()+"}"+version)
-}
-
-// arn is an ARN of the stack's partition, Region and account, which may refer to resources by ${LogicalId}.
-func arn(service, resource string) *string {
-	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:"+service+":${AWS::Region}:${AWS::AccountId}:"+resource), nil)
-}
-
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-func (r *eventRules) KeepUndelivered(rules ...awsevents.IRule) {
-	var arns []*string
-	for _, rule := range rules {
-		arns = append(arns, rule.RuleArn())
-	}
-	r.deadLetterQueue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{r.deadLetterQueue.QueueArn()},
-		Conditions: &map[string]interface{}{
-			"ArnEquals": map[string]interface{}{"aws:SourceArn": arns},
-		},
-	}))
-}
+func (r *eventRules) KeepUndelivered(rules ...awsevents.IRule) { r.targets.KeepUndelivered(rules...) }
 
 // rate is the schedule of a rule, nil for never.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html

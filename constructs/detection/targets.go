@@ -1,0 +1,153 @@
+package detection
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Targets are what the event rules of a construct have in common: the role with which EventBridge reaches their targets, and the queue for what it
+// cannot deliver.
+type Targets struct {
+	role  awsiam.Role
+	queue awssqs.Queue
+	// start and pass let the role start runbooks, nil while it starts none.
+	start, pass awsiam.PolicyStatement
+	// undelivered are the ARNs of the rules that may put events into the queue, nil while there are none.
+	undelivered *arns
+}
+
+// Start is what starts a runbook: its first version, so that a later one changes nothing, and with its defaults, which are the declared
+// values.
+type Start struct {
+	Runbook awsssm.CfnDocument
+	// Role is the role that the runbook runs as.
+	Role awsiam.IRole
+}
+
+// Target is the target of a rule that starts the runbook. EventBridge tries for a day, its own default; the schedule has been there by then.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
+func (s Start) Target(id, startedBy string) *awsevents.CfnRule_TargetProperty {
+	return &awsevents.CfnRule_TargetProperty{
+		Id:    &id,
+		Arn:   s.arn("automation-definition", ":1"),
+		Input: jsii.String(`{"StartedBy":["` + startedBy + `"]}`),
+	}
+}
+
+// arn is one of the ARNs that the runbook has.
+func (s Start) arn(resource, version string) *string {
+	return arn("ssm", resource+"/${"+*s.Runbook.LogicalId()+"}"+version)
+}
+
+// DefineTargets defines DeadLetterQueue and TargetRole in the scope. The role has the IAM path, if one is given, and may do nothing yet.
+func DefineTargets(scope constructs.Construct, rolePath *string) *Targets {
+	return &Targets{
+		queue: awssqs.NewQueue(scope, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
+			Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+			EnforceSSL:      jsii.Bool(true),
+			RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
+		}),
+		role: awsiam.NewRole(scope, jsii.String("TargetRole"), &awsiam.RoleProps{
+			Path: rolePath,
+			AssumedBy: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+				Conditions: &map[string]interface{}{
+					"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
+					// A condition on the rules' ARNs would be circular: each rule refers to this role.
+					"ArnLike": map[string]interface{}{"aws:SourceArn": arn("events", "rule/*")},
+				},
+			}),
+		}),
+	}
+}
+
+// Role is the role with which EventBridge reaches the targets.
+func (t *Targets) Role() awsiam.Role { return t.role }
+
+// DeadLetterQueue holds events that could not be delivered to a target, for 14 days.
+func (t *Targets) DeadLetterQueue() awssqs.Queue { return t.queue }
+
+// Define defines a rule with its targets: EventBridge reaches them with the role, and puts what it cannot deliver into the queue, once
+// KeepUndelivered lets it. The rule waits for the role's policy, so that the role must have a statement by then.
+func (t *Targets) Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule {
+	props.Targets = t.reached(targets)
+	rule := defineEventRule(scope, id, props)
+	rule.Node().AddDependency(t.role.Node().FindChild(jsii.String("DefaultPolicy")))
+	return rule
+}
+
+// LetStart lets the role start a runbook, as the role that it runs as.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+func (t *Targets) LetStart(start Start) {
+	if t.start == nil {
+		t.start = awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions: jsii.Strings("ssm:StartAutomationExecution"),
+			// The id of an execution is not known before it starts.
+			Resources: &[]*string{arn("ssm", "automation-execution/*")},
+		})
+		t.pass = awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings("iam:PassRole"),
+			Resources: &[]*string{start.Role.RoleArn()},
+			Conditions: &map[string]interface{}{
+				"StringEquals": map[string]interface{}{"iam:PassedToService": "ssm.amazonaws.com"},
+			},
+		})
+		t.role.AddToPolicy(t.start)
+		t.role.AddToPolicy(t.pass)
+	}
+	t.start.AddResources(start.arn("automation-definition", ":1"), start.arn("document", ""))
+	t.pass.AddResources(start.Role.RoleArn())
+}
+
+// add gives a rule that was defined further targets.
+func (t *Targets) add(rule awsevents.IRule, targets ...*awsevents.CfnRule_TargetProperty) {
+	resource := rule.Node().DefaultChild().(awsevents.CfnRule)
+	has, _ := resource.Targets().([]any)
+	all := append(has, t.reached(targets)...)
+	resource.SetTargets(&all)
+}
+
+func (t *Targets) reached(targets []*awsevents.CfnRule_TargetProperty) []any {
+	reached := []any{}
+	for _, target := range targets {
+		target.RoleArn = t.role.RoleArn()
+		target.DeadLetterConfig = &awsevents.CfnRule_DeadLetterConfigProperty{Arn: t.queue.QueueArn()}
+		reached = append(reached, target)
+	}
+	return reached
+}
+
+// KeepUndelivered lets EventBridge put into the queue what the rules could not deliver.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+func (t *Targets) KeepUndelivered(rules ...awsevents.IRule) {
+	if t.undelivered == nil {
+		t.undelivered = &arns{}
+		t.queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
+			Actions:    jsii.Strings("sqs:SendMessage"),
+			Resources:  &[]*string{t.queue.QueueArn()},
+			Conditions: &map[string]interface{}{
+				"ArnEquals": map[string]interface{}{"aws:SourceArn": awscdk.Lazy_UncachedAny(t.undelivered, nil)},
+			},
+		}))
+	}
+	for _, rule := range rules {
+		t.undelivered.list = append(t.undelivered.list, *rule.RuleArn())
+	}
+}
+
+// arns are ARNs that become more until the synthesis.
+type arns struct{ list []any }
+
+// Produce returns the ARNs, as the CDK asks for them.
+func (a *arns) Produce(awscdk.IResolveContext) any { return a.list }
+
+// arn is an ARN of the stack's partition, Region and account, which may refer to resources by ${LogicalId}.
+func arn(service, resource string) *string {
+	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:"+service+":${AWS::Region}:${AWS::AccountId}:"+resource), nil)
+}
