@@ -25,6 +25,8 @@ def install():
     iam.IAMBackend._init_aws_policies = aws_managed_policies
     KmsResponse.get_key_policy = get_key_policy
     kms.generate_private_key = generate_private_key
+    for name in ("cancel_key_deletion", "disable_key", "enable_key", "schedule_key_deletion"):
+        setattr(kms.KmsBackend, name, by_arn_too(getattr(kms.KmsBackend, name)))
     FakeBucket.get_permission = get_permission
     S3Backend.put_object_lock_configuration = put_object_lock_configuration
     FakeBucket._log_permissions_enabled_policy = log_permissions_enabled_policy
@@ -56,6 +58,19 @@ def aws_managed_policies(backend):
 def generate_private_key(key_spec, original=kms.generate_private_key):
     """Stands in for generate_private_key, which spends a tenth of a second on a key pair for a symmetric key, too."""
     return None if key_spec == "SYMMETRIC_DEFAULT" else original(key_spec)
+
+
+def by_arn_too(original):
+    """Stands in for a method of KmsBackend that wants a key's id, and takes its ARN, too.
+
+    https://docs.aws.amazon.com/kms/latest/APIReference/API_EnableKey.html
+    """
+
+    @functools.wraps(original)
+    def method(backend, key_id, *args):
+        return original(backend, backend.get_key_id(key_id), *args)
+
+    return method
 
 
 def get_key_policy(response, original=KmsResponse.get_key_policy):

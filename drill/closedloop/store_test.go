@@ -1,0 +1,356 @@
+package closedloop
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/internal/testbed"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
+)
+
+// store is a guard whose log store is tampered with.
+type store struct {
+	guard
+	runbook, role, accessLog string
+}
+
+// deployStore deploys a template. The end of the deployment has done its work.
+func deployStore(t *testing.T, a *account, tpl testbed.Template) store {
+	t.Helper()
+	g := deploy(t, a, tpl)
+	g.Settle()
+	s := store{guard: g}
+	resources, err := deployed.ReadResources(t.Context(), g.Clients.Reads(), g.Guard.Guard)
+	g.Must(err)
+	for _, name := range resources["AWS::SSM::Document"] {
+		if name != g.RunbookName {
+			s.runbook = name
+		}
+	}
+	for _, name := range resources["AWS::S3::Bucket"] {
+		if strings.Contains(name, "serveraccesslogs") {
+			s.accessLog = name
+		}
+	}
+	for _, name := range resources["AWS::IAM::Role"] {
+		if strings.Contains(name, "LogStoreRemediation") {
+			s.role = name
+		}
+	}
+	if s.runbook == "" || s.role == "" {
+		t.Fatalf("the log store has no runbook or role: %v", resources)
+	}
+	return s
+}
+
+func (s store) in(t *testing.T) store {
+	s.guard = s.guard.in(t)
+	return s
+}
+
+// runs are the executions of the log store's runbook after the first n executions of all.
+func (s store) runs(n int) []*automation.Execution {
+	return slices.DeleteFunc(slices.Clone(s.AWS.Executions()[n:]), func(x *automation.Execution) bool { return x.DocumentName != s.runbook })
+}
+
+// state is everything that the services say about the key and the buckets, by the names of the operations.
+func (s store) state() map[string]string {
+	s.T.Helper()
+	ctx, state := s.T.Context(), map[string]string{}
+	note := func(name string, value any, err error) {
+		s.T.Helper()
+		if err != nil && !testbed.HasCode(err, "NoSuchBucketPolicy", "NoSuchLifecycleConfiguration", "NoSuchPublicAccessBlockConfiguration",
+			"ServerSideEncryptionConfigurationNotFoundError", "OwnershipControlsNotFoundError", "ObjectLockConfigurationNotFoundError",
+			"ReplicationConfigurationNotFoundError", "NoSuchTagSet") {
+			s.Must(err)
+		}
+		state[name] = plainJSON(s.T, value)
+	}
+	key, err := s.Clients.KMS.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &s.LogKeyARN})
+	s.Must(err)
+	note("key", fmt.Sprint(key.KeyMetadata.KeyState, key.KeyMetadata.DeletionDate), nil)
+	note("key policy", json.RawMessage(s.keyPolicy(s.LogKeyARN)), nil)
+	rotation, err := s.Clients.KMS.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: &s.LogKeyARN})
+	s.Must(err)
+	note("rotation", rotation.KeyRotationEnabled, nil)
+	for what, bucket := range map[string]*string{"log": &s.LogBucketName, "access log": &s.accessLog} {
+		client := s.Clients.S3
+		policy, err := client.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: bucket})
+		text := json.RawMessage("null")
+		if err == nil {
+			text = json.RawMessage(*policy.Policy)
+		}
+		note(what+": policy", text, err)
+		lifecycle, err := client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: bucket})
+		if err == nil {
+			for i := range lifecycle.Rules {
+				lifecycle.Rules[i].ID = nil
+			}
+			note(what+": lifecycle", lifecycle.Rules, nil)
+		} else {
+			note(what+": lifecycle", nil, err)
+		}
+		versioning, err := client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: bucket})
+		s.Must(err)
+		note(what+": versioning", versioning.Status, nil)
+		encryption, err := client.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: bucket})
+		if err == nil {
+			note(what+": encryption", encryption.ServerSideEncryptionConfiguration, nil)
+		} else {
+			note(what+": encryption", nil, err)
+		}
+		block, err := client.GetPublicAccessBlock(ctx, &s3.GetPublicAccessBlockInput{Bucket: bucket})
+		if err == nil {
+			note(what+": public access block", block.PublicAccessBlockConfiguration, nil)
+		} else {
+			note(what+": public access block", nil, err)
+		}
+		ownership, err := client.GetBucketOwnershipControls(ctx, &s3.GetBucketOwnershipControlsInput{Bucket: bucket})
+		if err == nil {
+			note(what+": ownership", ownership.OwnershipControls, nil)
+		} else {
+			note(what+": ownership", nil, err)
+		}
+		acl, err := client.GetBucketAcl(ctx, &s3.GetBucketAclInput{Bucket: bucket})
+		s.Must(err)
+		note(what+": access control list", acl.Grants, nil)
+		logging, err := client.GetBucketLogging(ctx, &s3.GetBucketLoggingInput{Bucket: bucket})
+		s.Must(err)
+		note(what+": access logging", logging.LoggingEnabled, nil)
+		lock, err := client.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: bucket})
+		if err == nil {
+			note(what+": Object Lock", lock.ObjectLockConfiguration, nil)
+		} else {
+			note(what+": Object Lock", nil, err)
+		}
+	}
+	return state
+}
+
+// plainJSON is the JSON of a value with the members of objects in order, without those that are nothing.
+func plainJSON(t testbed.TB, value any) string {
+	t.Helper()
+	encoded, err := json.Marshal(value)
+	testbed.Must(t, err)
+	var plain any
+	testbed.Must(t, json.Unmarshal(encoded, &plain))
+	encoded, err = json.Marshal(withoutNothing(plain))
+	testbed.Must(t, err)
+	return string(encoded)
+}
+
+func withoutNothing(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		kept := map[string]any{}
+		for name, member := range value {
+			if member = withoutNothing(member); member != nil && member != false && member != "" {
+				kept[name] = member
+			}
+		}
+		return kept
+	case []any:
+		for i := range value {
+			value[i] = withoutNothing(value[i])
+		}
+	}
+	return value
+}
+
+// wantState reports what is not as it was.
+func (s store) wantState(want map[string]string) {
+	s.T.Helper()
+	got := s.state()
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if got[name] != want[name] {
+			s.T.Errorf("%s is\n%s\nnot\n%s", name, got[name], want[name])
+		}
+	}
+}
+
+// storeTampering is a way to take the log store out of its declared state.
+type storeTampering struct {
+	id, name string
+	// events are the calls that people are told of, by their names in CloudTrail.
+	events []string
+	do     func(s store) error
+}
+
+func storeTamperings() []storeTampering {
+	const open = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::BUCKET/*"}]}`
+	const closed = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::BUCKET/*"}]}`
+	expire := func(prefix *string, bucket func(s store) *string) func(s store) error {
+		return func(s store) error {
+			_, err := s.Clients.S3.PutBucketLifecycleConfiguration(s.T.Context(), &s3.PutBucketLifecycleConfigurationInput{
+				Bucket: bucket(s), LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: []types.LifecycleRule{{
+					ID: aws.String("cleanup"), Status: types.ExpirationStatusEnabled, Filter: &types.LifecycleRuleFilter{Prefix: prefix},
+					Expiration: &types.LifecycleExpiration{Days: aws.Int32(1)},
+				}}},
+			})
+			return err
+		}
+	}
+	logBucket := func(s store) *string { return &s.LogBucketName }
+	putPolicy := func(policy string, bucket func(s store) *string) func(s store) error {
+		return func(s store) error {
+			text := strings.ReplaceAll(policy, "BUCKET", *bucket(s))
+			_, err := s.Clients.S3.PutBucketPolicy(s.T.Context(), &s3.PutBucketPolicyInput{Bucket: bucket(s), Policy: &text})
+			return err
+		}
+	}
+	all := []storeTampering{
+		{"T20", "expire all after a day", []string{"PutBucketLifecycle"}, expire(aws.String(""), logBucket)},
+		{"T20", "expire the log files after a day", []string{"PutBucketLifecycle"}, expire(aws.String("AWSLogs/"), logBucket)},
+		{"T20", "no lifecycle", []string{"DeleteBucketLifecycle"}, func(s store) error {
+			_, err := s.Clients.S3.DeleteBucketLifecycle(s.T.Context(), &s3.DeleteBucketLifecycleInput{Bucket: &s.LogBucketName})
+			return err
+		}},
+		{"T21", "deny CloudTrail", []string{"PutBucketPolicy"}, putPolicy(closed, logBucket)},
+		{"T28", "disable the key by its ARN", []string{"DisableKey"}, func(s store) error {
+			_, err := s.Clients.KMS.DisableKey(s.T.Context(), &kms.DisableKeyInput{KeyId: &s.LogKeyARN})
+			return err
+		}},
+		{"T28", "disable the key by its id", []string{"DisableKey"}, func(s store) error {
+			_, err := s.Clients.KMS.DisableKey(s.T.Context(), &kms.DisableKeyInput{KeyId: keyID(s.LogKeyARN)})
+			return err
+		}},
+		{"T29", "schedule the key's deletion", []string{"ScheduleKeyDeletion"}, func(s store) error {
+			_, err := s.Clients.KMS.ScheduleKeyDeletion(s.T.Context(), &kms.ScheduleKeyDeletionInput{KeyId: &s.LogKeyARN, PendingWindowInDays: aws.Int32(7)})
+			return err
+		}},
+		{"T30", "a key policy without CloudTrail", []string{"PutKeyPolicy"}, func(s store) error {
+			s.closeKey()
+			return nil
+		}},
+		{"T31", "no rotation", []string{"DisableKeyRotation"}, func(s store) error {
+			_, err := s.Clients.KMS.DisableKeyRotation(s.T.Context(), &kms.DisableKeyRotationInput{KeyId: &s.LogKeyARN})
+			return err
+		}},
+	}
+	for what, bucket := range map[string]func(s store) *string{"": logBucket, " of the access log": func(s store) *string { return &s.accessLog }} {
+		all = append(all,
+			storeTampering{"T21", "open the bucket" + what, []string{"PutBucketPolicy"}, putPolicy(open, bucket)},
+			storeTampering{"T22", "delete the policy" + what, []string{"DeleteBucketPolicy"}, func(s store) error {
+				_, err := s.Clients.S3.DeleteBucketPolicy(s.T.Context(), &s3.DeleteBucketPolicyInput{Bucket: bucket(s)})
+				return err
+			}},
+			storeTampering{"T24", "suspend versioning" + what, []string{"PutBucketVersioning"}, func(s store) error {
+				_, err := s.Clients.S3.PutBucketVersioning(s.T.Context(), &s3.PutBucketVersioningInput{
+					Bucket: bucket(s), VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusSuspended},
+				})
+				return err
+			}},
+			storeTampering{"T26", "encrypt with another key" + what, []string{"PutBucketEncryption"}, func(s store) error {
+				_, err := s.Clients.S3.PutBucketEncryption(s.T.Context(), &s3.PutBucketEncryptionInput{
+					Bucket: bucket(s), ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{Rules: []types.ServerSideEncryptionRule{{
+						ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
+							SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: aws.String(s.elsewhere().key),
+						},
+					}}},
+				})
+				return err
+			}},
+			storeTampering{"T26", "delete the encryption" + what, []string{"DeleteBucketEncryption"}, func(s store) error {
+				_, err := s.Clients.S3.DeleteBucketEncryption(s.T.Context(), &s3.DeleteBucketEncryptionInput{Bucket: bucket(s)})
+				return err
+			}},
+			storeTampering{"T27", "delete the public access block" + what, []string{"DeleteBucketPublicAccessBlock"}, func(s store) error {
+				_, err := s.Clients.S3.DeletePublicAccessBlock(s.T.Context(), &s3.DeletePublicAccessBlockInput{Bucket: bucket(s)})
+				return err
+			}},
+			storeTampering{"T27", "let writers own objects, and others write" + what, []string{"PutBucketOwnershipControls", "PutBucketAcl"}, func(s store) error {
+				_, err := s.Clients.S3.PutBucketOwnershipControls(s.T.Context(), &s3.PutBucketOwnershipControlsInput{
+					Bucket: bucket(s), OwnershipControls: &types.OwnershipControls{Rules: []types.OwnershipControlsRule{{ObjectOwnership: types.ObjectOwnershipObjectWriter}}},
+				})
+				s.Must(err)
+				_, err = s.Clients.S3.PutBucketAcl(s.T.Context(), &s3.PutBucketAclInput{Bucket: bucket(s), ACL: types.BucketCannedACLPublicReadWrite})
+				return err
+			}},
+		)
+	}
+	all = append(all, storeTampering{"T27", "no access log", []string{"PutBucketLogging"}, func(s store) error {
+		_, err := s.Clients.S3.PutBucketLogging(s.T.Context(), &s3.PutBucketLoggingInput{Bucket: &s.LogBucketName, BucketLoggingStatus: &types.BucketLoggingStatus{}})
+		return err
+	}})
+	slices.SortStableFunc(all, func(one, other storeTampering) int { return strings.Compare(one.id+one.name, other.id+other.name) })
+	return all
+}
+
+// TestTheLogStoreIsRestored from each way to take it out of its declared state, by events alone and by the schedule alone. Every field is
+// compared, and people are told once of each call, with who made it, and once of the repair.
+func TestTheLogStoreIsRestored(t *testing.T) {
+	for _, template := range []string{"default", "everything"} {
+		t.Run(template, func(t *testing.T) {
+			inAny(t, func(t *testing.T, a *account) {
+				s := deployStore(t, a, testbed.ReadTemplate(t, template))
+				s.wantSuccess(s.runs(0)...)
+				if told := told(s.runs(0)...); len(told) > 0 {
+					t.Errorf("after the deployment people are told %q", told)
+				}
+				whole := s.state()
+				for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath} {
+					for _, tampering := range storeTamperings() {
+						t.Run(fmt.Sprintf("%s by %s: %s", tampering.id, path, tampering.name), func(t *testing.T) {
+							s := s.in(t)
+							s.Only()
+							s.onlyStore(path)
+							before := len(s.AWS.Executions())
+							err := tampering.do(s)
+							if template == "everything" && testbed.HasCode(err, "InvalidBucketState") {
+								return // Object Lock keeps versioning on
+							}
+							s.Must(err)
+							if maps.Equal(s.state(), whole) {
+								t.Fatal("the tampering changed nothing")
+							}
+							if path == deployed.EventPath {
+								s.Settle()
+							} else {
+								s.Pass(schedulePeriod)
+							}
+							s.wantState(whole)
+							runs := s.runs(before)
+							s.wantSuccess(runs...)
+							if messages := told(runs...); len(messages) != 1 || !strings.HasPrefix(messages[0], "REPAIRED: log store of "+s.TrailName+"\n") {
+								t.Errorf("people were told %q", messages)
+							}
+							before = len(s.AWS.Executions())
+							s.Pass(schedulePeriod)
+							if messages := told(s.runs(before)...); len(messages) > 0 {
+								t.Errorf("of a whole log store people were told %q", messages)
+							}
+						})
+					}
+				}
+			})
+		})
+	}
+}
+
+// onlyStore lets only one path start the log store's runbook.
+func (s store) onlyStore(path deployed.Path) {
+	s.T.Helper()
+	for _, rule := range s.Rules {
+		if rule.OfLogStore {
+			s.Enable(rule.Name, path == deployed.EventPath)
+		}
+		if rule.Path == deployed.SchedulePath {
+			s.Enable(rule.Name, path == deployed.SchedulePath)
+		}
+	}
+}
+
+var _ = sns.New
+var _ = time.Hour
