@@ -13,17 +13,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/drill/internal/testbed"
+	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 // store is a guard whose log store is tampered with.
 type store struct {
 	guard
-	runbook, role, accessLog string
+	role, accessLog string
 }
 
 // deployStore deploys a template. The end of the deployment has done its work.
@@ -34,11 +34,6 @@ func deployStore(t *testing.T, a *account, tpl testbed.Template) store {
 	s := store{guard: g}
 	resources, err := deployed.ReadResources(t.Context(), g.Clients.Reads(), g.Guard.Guard)
 	g.Must(err)
-	for _, name := range resources["AWS::SSM::Document"] {
-		if name != g.RunbookName {
-			s.runbook = name
-		}
-	}
 	for _, name := range resources["AWS::S3::Bucket"] {
 		if strings.Contains(name, "serveraccesslogs") {
 			s.accessLog = name
@@ -49,7 +44,7 @@ func deployStore(t *testing.T, a *account, tpl testbed.Template) store {
 			s.role = name
 		}
 	}
-	if s.runbook == "" || s.role == "" {
+	if s.LogStoreRunbook == "" || s.role == "" {
 		t.Fatalf("the log store has no runbook or role: %v", resources)
 	}
 	return s
@@ -60,9 +55,21 @@ func (s store) in(t *testing.T) store {
 	return s
 }
 
-// runs are the executions of the log store's runbook after the first n executions of all.
-func (s store) runs(n int) []*automation.Execution {
-	return slices.DeleteFunc(slices.Clone(s.AWS.Executions()[n:]), func(x *automation.Execution) bool { return x.DocumentName != s.runbook })
+// runs are the executions of the log store's runbook after the first n of them.
+func (s store) runs(n int) []*automation.Execution { return s.LogStoreExecutions()[n:] }
+
+// messages are what people are told meanwhile, whoever tells it.
+func (s store) messages(do func()) []string {
+	s.T.Helper()
+	before := len(s.Gateway.Calls())
+	do()
+	var messages []string
+	for _, call := range s.Gateway.Calls()[before:] {
+		if call.Action() == "sns:Publish" && call.Input["TopicArn"] == s.AlertTopicARN && call.ErrorCode == "" {
+			messages = append(messages, strings.Trim(call.Input["Message"].(string), `"`))
+		}
+	}
+	return messages
 }
 
 // state is everything that the services say about the key and the buckets, by the names of the operations.
@@ -306,7 +313,7 @@ func TestTheLogStoreIsRestored(t *testing.T) {
 							s := s.in(t)
 							s.Only()
 							s.onlyStore(path)
-							before := len(s.AWS.Executions())
+							before, at := len(s.LogStoreExecutions()), s.Clock.Now().UTC().Format(time.RFC3339)
 							err := tampering.do(s)
 							if template == "everything" && testbed.HasCode(err, "InvalidBucketState") {
 								return // Object Lock keeps versioning on
@@ -315,27 +322,50 @@ func TestTheLogStoreIsRestored(t *testing.T) {
 							if maps.Equal(s.state(), whole) {
 								t.Fatal("the tampering changed nothing")
 							}
-							if path == deployed.EventPath {
-								s.Settle()
-							} else {
-								s.Pass(schedulePeriod)
-							}
+							told := s.messages(func() {
+								if path == deployed.EventPath {
+									s.Settle()
+								} else {
+									s.Pass(schedulePeriod)
+								}
+							})
 							s.wantState(whole)
-							runs := s.runs(before)
-							s.wantSuccess(runs...)
-							if messages := told(runs...); len(messages) != 1 || !strings.HasPrefix(messages[0], "REPAIRED: log store of "+s.TrailName+"\n") {
-								t.Errorf("people were told %q", messages)
-							}
-							before = len(s.AWS.Executions())
-							s.Pass(schedulePeriod)
-							if messages := told(s.runs(before)...); len(messages) > 0 {
-								t.Errorf("of a whole log store people were told %q", messages)
+							s.wantSuccess(s.runs(before)...)
+							s.wantToldOnce(told, path, tampering.events, at)
+							if told := s.messages(func() { s.Pass(schedulePeriod) }); len(told) > 0 {
+								t.Errorf("of a whole log store people are told %q", told)
 							}
 						})
 					}
 				}
 			})
 		})
+	}
+}
+
+// wantToldOnce reports messages other than one for each call, if events tell of it, and one of the repair. Calls that are made at once start
+// as many runs, each of which may find the same.
+func (s store) wantToldOnce(told []string, path deployed.Path, events []string, at string) {
+	s.T.Helper()
+	if path == deployed.EventPath {
+		for _, event := range events {
+			want := fmt.Sprintf("TAMPERING: %s on the log store of %s in account %s, %s, by %s from 127.0.0.1 at %s.",
+				event, s.TrailName, api.Account, api.Region, s.Administrator().SessionARN(), at)
+			i := slices.Index(told, want)
+			if i < 0 {
+				s.T.Errorf("people are told %q, not %q", told, want)
+				continue
+			}
+			told = slices.Delete(told, i, i+1)
+		}
+	}
+	if len(told) == 0 || len(told) > len(events) {
+		s.T.Errorf("of the repair people are told %q", told)
+	}
+	for _, message := range told {
+		if !strings.HasPrefix(message, "REPAIRED: log store of "+s.TrailName+"\n") || !strings.Contains(message, "\nStarted by "+string(path)+": ") {
+			s.T.Errorf("people are told %q", message)
+		}
 	}
 }
 
@@ -351,6 +381,3 @@ func (s store) onlyStore(path deployed.Path) {
 		}
 	}
 }
-
-var _ = sns.New
-var _ = time.Hour
