@@ -25,7 +25,7 @@ func runbookOf(name, resource string) runbook {
 
 var (
 	trailRunbook = runbookOf("cloudtrail-remediation-action", "RemediationRunbook702FD778")
-	storeRunbook = runbookOf("log-store-remediation-action", "LogStoreRemediationRunbook028A7764")
+	storeRunbook = runbookOf("log-store-remediation-action", "StoreRemediationRunbook9C422389")
 	runbooks     = []runbook{trailRunbook, storeRunbook}
 )
 

@@ -118,7 +118,7 @@ type NoticesProps struct {
 	// OtherRunbooks are documents whose executions are told of in the same way.
 	//
 	// Default: - there are none.
-	OtherRunbooks []awsssm.CfnDocument
+	OtherRunbooks *[]awsssm.CfnDocument
 
 	// CentralEventBus gets the events as they are, too.
 	//

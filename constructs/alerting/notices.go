@@ -37,12 +37,16 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 		return props.EventRules.Define(a, jsii.String(id), &awsevents.CfnRuleProps{EventPattern: pattern},
 			tellers(a.topic, props.CentralEventBus, paths, template)...)
 	}
+	runbooks := []awsssm.CfnDocument{props.Runbook}
+	if props.OtherRunbooks != nil {
+		runbooks = append(runbooks, *props.OtherRunbooks...)
+	}
 	theTrail := "the trail " + props.Settings.Name
 	where := theTrail + " in account <account>, <region>"
 	tampering := notice("Tampering",
 		detection.TamperingPattern(props.Settings, *props.AutomationRole.RoleArn()), callPaths, tamperingWith(theTrail))
 	repairFailed := notice("RepairFailed",
-		RepairFailedPattern(append([]awsssm.CfnDocument{props.Runbook}, props.OtherRunbooks...)...),
+		RepairFailedPattern(runbooks...),
 		map[string]any{"status": "$.detail.Status", "execution": "$.detail.ExecutionId", "when": "$.time", "account": "$.account", "region": "$.region"},
 		"REPAIR <status>: "+where+" at <when>, execution <execution>.")
 	props.EventRules.KeepUndelivered(tampering, repairFailed)

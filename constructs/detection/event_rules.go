@@ -150,14 +150,14 @@ func (r *eventRules) newTampering() awsevents.IRule {
 // newSchedule starts the runbook at the end of the stack's deployment, which creates the trail and applies what was declared
 // anew, and regularly: the certain path, which needs neither an event of the trail nor Config.
 func (r *eventRules) newSchedule() awsevents.IRule {
-	schedule := NewSchedule(r, r.targets, r.props.CheckEvery, r.start())
+	schedule := DefineSchedule(r, r.targets, r.props.CheckEvery, r.start())
 	r.rules = append(r.rules, schedule)
 	return schedule
 }
 
-// NewSchedule defines the rule Schedule, which starts a runbook at the end of the stack's deployment, and regularly.
+// DefineSchedule defines the rule Schedule, which starts a runbook at the end of the stack's deployment, and regularly.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-event-notifications.html
-func NewSchedule(scope constructs.Construct, targets *Targets, every awscdk.Duration, start Start) awsevents.IRule {
+func DefineSchedule(scope constructs.Construct, targets *Targets, every awscdk.Duration, start Start) awsevents.IRule {
 	return targets.Define(scope, jsii.String("Schedule"), &awsevents.CfnRuleProps{
 		ScheduleExpression: rate(every),
 		EventPattern: Pattern{"aws.cloudformation", "CloudFormation Stack Status Change", map[string]any{

@@ -84,24 +84,27 @@ func (t *Targets) Define(scope constructs.Construct, id *string, props *awsevent
 // LetStart lets the role start a runbook, as the role that it runs as.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 func (t *Targets) LetStart(start Start) {
-	if t.start == nil {
-		t.start = awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions: jsii.Strings("ssm:StartAutomationExecution"),
-			// The id of an execution is not known before it starts.
-			Resources: &[]*string{arn("ssm", "automation-execution/*")},
-		})
-		t.pass = awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings("iam:PassRole"),
-			Resources: &[]*string{start.Role.RoleArn()},
-			Conditions: &map[string]interface{}{
-				"StringEquals": map[string]interface{}{"iam:PassedToService": "ssm.amazonaws.com"},
-			},
-		})
-		t.role.AddToPolicy(t.start)
-		t.role.AddToPolicy(t.pass)
+	runbook := []*string{start.arn("automation-definition", ":1"), start.arn("document", "")}
+	if t.start != nil {
+		t.start.AddResources(runbook...)
+		t.pass.AddResources(start.Role.RoleArn())
+		return
 	}
-	t.start.AddResources(start.arn("automation-definition", ":1"), start.arn("document", ""))
-	t.pass.AddResources(start.Role.RoleArn())
+	// The id of an execution is not known before it starts.
+	resources := append(runbook, arn("ssm", "automation-execution/*"))
+	t.start = awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings("ssm:StartAutomationExecution"),
+		Resources: &resources,
+	})
+	t.pass = awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings("iam:PassRole"),
+		Resources: &[]*string{start.Role.RoleArn()},
+		Conditions: &map[string]interface{}{
+			"StringEquals": map[string]interface{}{"iam:PassedToService": "ssm.amazonaws.com"},
+		},
+	})
+	t.role.AddToPolicy(t.start)
+	t.role.AddToPolicy(t.pass)
 }
 
 // add gives a rule that was defined further targets.

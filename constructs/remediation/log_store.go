@@ -193,15 +193,14 @@ func (r *logStoreRemediation) newRules() {
 		if props.CentralEventBus != nil {
 			targets.Role().AddToPolicy(alerting.PutEvents(props.CentralEventBus))
 		}
-		targets.KeepUndelivered(detection.NewSchedule(r, targets, props.CheckEvery, start))
+		targets.KeepUndelivered(detection.DefineSchedule(r, targets, props.CheckEvery, start))
 	}
 	pattern := detection.LogStorePattern(r.parts()...)
 	r.findings.AtSynthesis(r, detection.CheckLogStorePattern("Tampering", pattern, *props.TrailName))
-	var reached []*awsevents.CfnRule_TargetProperty
+	reached := alerting.CallTargets(props.AlertTopic, props.CentralEventBus, "the log store of "+*props.TrailName)
 	if props.RepairOnEvents == nil || *props.RepairOnEvents {
 		reached = append(reached, start.Target("Runbook", "event"))
 	}
-	reached = append(reached, alerting.CallTargets(props.AlertTopic, props.CentralEventBus, "the log store of "+*props.TrailName)...)
 	r.tampering = targets.Define(r, jsii.String("Tampering"), &awsevents.CfnRuleProps{EventPattern: pattern}, reached...)
 	targets.KeepUndelivered(r.tampering)
 }

@@ -203,7 +203,7 @@ func (g *trailGuard) newEventRules() detection.EventRules {
 }
 
 func (g *trailGuard) newLogStoreRemediation() remediation.LogStoreRemediation {
-	return remediation.NewLogStoreRemediation(g, jsii.String("LogStoreRemediation"), &remediation.LogStoreRemediationProps{
+	return remediation.NewLogStoreRemediation(g, jsii.String("StoreRemediation"), &remediation.LogStoreRemediationProps{
 		LogStore:        g.logStore,
 		TrailName:       g.TrailName(),
 		AlertTopic:      g.AlertTopic(),
@@ -223,7 +223,7 @@ func (g *trailGuard) addNotices() {
 		AutomationRole:  g.automationRole,
 		Runbook:         g.remediation.Runbook(),
 		EventRules:      g.eventRules,
-		OtherRunbooks:   others,
+		OtherRunbooks:   &others,
 		CentralEventBus: g.props.CentralEventBus,
 	})
 }

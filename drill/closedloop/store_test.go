@@ -40,7 +40,7 @@ func deployStore(t *testing.T, a *account, tpl testbed.Template) store {
 		}
 	}
 	for _, name := range resources["AWS::IAM::Role"] {
-		if strings.Contains(name, "LogStoreRemediation") {
+		if strings.Contains(name, "StoreRemediation") {
 			s.role = name
 		}
 	}
