@@ -976,7 +976,7 @@ func TestALimitThatIsNotKeptIsFound(t *testing.T) {
 			resource["Properties"].(map[string]any)["Content"].(map[string]any)["description"] = times(64*1024, "x")
 		}
 	}
-	if problems := overLimit(t, template); len(problems) != 1 || !strings.Contains(problems[0], "the limit is 65536") {
+	if problems := overLimit(t, template); len(problems) != 2 || !strings.Contains(problems[0], "the limit is 65536") || !strings.Contains(problems[1], "the limit is 65536") {
 		t.Errorf("the problems are %q", problems)
 	}
 }

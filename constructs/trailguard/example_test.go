@@ -36,7 +36,7 @@ func ExampleNewTrailGuard() {
 	}
 	// Output:
 	// 3 AWS::Config::ConfigRule
-	// 1 AWS::SSM::Document
+	// 2 AWS::SSM::Document
 	// 0 AWS::CloudTrail::Trail
 }
 

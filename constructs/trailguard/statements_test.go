@@ -111,7 +111,7 @@ func meanings(template map[string]any, condition string) []string {
 		trails = "[" + trails + " " + trailARN("old-trail") + "]"
 		contexts = "[" + contexts + " " + strings.ReplaceAll(trailARN("old-trail"), "${AWS::Region}", "*") + "]"
 	}
-	var start, notices []string
+	var start []string
 	for _, id := range []string{"EventRulesTampering76AE5C63", "EventRulesScheduleE2B5BCBC"} {
 		if _, ok := template["Resources"].(map[string]any)[id]; ok {
 			start = append(start, "map[Fn::GetAtt:["+id+" Arn]]")
@@ -123,15 +123,14 @@ func meanings(template map[string]any, condition string) []string {
 			start = append(start, arn)
 		}
 	}
-	for _, id := range []string{"AlertingTampering3338980B", "AlertingRepairFailedF198EDF1"} {
-		notices = append(notices, "map[Fn::GetAtt:["+id+" Arn]]")
+	rules := start
+	for _, id := range []string{"StoreRemediationTamperingBDA1392A", "AlertingTampering3338980B", "AlertingRepairFailedF198EDF1"} {
+		if _, ok := template["Resources"].(map[string]any)[id]; ok {
+			rules = append(rules, "map[Fn::GetAtt:["+id+" Arn]]")
+		}
 	}
 	condition = strings.NewReplacer("TRAILS", trails, "CONTEXTS", contexts, "BUCKET", "map[Fn::GetAtt:[LogStoreBucket0AD36629 Arn]]").Replace(condition)
-	startText := fmt.Sprint(start)
-	if len(start) == 1 {
-		startText = start[0]
-	}
-	return []string{strings.ReplaceAll(condition, "RULES", startText), strings.ReplaceAll(condition, "RULES", fmt.Sprint(notices))}
+	return []string{strings.ReplaceAll(condition, "RULES", fmt.Sprint(rules))}
 }
 
 // resourcePolicies are the statements of each policy of a resource and each trust policy, but of roles that are not the guard's.
@@ -213,7 +212,7 @@ func TestWhatTheRolesMayDoIsBound(t *testing.T) {
 		"iam:GetRole":                        "[" + cloud + " " + linked + "organizations.amazonaws.com/AWSServiceRoleForOrganizations]]]] if <nil>",
 		"iam:CreateServiceLinkedRole":        cloud + " if map[StringEquals:map[iam:AWSServiceName:cloudtrail.amazonaws.com]]",
 		"iam:PassRole":                       "map[Fn::GetAtt:[CloudWatchLogsRoleA37E13B4 Arn]] if map[StringEquals:map[iam:PassedToService:cloudtrail.amazonaws.com]]",
-		"iam:PassRole, EventRulesTargetRole": "map[Fn::GetAtt:[AutomationRoleC58D7324 Arn]] if map[StringEquals:map[iam:PassedToService:ssm.amazonaws.com]]",
+		"iam:PassRole, EventRulesTargetRole": "[map[Fn::GetAtt:[AutomationRoleC58D7324 Arn]] map[Fn::GetAtt:[StoreRemediationRoleFBD4FF6D Arn]]] if map[StringEquals:map[iam:PassedToService:ssm.amazonaws.com]]",
 		"[logs:CreateLogStream logs:PutLogEvents]": "[" + logStream + " " + account + " _CloudTrail_ map[Ref:AWS::Region] *]]] " +
 			strings.TrimSuffix(logStream, " ") + "o-a1b2c3d4e5_*]]]] if <nil>",
 		"[s3:GetBucketAcl s3:ListBucket]": recorder + " if <nil>",

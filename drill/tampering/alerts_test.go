@@ -148,7 +148,8 @@ func TestARepairThatCannotSucceedIsTold(t *testing.T) {
 		i++
 		t.Run(name, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) {
-				g := guarded(t, a, testbed.ReadTemplate(t, "default"))
+				// The log store's runbook would mend some of it.
+				g := guarded(t, a, testbed.ReadTemplate(t, "default").With(t, testbed.WithoutLogStoreRepair))
 				elsewhere := g.elsewhere()
 				g.Pass(0)
 				broken.breakIt(g)
@@ -253,7 +254,7 @@ func TestAnEventThatCannotStartTheRunbookRaisesTheAlarm(t *testing.T) {
 		for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath} {
 			t.Run(test.name+", "+string(path), func(t *testing.T) {
 				inTurn(t, i, func(t *testing.T, a *account) {
-					g := guarded(t, a, testbed.ReadTemplate(t, "default"))
+					g := guarded(t, a, testbed.ReadTemplate(t, "default").With(t, testbed.WithoutLogStoreRepair))
 					g.Only(path)
 					if g.undelivered() {
 						t.Error("the alarm is raised when all is well")
@@ -330,8 +331,8 @@ func TestADeadLetterHasToComeFromTheGuard(t *testing.T) {
 		for _, rule := range g.eventRules() {
 			rules[*rule.Name] = true
 		}
-		if len(rules) != 5 {
-			t.Errorf("the guard has %d rules, want 4", len(rules)-1)
+		if len(rules) != 6 {
+			t.Errorf("the guard has %d rules, want 5", len(rules)-1)
 		}
 		for rule, lets := range rules {
 			err := g.IAM.Authorize(t.Context(), eventBridge, "sqs:SendMessage", queue, map[string][]string{

@@ -33,18 +33,19 @@ type Guard struct {
 	LogStoreRunbook string
 }
 
-// Executions are those of every runbook but the log store's.
+// Executions are those of every runbook but log stores'.
 func (g Guard) Executions() []*automation.Execution {
-	return slices.DeleteFunc(slices.Clone(g.AWS.Executions()), func(x *automation.Execution) bool {
-		return g.LogStoreRunbook != "" && x.DocumentName == g.LogStoreRunbook
-	})
+	return slices.DeleteFunc(slices.Clone(g.AWS.Executions()), isOfLogStore)
 }
 
-// LogStoreExecutions are those of the log store's runbook.
+// LogStoreExecutions are those of the runbooks that restore log stores.
 func (g Guard) LogStoreExecutions() []*automation.Execution {
-	return slices.DeleteFunc(slices.Clone(g.AWS.Executions()), func(x *automation.Execution) bool {
-		return g.LogStoreRunbook == "" || x.DocumentName != g.LogStoreRunbook
-	})
+	return slices.DeleteFunc(slices.Clone(g.AWS.Executions()), func(x *automation.Execution) bool { return !isOfLogStore(x) })
+}
+
+// isOfLogStore goes by the name that CloudFormation makes of the document's logical id.
+func isOfLogStore(x *automation.Execution) bool {
+	return strings.Contains(x.DocumentName, "StoreRemediationRunbook")
 }
 
 // In is the guard in a part of a test.

@@ -2,7 +2,9 @@ package testbed
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/trailguard/trailguard/localaws/repository"
@@ -86,6 +88,24 @@ func Without(kind string) Mutation {
 			if resource["Type"] == kind {
 				delete(tpl["Resources"].(map[string]any), id)
 			}
+		}
+	}
+}
+
+// WithoutLogStoreRepair leaves nothing that starts the log store's runbook.
+func WithoutLogStoreRepair(_ TB, tpl Template) {
+	ofStore := func(text string) bool { return strings.Contains(text, "StoreRemediation") }
+	for id, resource := range tpl.ByID() {
+		if resource["Type"] != "AWS::Events::Rule" {
+			continue
+		}
+		properties := resource["Properties"].(map[string]any)
+		targets, _ := properties["Targets"].([]any)
+		properties["Targets"] = slices.DeleteFunc(targets, func(target any) bool {
+			return ofStore(fmt.Sprint(target.(map[string]any)["Arn"]))
+		})
+		if ofStore(id) {
+			properties["State"] = "DISABLED"
 		}
 	}
 }
