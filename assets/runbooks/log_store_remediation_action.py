@@ -85,8 +85,8 @@ def restore(api, setting, value, one, names):
     wrong[part] = 'changed again'
     changed.setdefault(part, f'found {json.dumps(found, default=str)}, declared {json.dumps(declared)}')
     # A deletion that is cancelled leaves the key disabled.
-    if 'PendingDeletion' in str(found):
-        ask(part, api, 'cancel_key_deletion', **names)
+    if 'PendingDeletion' in str(found) and ask(part, api, 'cancel_key_deletion', **names) is None:
+        return
     ask(part, api, put, **names, **(value if put[:3] == 'put' else {}))
     # Ownership is refused while an access control list lets others in.
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-ownership-error-responses.html

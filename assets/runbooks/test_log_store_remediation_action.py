@@ -150,6 +150,12 @@ class Runs(unittest.TestCase):
         run(store)
         self.assertEqual(store.writes(), ['enable_key'])
 
+    def test_a_deletion_that_cannot_be_cancelled_is_what_people_are_told(self):
+        store = Store(refused=dict(cancel_key_deletion='AccessDeniedException'), key='PendingDeletion')
+        report, failed, _ = run(store)
+        self.assertIn('when calling the cancel_key_deletion operation', report['wrong']['KeyMetadata of arn:key'])
+        self.assertEqual((failed, set(store.writes())), (True, {'cancel_key_deletion'}))
+
     def test_an_intruders_lifecycle_is_replaced(self):
         store = Store(bucket_lifecycle_configuration=[dict(ID='x', Status='Enabled', Filter=dict(Prefix='AWSLogs/'), Expiration=dict(Days=1))])
         report, failed, messages = run(store)

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -379,5 +381,222 @@ func (s store) onlyStore(path deployed.Path) {
 		if rule.Path == deployed.SchedulePath {
 			s.Enable(rule.Name, path == deployed.SchedulePath)
 		}
+	}
+}
+
+// TestALogStoreThatIsGoneIsToldAndNotMadeAnew is T23, and a key whose deletion nobody cancelled.
+func TestALogStoreThatIsGoneIsToldAndNotMadeAnew(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		s := deployStore(t, a, testbed.ReadTemplate(t, "default"))
+		s.Only()
+		s.onlyStore(deployed.EventPath)
+		ctx, client := t.Context(), s.Clients.S3
+		versions, err := client.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &s.LogBucketName})
+		s.Must(err)
+		for _, version := range versions.Versions {
+			_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.LogBucketName, Key: version.Key, VersionId: version.VersionId})
+			s.Must(err)
+		}
+		before := len(s.LogStoreExecutions())
+		told := s.messages(func() {
+			_, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &s.LogBucketName})
+			s.Must(err)
+			s.Settle()
+		})
+		var tampering, left int
+		for _, message := range told {
+			if strings.HasPrefix(message, "TAMPERING: DeleteBucket on the log store of ") {
+				tampering++
+			}
+			if strings.HasPrefix(message, "NOT REPAIRED: log store of ") && strings.Contains(message, "(NoSuchBucket)") &&
+				strings.Contains(message, "create it in this account before somebody else does") {
+				left++
+			}
+		}
+		if tampering != 1 || left != 1 || len(told) != 3 { // and that the run has failed
+			t.Errorf("people are told %q", told)
+		}
+		if _, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.LogBucketName}); err == nil {
+			t.Error("the bucket is there again")
+		}
+		for _, x := range s.runs(before) {
+			for _, call := range x.Calls {
+				if call.Mutating() && call.ErrorCode == "" && call.Service == "s3" {
+					t.Errorf("a run made %s", call.API)
+				}
+			}
+		}
+		// Somebody makes it again: the next run configures it.
+		_, err = client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &s.LogBucketName})
+		s.Must(err)
+		s.onlyStore(deployed.SchedulePath)
+		before = len(s.LogStoreExecutions())
+		s.Pass(schedulePeriod)
+		s.wantSuccess(s.runs(before)...)
+		if policy := s.bucketPolicy(); !strings.Contains(policy, "CloudTrailWrite") {
+			t.Errorf("the policy is %s", policy)
+		}
+	})
+}
+
+// TestTheLogStoresRoleMayDoWhatItMustAndNoMore case by case. Without any of its permissions to change something, what it is for stays undone.
+func TestTheLogStoresRoleMayDoWhatItMustAndNoMore(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		s := deployStore(t, a, testbed.ReadTemplate(t, "everything"))
+		role := api.Principal{Type: api.AssumedRole, ARN: s.roleARN(s.role)}
+		bucket, access := "arn:aws:s3:::"+s.LogBucketName, "arn:aws:s3:::"+s.accessLog
+		other := s.elsewhere()
+		ask := func(action, resource string, want bool) {
+			t.Helper()
+			err := s.IAM.Authorize(t.Context(), role, action, resource, map[string][]string{"aws:SecureTransport": {"true"}})
+			if (err == nil) != want {
+				t.Errorf("that the role may %s on %s is %t", action, resource, err == nil)
+			}
+		}
+		for _, action := range []string{"GetBucketPolicy", "PutBucketPolicy", "GetLifecycleConfiguration", "PutLifecycleConfiguration", "GetBucketVersioning",
+			"PutBucketVersioning", "GetEncryptionConfiguration", "PutEncryptionConfiguration", "GetBucketPublicAccessBlock", "PutBucketPublicAccessBlock",
+			"GetBucketOwnershipControls", "PutBucketOwnershipControls", "PutBucketAcl", "GetBucketLogging", "PutBucketLogging",
+			"GetBucketObjectLockConfiguration", "PutBucketObjectLockConfiguration"} {
+			ask("s3:"+action, bucket, true)
+			ask("s3:"+action, access, true)
+			ask("s3:"+action, "arn:aws:s3:::"+other.bucket, false)
+		}
+		for _, action := range []string{"CreateBucket", "DeleteBucket", "DeleteBucketPolicy", "ListBucket", "ListBucketVersions", "PutReplicationConfiguration",
+			"PutBucketNotification", "PutBucketTagging"} {
+			ask("s3:"+action, bucket, false)
+		}
+		for _, action := range []string{"GetObject", "GetObjectVersion", "PutObject", "DeleteObject", "DeleteObjectVersion", "PutObjectRetention", "PutObjectLegalHold",
+			"BypassGovernanceRetention", "PutObjectAcl", "RestoreObject"} {
+			ask("s3:"+action, bucket+"/AWSLogs/x", false)
+			ask("s3:"+action, access+"/x", false)
+		}
+		for _, action := range []string{"DescribeKey", "GetKeyPolicy", "PutKeyPolicy", "GetKeyRotationStatus", "EnableKeyRotation", "EnableKey", "CancelKeyDeletion"} {
+			ask("kms:"+action, s.LogKeyARN, true)
+			ask("kms:"+action, other.key, false)
+			ask("kms:"+action, s.alertKey(), false)
+		}
+		for _, action := range []string{"Decrypt", "Encrypt", "GenerateDataKey", "CreateGrant", "DisableKey", "ScheduleKeyDeletion", "DisableKeyRotation", "ReEncryptFrom"} {
+			ask("kms:"+action, s.LogKeyARN, false)
+		}
+		ask("sns:Publish", s.AlertTopicARN, true)
+		ask("sns:Publish", other.topic, false)
+		ask("kms:GenerateDataKey", s.alertKey(), true)
+		for _, action := range []string{"cloudtrail:StopLogging", "cloudtrail:StartLogging", "cloudtrail:UpdateTrail"} {
+			ask(action, s.TrailARN, false)
+		}
+		ask("iam:PassRole", s.AutomationRoleARN, false)
+		ask("ssm:StartAutomationExecution", "arn:aws:ssm:"+api.Region+":"+api.Account+":document/"+s.LogStoreRunbook, false)
+	})
+}
+
+func (s store) roleARN(name string) string {
+	s.T.Helper()
+	got, err := iam.NewFromConfig(s.Admin).GetRole(s.T.Context(), &iam.GetRoleInput{RoleName: &name})
+	s.Must(err)
+	return *got.Role.Arn
+}
+
+// TestThePermissionsOfTheLogStoresRoleAreNeeded: without one of them what it is for stays undone, and all else is restored.
+func TestThePermissionsOfTheLogStoresRoleAreNeeded(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		s := deployStore(t, a, testbed.ReadTemplate(t, "default"))
+		whole := s.state()
+		all := storeTamperings()
+		for action, test := range map[string]struct{ tampering, left string }{
+			"kms:CancelKeyDeletion":         {"schedule the key's deletion", "key"},
+			"kms:EnableKey":                 {"disable the key by its id", "key"},
+			"kms:EnableKeyRotation":         {"no rotation", "rotation"},
+			"kms:PutKeyPolicy":              {"a key policy without CloudTrail", "key policy"},
+			"s3:PutBucketPolicy":            {"deny CloudTrail", "log: policy"},
+			"s3:PutLifecycleConfiguration":  {"expire all after a day", "log: lifecycle"},
+			"s3:PutBucketVersioning":        {"suspend versioning", "log: versioning"},
+			"s3:PutEncryptionConfiguration": {"encrypt with another key", "log: encryption"},
+			"s3:PutBucketPublicAccessBlock": {"delete the public access block", "log: public access block"},
+			"s3:PutBucketOwnershipControls": {"let writers own objects, and others write", "log: ownership"},
+			"s3:PutBucketLogging":           {"no access log", "log: access logging"},
+		} {
+			t.Run(action, func(t *testing.T) {
+				s := s.in(t)
+				s.Only()
+				s.onlyStore(deployed.EventPath)
+				before := len(s.LogStoreExecutions())
+				s.withEdited(s.roleARN(s.role), `"`+action+`"`, `"`+strings.Split(action, ":")[0]+`:ListTags"`, func() {
+					for _, tampering := range all {
+						if tampering.name == test.tampering {
+							s.Must(tampering.do(s))
+						}
+					}
+					_, err := s.Clients.S3.DeletePublicAccessBlock(t.Context(), &s3.DeletePublicAccessBlockInput{Bucket: &s.accessLog})
+					s.Must(err)
+					s.Settle()
+				})
+				got := s.state()
+				if got[test.left] == whole[test.left] {
+					t.Errorf("%s was restored", test.left)
+				}
+				if blocked := "access log: public access block"; action != "s3:PutBucketPublicAccessBlock" && got[blocked] != whole[blocked] {
+					t.Error("nothing else was restored")
+				}
+				for _, x := range s.runs(before) {
+					s.wantFailed(x, "NOT REPAIRED: log store of ", "Allow it to the role.")
+				}
+				// With the permission it is.
+				s.onlyStore(deployed.SchedulePath)
+				s.Pass(schedulePeriod)
+				s.wantState(whole)
+			})
+		}
+	})
+}
+
+// TestAnyMixtureOfTamperingComesToRest: calls against the trail, its log store and the access log in any order, before and between the runs that
+// they start. The schedule ends what events leave.
+func TestAnyMixtureOfTamperingComesToRest(t *testing.T) {
+	for _, template := range []string{"default", "everything"} {
+		t.Run(template, func(t *testing.T) {
+			inAny(t, func(t *testing.T, a *account) {
+				s := deployStore(t, a, testbed.ReadTemplate(t, template).With(t, withoutRules))
+				whole, ofStore, ofTrail := s.state(), storeTamperings(), tamperingsOf(template)
+				for seed := range uint64(12) {
+					t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+						s, random := s.in(t), rand.New(rand.NewPCG(seed, 0))
+						a.Order.Seed(seed, 1)
+						s.Only(triggers...)
+						for _, rule := range s.Rules {
+							s.Enable(rule.Name, rule.Enabled)
+						}
+						var done []string
+						for range 2 + random.IntN(6) {
+							if random.IntN(3) == 0 && len(s.Unmet()) == 0 && maps.Equal(s.state(), whole) {
+								one := ofTrail[random.IntN(len(ofTrail))]
+								done = append(done, one.name)
+								one.do(s.guard)
+							} else {
+								one := ofStore[random.IntN(len(ofStore))]
+								done = append(done, one.name)
+								// What is tampered with already may refuse: a key that is to be deleted, ownership that is somebody's.
+								if err := one.do(s); err != nil && !testbed.HasCode(err, "KMSInvalidStateException", "InvalidBucketState", "DisabledException") {
+									t.Fatal(err)
+								}
+							}
+							if random.IntN(2) == 0 {
+								s.Must(s.Bus().Deliver(t.Context()))
+							}
+						}
+						s.Settle()
+						s.Pass(schedulePeriod)
+						s.Pass(schedulePeriod)
+						s.wantState(whole)
+						s.WantRepaired()
+						if told := s.messages(func() { s.Pass(schedulePeriod) }); len(told) > 0 {
+							t.Errorf("at rest people are told %q", told)
+						}
+						if t.Failed() {
+							t.Logf("the sequence was %q", done)
+						}
+					})
+				}
+			})
+		})
 	}
 }
