@@ -140,11 +140,10 @@ func (p *LogStoreRemediationProps) Validate() error {
 	return errors.Join(problems...)
 }
 
-// newRunbook derives the deployed runbook from the asset, as document does: everything but StartedBy stands in its payload.
+// newRunbook derives the deployed runbook from the asset, as document does: everything but StartedBy and the role stands in its payload.
 func (r *logStoreRemediation) newRunbook() awsssm.CfnDocument {
 	runbook := assets.LogStoreRemediationAction()
 	runbook.Description = "Restores the log store of " + *r.props.TrailName
-	runbook.AssumeRole = *r.role.RoleArn()
 	inputs := runbook.MainSteps[0].Inputs
 	script, payload := inputs["Script"].(string), inputs["InputPayload"].(map[string]any)
 	if r.props.CentralEventBus != nil {
@@ -160,7 +159,13 @@ func (r *logStoreRemediation) newRunbook() awsssm.CfnDocument {
 	payload["Execution"] = strings.Replace(payload["Execution"].(string), "aws.amazon.com", partition.ConsoleDomain(*awscdk.Stack_Of(r).Region()), 1)
 	startedBy := runbook.Parameters["StartedBy"]
 	startedBy.Description = ""
-	runbook.Parameters = map[string]assets.Parameter{"StartedBy": startedBy}
+	// The role stands in a parameter, as in the trail's runbook: a deployer would have to pass the role of a document that names it.
+	// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
+	role := *r.role.RoleArn()
+	runbook.Parameters = map[string]assets.Parameter{
+		"StartedBy":            startedBy,
+		"AutomationAssumeRole": {Type: "String", Default: role, AllowedValues: []any{role}},
+	}
 	if warning := assets.RuntimeWarning(runbook.MainSteps[0].Runtime(), time.Now()); warning != "" {
 		awscdk.Annotations_Of(r).AddWarningV2(jsii.String("trailguard:runtime"), &warning)
 	}

@@ -122,7 +122,7 @@ func TestTheRunbookIsStartedAsDeclared(t *testing.T) {
 					declared := property(template, "AWS::SSM::Document", "Content.parameters.AutomationAssumeRole.default")
 					want := []string{declared}
 					if id := storeRunbook(template); id != "" {
-						want = append(want, property(template, id, "Content.assumeRole"))
+						want = append(want, property(template, id, "Content.parameters.AutomationAssumeRole.default"))
 					}
 					if !slices.Equal(resources, want) {
 						t.Errorf("the target role may pass %v, not %v", resources, want)

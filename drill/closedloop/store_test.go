@@ -600,3 +600,34 @@ func TestAnyMixtureOfTamperingComesToRest(t *testing.T) {
 		})
 	}
 }
+
+// TestADeploymentThatChangesTheLogStoreTellsNothing: CloudFormation changes the lifecycle, the key's policy and the runbook; the guard of before
+// undoes nothing, and the guard of after finds all as declared.
+func TestADeploymentThatChangesTheLogStoreTellsNothing(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		s := deployStore(t, a, testbed.ReadTemplate(t, "default"))
+		changed := testbed.ReadTemplate(t, "default").With(t,
+			testbed.Replaced(`"TransitionInDays":90`, `"TransitionInDays":30`), testbed.Replaced(`'Days':90`, `'Days':30`),
+			testbed.Replaced(`"Sid":"CloudTrailEncrypt"`, `"Sid":"CloudTrailEncrypts"`), testbed.Replaced(`'Sid':'CloudTrailEncrypt'`, `'Sid':'CloudTrailEncrypts'`))
+		told := s.messages(func() {
+			s.guard = s.updateStack(changed)
+			s.Settle()
+			s.Pass(schedulePeriod)
+		})
+		if len(told) > 0 {
+			t.Errorf("people are told %q", told)
+		}
+		if got := s.state()["log: lifecycle"]; !strings.Contains(got, `"Days":30`) {
+			t.Errorf("the lifecycle is %s", got)
+		}
+		s.step("negative control: a person who does the same is told of, and it is undone", func(g guard) {
+			s := store{guard: g, role: s.role, accessLog: s.accessLog}
+			at := s.Clock.Now().UTC().Format(time.RFC3339)
+			told := s.messages(func() {
+				s.closeKey()
+				s.Settle()
+			})
+			s.wantToldOnce(told, deployed.EventPath, []string{"PutKeyPolicy"}, at)
+		})
+	})
+}
