@@ -26,8 +26,11 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 )
 
-// accounts has one account for each template that is deployed.
-var accounts = map[string]*testbed.Account{"default": testbed.FirstReading(), "everything": testbed.SecondReading()}
+// accounts has the account for each template that is deployed.
+var accounts = func() map[string]*testbed.Account {
+	first := testbed.FirstReading()
+	return map[string]*testbed.Account{"default": first, "everything": testbed.SecondReading(), "store": first}
+}()
 
 func TestMain(m *testing.M) {
 	testbed.Main(m, []*testbed.Account{accounts["default"], accounts["everything"]}, func() error { return flag.Set("test.parallel", "2") })
