@@ -379,7 +379,7 @@ func TestStatusFindsEachTampering(t *testing.T) {
 	for template := range accounts {
 		t.Run(template, func(t *testing.T) {
 			t.Parallel()
-			g := deploy(t, template)
+			g := deploy(t, accounts[template], template)
 			g.wantWhole("after the deployment")
 			g.openBucket()
 			target := drill.Target{Trail: g.TrailName, ARN: g.TrailARN, Declared: g.Declared}
@@ -412,7 +412,7 @@ func TestStatusFindsEachTampering(t *testing.T) {
 
 // TestAGuardThatRepairsItsLogStoreIsWhole, and of the parts of the repair status finds what is wrong.
 func TestAGuardThatRepairsItsLogStoreIsWhole(t *testing.T) {
-	g := deploy(t, "store")
+	g := deploy(t, accounts["default"], "store")
 	g.wantWhole("after the deployment")
 	of := func(kind string) *string { return aws.String(g.name(kind, "StoreRemediation")) }
 	for _, attack := range []attack{

@@ -26,11 +26,8 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 )
 
-// accounts has the account for each template that is deployed.
-var accounts = func() map[string]*testbed.Account {
-	first := testbed.FirstReading()
-	return map[string]*testbed.Account{"default": first, "everything": testbed.SecondReading(), "store": first}
-}()
+// accounts has one account for each template that is attacked.
+var accounts = map[string]*testbed.Account{"default": testbed.FirstReading(), "everything": testbed.SecondReading()}
 
 func TestMain(m *testing.M) {
 	testbed.Main(m, []*testbed.Account{accounts["default"], accounts["everything"]}, func() error { return flag.Set("test.parallel", "2") })
@@ -57,9 +54,8 @@ type guard struct {
 }
 
 // deploy deploys a template, lets the end of the deployment make the trail, and has somebody confirm a subscription.
-func deploy(t *testing.T, template string) *guard {
+func deploy(t *testing.T, a *testbed.Account, template string) *guard {
 	t.Helper()
-	a := accounts[template]
 	tpl := testbed.ReadTemplate(t, template)
 	a.Empty(t, tpl)
 	g := &guard{
