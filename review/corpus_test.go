@@ -400,11 +400,12 @@ func withSwitches(values map[string][]variant) map[string][]variant {
 	return values
 }
 
-// without are props that go together with no others of a guard, in turn: those of a new bucket with a supplied one, data resources
+// without are props that go together with no others of a guard, in turn: those of a new bucket, and its repair, with a supplied one, data resources
 // with advanced event selectors, and those of Config rules without them, or with the trail of another account.
 var without = [][]string{
 	{"LogBucket", "AdvancedEventSelectors", "TrailAccount"},
-	{"TransitionAfter", "ExpireAfter", "ObjectLockRetention", "ServerAccessLogsBucket", "DataResources", "TrailAccount"},
+	{"TransitionAfter", "ExpireAfter", "ObjectLockRetention", "ServerAccessLogsBucket", "RepairLogStore", "DataResources",
+		"TrailAccount"},
 	{"LogBucket", "AdvancedEventSelectors", "ConfigRules", "MaximumExecutionFrequency", "MaximumAutomaticAttempts", "RetryAttempt",
 		"ConcurrentExecutionRatePercentage", "ErrorPercentage", "CreateConfigurationRecorder"},
 }
