@@ -151,8 +151,8 @@ type TrailGuardProps struct {
 
 	// RepairLogStore tells whether a second runbook restores the log store, on the same triggers but for AWS Config: the policies and the
 	// settings of the log bucket, of the new bucket for its access log, and of the key, as far as the app defines them. What is imported is
-	// not restored. The template is then longer by 13,000 bytes: what exceeds 51,200 bytes with other props needs an environment that is
-	// bootstrapped, with the template in its bucket. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+	// not restored. The template is then longer by 13,000 bytes, and the command cdk deploy, which sends it as YAML, needs an environment that
+	// is bootstrapped: in YAML it has more than the 51,200 bytes that CloudFormation takes in a request.
 	//
 	// Default: - the log store is not repaired.
 	RepairLogStore *bool
