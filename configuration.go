@@ -65,6 +65,7 @@ type configuration struct {
 
 	AutomationRoleARN                 *string                             `json:"automationRoleArn" prop:"AutomationRole"`
 	RepairOnEvents                    *bool                               `json:"repairOnEvents"`
+	RepairLogStore                    *bool                               `json:"repairLogStore"`
 	CheckEveryMinutes                 *float64                            `json:"checkEveryMinutes" prop:"CheckEvery"`
 	ConfigRules                       *bool                               `json:"configRules"`
 	AlertTopicARN                     *string                             `json:"alertTopicArn" prop:"AlertTopic"`
@@ -174,6 +175,7 @@ func (c configuration) props(scope constructs.Construct) *trailguard.TrailGuardP
 		ObjectLockRetention:               c.objectLockRetention(),
 		RemovalPolicy:                     c.RemovalPolicy,
 		RepairOnEvents:                    c.RepairOnEvents,
+		RepairLogStore:                    c.RepairLogStore,
 		ConfigRules:                       c.ConfigRules,
 		AlertEmailAddresses:               c.AlertEmailAddresses,
 		MaximumExecutionFrequency:         c.MaximumExecutionFrequency,

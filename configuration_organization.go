@@ -90,6 +90,7 @@ var ofAccount = map[string]string{
 	"account":            "each stack has its own: use managementAccount, logArchiveAccount and securityAccount",
 	"trailAccount":       "it is the managementAccount",
 	"centralEventBusArn": "it is that of the securityAccount",
+	"repairLogStore":     "no stack of an organization repairs its log store",
 }
 
 // ofStore are the keys of a log store of one's own, which the archive takes the place of.

@@ -48,9 +48,10 @@ func TestWrongOrganizationsGetTheirErrors(t *testing.T) {
 			`accountFilter: "x" is not an account filter: use {"type": "DIFFERENCE", "accounts": ["123456789012"]}` + "\n" +
 				`maxConcurrentPercentage: "some" is not a number: use digits only` + "\n" + `organizationTrail: 1 is not a boolean: use true or false`},
 		{"keys of the mode account", ofTheOrganization(archive + `, "account": "111111111111", "trailAccount": "111111111111", "centralEventBusArn": "arn:aws:events:eu-central-1:333333333333:event-bus/trailguard",
-			"logBucketName": "my-bucket", "logKeyArn": "arn:aws:kms:eu-central-1:222222222222:key/1"`),
+			"repairLogStore": true, "logBucketName": "my-bucket", "logKeyArn": "arn:aws:kms:eu-central-1:222222222222:key/1"`),
 			"account: is not of the mode organization: each stack has its own: use managementAccount, logArchiveAccount and securityAccount\n" +
 				"trailAccount: is not of the mode organization: it is the managementAccount\n" +
+				"repairLogStore: is not of the mode organization: no stack of an organization repairs its log store\n" +
 				"centralEventBusArn: is not of the mode organization: it is that of the securityAccount\n" +
 				"logBucketName: names a log store, and the archive in logArchiveAccount is one: leave out logBucketName, or logArchiveAccount\n" +
 				"logKeyArn: names a log store, and the archive in logArchiveAccount is one: leave out logKeyArn, or logArchiveAccount"},

@@ -206,6 +206,7 @@ func TestEachKeyReachesItsPropAlone(t *testing.T) {
 		{"automationRoleArn", `"` + role + `"`, func(p props) any { return *p.AutomationRole.RoleArn() }, role},
 		{"repairOnEvents", `false`, func(p props) any { return *p.RepairOnEvents }, "false"},
 		{"repairOnEvents", `true`, func(p props) any { return *p.RepairOnEvents }, "true"},
+		{"repairLogStore", `true`, func(p props) any { return *p.RepairLogStore }, "true"},
 		{"checkEveryMinutes", `30`, func(p props) any { return *p.CheckEvery.ToMinutes(nil) }, "30"},
 		{"checkEveryMinutes", `0`, func(p props) any { return *p.CheckEvery.ToMinutes(nil) }, "0"},
 		{"configRules", `false`, func(p props) any { return *p.ConfigRules }, "false"},

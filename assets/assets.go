@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The runbook is written in YAML, for people and for the console, and its script in Python. The JSON beside them is the YAML
+// A runbook is written in YAML, for people and for the console, and its script in Python. The JSON beside them is the YAML
 // without the script, for encoding/json: it spares every importer of the library a YAML parser. `make update` writes the
 // JSON, and the script into the YAML; a test compares the three.
 var (
@@ -16,16 +16,31 @@ var (
 	cloudTrailRemediationAction []byte
 	//go:embed runbooks/cloudtrail_remediation_action.py
 	cloudTrailRemediationScript string
+
+	//go:embed runbooks/log-store-remediation-action.json
+	logStoreRemediationAction []byte
+	//go:embed runbooks/log_store_remediation_action.py
+	logStoreRemediationScript string
 )
 
-// CloudTrailRemediationAction returns a copy of the remediation runbook, which the caller may change. Its one step has the
+// CloudTrailRemediationAction returns a copy of the runbook that restores a trail, which the caller may change. Its one step has the
 // script among its inputs.
 func CloudTrailRemediationAction() Runbook {
+	return runbook("cloudtrail-remediation-action", cloudTrailRemediationAction, cloudTrailRemediationScript)
+}
+
+// LogStoreRemediationAction returns a copy of the runbook that restores the bucket and the key of a log, as
+// CloudTrailRemediationAction does.
+func LogStoreRemediationAction() Runbook {
+	return runbook("log-store-remediation-action", logStoreRemediationAction, logStoreRemediationScript)
+}
+
+func runbook(name string, content []byte, script string) Runbook {
 	var runbook Runbook
-	if err := json.Unmarshal(cloudTrailRemediationAction, &runbook); err != nil {
-		panic(fmt.Errorf("assets: decoding the embedded runbook cloudtrail-remediation-action: %w", err))
+	if err := json.Unmarshal(content, &runbook); err != nil {
+		panic(fmt.Errorf("assets: decoding the embedded runbook %s: %w", name, err))
 	}
-	runbook.MainSteps[0].Inputs["Script"] = cloudTrailRemediationScript
+	runbook.MainSteps[0].Inputs["Script"] = script
 	return runbook
 }
 

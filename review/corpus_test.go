@@ -322,6 +322,10 @@ var good = withSwitches(map[string][]variant{
 		{"on", func(_ site, p *trailguard.TrailGuardProps) { p.RepairOnEvents = jsii.Bool(true) }},
 		{"off", func(_ site, p *trailguard.TrailGuardProps) { p.RepairOnEvents = jsii.Bool(false) }},
 	},
+	"RepairLogStore": {
+		{"on", func(_ site, p *trailguard.TrailGuardProps) { p.RepairLogStore = jsii.Bool(true) }},
+		{"off", func(_ site, p *trailguard.TrailGuardProps) { p.RepairLogStore = jsii.Bool(false) }},
+	},
 	"CheckEvery": { // never where RepairOnEvents is on
 		{"never", func(_ site, p *trailguard.TrailGuardProps) { p.CheckEvery = awscdk.Duration_Minutes(jsii.Number(0)) }},
 		{"most often", func(_ site, p *trailguard.TrailGuardProps) { p.CheckEvery = awscdk.Duration_Minutes(jsii.Number(5)) }},
@@ -396,11 +400,12 @@ func withSwitches(values map[string][]variant) map[string][]variant {
 	return values
 }
 
-// without are props that go together with no others of a guard, in turn: those of a new bucket with a supplied one, data resources
+// without are props that go together with no others of a guard, in turn: those of a new bucket, and its repair, with a supplied one, data resources
 // with advanced event selectors, and those of Config rules without them, or with the trail of another account.
 var without = [][]string{
 	{"LogBucket", "AdvancedEventSelectors", "TrailAccount"},
-	{"TransitionAfter", "ExpireAfter", "ObjectLockRetention", "ServerAccessLogsBucket", "DataResources", "TrailAccount"},
+	{"TransitionAfter", "ExpireAfter", "ObjectLockRetention", "ServerAccessLogsBucket", "RepairLogStore", "DataResources",
+		"TrailAccount"},
 	{"LogBucket", "AdvancedEventSelectors", "ConfigRules", "MaximumExecutionFrequency", "MaximumAutomaticAttempts", "RetryAttempt",
 		"ConcurrentExecutionRatePercentage", "ErrorPercentage", "CreateConfigurationRecorder"},
 }
@@ -836,6 +841,11 @@ var bad = map[string][]variant{
 	},
 	"CheckEvery": durations(func(p *trailguard.TrailGuardProps, value awscdk.Duration) { p.CheckEvery = value },
 		awscdk.Duration_Minutes(jsii.Number(4)), awscdk.Duration_Seconds(jsii.Number(330)), awscdk.Duration_Minutes(jsii.Number(1441))),
+	"RepairLogStore": {{"nothing to repair", func(s site, p *trailguard.TrailGuardProps) {
+		p.RepairLogStore = jsii.Bool(true)
+		p.LogBucket = awss3.Bucket_FromBucketName(s.stack, jsii.String("Bucket"), jsii.String("my-log-bucket"))
+		p.LogKey = awskms.Key_FromKeyArn(s.stack, jsii.String("Key"), s.arnOf("kms", s.region, "111122223333", "key/11111111-2222-3333-4444-555555555555"))
+	}}},
 	"ConfigRules": {{"nothing starts the runbook", func(_ site, p *trailguard.TrailGuardProps) {
 		p.ConfigRules, p.RepairOnEvents, p.CheckEvery = jsii.Bool(false), jsii.Bool(false), awscdk.Duration_Minutes(jsii.Number(0))
 	}}},

@@ -141,7 +141,9 @@ func guardPolicy(t *testing.T, template map[string]any) (string, map[string]any)
 				policy = resolved(details["PolicyText"]).(string)
 			}
 		case "AWS::SSM::Document":
-			content = resolved(properties["Content"]).(map[string]any)
+			if document := resolved(properties["Content"]).(map[string]any); document["parameters"].(map[string]any)["CloudTrailName"] != nil {
+				content = document
+			}
 		}
 	}
 	payload := inputs(t, content)["InputPayload"].(map[string]any)

@@ -23,6 +23,7 @@ var accepted = []struct{ rule, path, reason string }{
 	{"S3DefaultEncryptionKMS", "ConfigRules/Recorder/Bucket", "The bucket holds copies of configuration items, which Config keeps and shows; they contain no log data."},
 	{"S3BucketLoggingEnabled", "ConfigRules/Recorder/Bucket", "The bucket holds copies of configuration items; the guarded trail records who changes its settings."},
 	{"S1", "ConfigRules/Recorder/Bucket", "The bucket holds copies of configuration items; the guarded trail records who changes its settings."},
+	{"IAMNoInlinePolicy", "StoreRemediation/Role", "The permissions belong to the one role and must live and die with it; a managed policy could be attached elsewhere."},
 	{"IAMNoInlinePolicy", "DefaultPolicy", "The permissions belong to the one role and must live and die with it; a managed policy could be attached elsewhere."},
 	{"IAM4", "ConfigRules/Recorder/Role", "Config's managed rules call a changing set of reads with the recorder's role; AWS keeps the managed policy in step."},
 	{"IAM5[Resource::<ConfigRulesRecorderBucket", "ConfigRules/Recorder/Role/DefaultPolicy", "Config names its files itself; the wildcard ends at the account's Config folder."},

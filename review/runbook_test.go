@@ -15,36 +15,48 @@ import (
 	"github.com/trailguard/trailguard/internal/golden"
 )
 
-const (
-	runbookYAML   = root + "/assets/runbooks/cloudtrail-remediation-action.yml"
-	runbookJSON   = root + "/assets/runbooks/cloudtrail-remediation-action.json"
-	runbookScript = root + "/assets/runbooks/cloudtrail_remediation_action.py"
+// runbook is the files of a runbook, and the logical id of the resource that deploys it.
+type runbook struct{ yaml, json, script, resource string }
+
+func runbookOf(name, resource string) runbook {
+	const folder = root + "/assets/runbooks/"
+	return runbook{folder + name + ".yml", folder + name + ".json", folder + strings.ReplaceAll(name, "-", "_") + ".py", resource}
+}
+
+var (
+	trailRunbook = runbookOf("cloudtrail-remediation-action", "RemediationRunbook702FD778")
+	storeRunbook = runbookOf("log-store-remediation-action", "StoreRemediationRunbook9C422389")
+	runbooks     = []runbook{trailRunbook, storeRunbook}
 )
 
 // TestTheRunbooksYAMLHasItsScript comes before the JSON, which is made of the YAML.
 func TestTheRunbooksYAMLHasItsScript(t *testing.T) {
-	script, text := read(t, runbookScript), read(t, runbookYAML)
-	want, err := withScript(text, script)
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden.Check(t, runbookYAML, []byte(want))
-	if got := inputs(t, decodedYAML(t, read(t, runbookYAML)))["Script"].(string) + "\n"; got != script {
-		t.Error("the script of cloudtrail-remediation-action.yml, read as YAML, is not cloudtrail_remediation_action.py")
+	for _, r := range runbooks {
+		script, text := read(t, r.script), read(t, r.yaml)
+		want, err := withScript(text, script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Check(t, r.yaml, []byte(want))
+		if got := inputs(t, decodedYAML(t, read(t, r.yaml)))["Script"].(string) + "\n"; got != script {
+			t.Errorf("the script of %s, read as YAML, is not %s", r.yaml, r.script)
+		}
 	}
 }
 
 func TestTheRunbooksJSONIsItsYAMLWithoutTheScript(t *testing.T) {
-	document := decodedYAML(t, read(t, runbookYAML))
-	delete(inputs(t, document), "Script")
-	var want bytes.Buffer
-	encoder := json.NewEncoder(&want)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(document); err != nil {
-		t.Fatal(err)
+	for _, r := range runbooks {
+		document := decodedYAML(t, read(t, r.yaml))
+		delete(inputs(t, document), "Script")
+		var want bytes.Buffer
+		encoder := json.NewEncoder(&want)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(document); err != nil {
+			t.Fatal(err)
+		}
+		golden.Check(t, r.json, want.Bytes())
 	}
-	golden.Check(t, runbookJSON, want.Bytes())
 }
 
 func TestAScriptIsPutIntoTheYAMLAndTheRestIsLeft(t *testing.T) {
@@ -80,17 +92,27 @@ func withScript(text, script string) (string, error) {
 
 // TestTheDeployedScriptIsTheSameProgram: it has lost its comments, empty lines and indentation.
 func TestTheDeployedScriptIsTheSameProgram(t *testing.T) {
-	script := read(t, runbookScript)
-	for name, path := range goldenTemplates(t) {
-		if !sameProgram(t, declared(t, script, readTemplate(t, path)), deployedScript(t, readTemplate(t, path))) {
-			t.Errorf("%s: the script is not the program cloudtrail_remediation_action.py", name)
+	for _, r := range runbooks {
+		seen := 0
+		for name, path := range goldenTemplates(t) {
+			template := readTemplate(t, path)
+			if template["Resources"].(map[string]any)[r.resource] == nil {
+				continue
+			}
+			seen++
+			if !sameProgram(t, r.declared(t, template), r.deployedScript(t, template)) {
+				t.Errorf("%s: the script is not the program %s", name, r.script)
+			}
+		}
+		if seen == 0 {
+			t.Errorf("no template has the runbook %s", r.resource)
 		}
 	}
 }
 
 func TestADeployedScriptThatIsAnotherProgramIsNoticed(t *testing.T) {
 	template := readTemplate(t, goldenTemplates(t)["default"])
-	script, deployed := declared(t, read(t, runbookScript), template), deployedScript(t, template)
+	script, deployed := trailRunbook.declared(t, template), trailRunbook.deployedScript(t, template)
 	for _, change := range []struct {
 		name, from, to string
 		same           bool
@@ -113,9 +135,11 @@ func TestADeployedScriptThatIsAnotherProgramIsNoticed(t *testing.T) {
 // TestTheScriptHasNoVariableOfAutomation: two braces in a row are one to Automation, in a script too.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-executeScript.html
 func TestTheScriptHasNoVariableOfAutomation(t *testing.T) {
-	for number, line := range strings.Split(read(t, runbookScript), "\n") {
-		if strings.Contains(line, "{{") {
-			t.Errorf("line %d has two braces in a row: %s", number+1, line)
+	for _, r := range runbooks {
+		for number, line := range strings.Split(read(t, r.script), "\n") {
+			if strings.Contains(line, "{{") {
+				t.Errorf("%s: line %d has two braces in a row: %s", r.script, number+1, line)
+			}
 		}
 	}
 }
@@ -138,12 +162,12 @@ func sameProgram(t *testing.T, scripts ...string) bool {
 }
 
 // declared is the script without the paragraphs for what a template does not declare.
-func declared(t *testing.T, script string, template map[string]any) string {
+func (r runbook) declared(t *testing.T, template map[string]any) string {
 	t.Helper()
-	payload := deployedInputs(t, template)["InputPayload"].(map[string]any)
+	payload := r.deployedInputs(t, template)["InputPayload"].(map[string]any)
 	var kept []string
 	skipping := false
-	for _, line := range strings.Split(script, "\n") {
+	for _, line := range strings.Split(read(t, r.script), "\n") {
 		if _, after, isOnly := strings.Cut(line, "# Only with "); isOnly {
 			value, _, _ := strings.Cut(after, ":")
 			skipping = payload[value] == nil
@@ -156,21 +180,16 @@ func declared(t *testing.T, script string, template map[string]any) string {
 	return strings.Join(kept, "\n")
 }
 
-func deployedScript(t *testing.T, template map[string]any) string {
+func (r runbook) deployedScript(t *testing.T, template map[string]any) string {
 	t.Helper()
-	return deployedInputs(t, template)["Script"].(string)
+	return r.deployedInputs(t, template)["Script"].(string)
 }
 
 // deployedInputs are those of the one step of a template's document.
-func deployedInputs(t *testing.T, template map[string]any) map[string]any {
+func (r runbook) deployedInputs(t *testing.T, template map[string]any) map[string]any {
 	t.Helper()
-	for _, resource := range template["Resources"].(map[string]any) {
-		if resource := resource.(map[string]any); resource["Type"] == "AWS::SSM::Document" {
-			return inputs(t, resource["Properties"].(map[string]any)["Content"].(map[string]any))
-		}
-	}
-	t.Fatal("the template has no document")
-	return nil
+	resource := template["Resources"].(map[string]any)[r.resource].(map[string]any)
+	return inputs(t, resource["Properties"].(map[string]any)["Content"].(map[string]any))
 }
 
 // inputs are those of the one step of a document.

@@ -35,31 +35,47 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 	notice := func(id string, of detection.Pattern, paths map[string]any, template string) awsevents.IRule {
 		pattern := of.Object()
 		a.findings.AtSynthesis(a, detection.CheckPattern(id, pattern, props.Settings, *props.AutomationRole.RoleArn(), nil))
-		targets := []*awsevents.CfnRule_TargetProperty{{
-			Id: jsii.String("AlertTopic"), Arn: a.topic.TopicArn(),
-			InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
-				InputPathsMap: paths,
-				InputTemplate: jsii.String(`"` + template + `"`),
-			},
-		}}
-		if props.CentralEventBus != nil {
-			// An event bus of another account takes the event only as it is.
-			// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html
-			targets = append(targets, &awsevents.CfnRule_TargetProperty{Id: jsii.String("CentralEventBus"), Arn: props.CentralEventBus.EventBusArn()})
-		}
-		return props.EventRules.Define(a, jsii.String(id), &awsevents.CfnRuleProps{EventPattern: pattern}, targets...)
+		return props.EventRules.Define(a, jsii.String(id), &awsevents.CfnRuleProps{EventPattern: pattern},
+			tellers(a.topic, props.CentralEventBus, paths, template)...)
 	}
-	where := "the trail " + props.Settings.Name + " in account <account>, <region>"
+	runbooks := []awsssm.CfnDocument{props.Runbook}
+	if props.OtherRunbooks != nil {
+		runbooks = append(runbooks, *props.OtherRunbooks...)
+	}
+	theTrail := "the trail " + props.Settings.Name
+	where := theTrail + " in account <account>, <region>"
 	tampering := notice("Tampering",
-		detection.TamperingPattern(props.Settings, *props.AutomationRole.RoleArn()),
-		CallPaths(),
-		"TAMPERING: <what> on "+where+", by <who> from <from> at <when>.")
+		detection.TamperingPattern(props.Settings, *props.AutomationRole.RoleArn()), CallPaths(), tamperingWith(theTrail))
 	repairFailed := notice("RepairFailed",
-		RepairFailedPattern(props.Runbook),
-		ExecutionPaths(),
+		RepairFailedPattern(runbooks...), ExecutionPaths(),
 		"REPAIR <status>: "+where+" at <when>, execution <execution>.")
 	props.EventRules.KeepUndelivered(tampering, repairFailed)
 	a.newAlarms(props)
+}
+
+func tamperingWith(what string) string {
+	return "TAMPERING: <what> on " + what + " in account <account>, <region>, by <who> from <from> at <when>."
+}
+
+// CallTargets are the targets of a rule that tells of tampering with something: the topic and, if there is one, the event bus.
+func CallTargets(topic awssns.ITopic, bus awsevents.IEventBus, what string) []*awsevents.CfnRule_TargetProperty {
+	return tellers(topic, bus, CallPaths(), tamperingWith(what))
+}
+
+func tellers(topic awssns.ITopic, bus awsevents.IEventBus, paths map[string]any, template string) []*awsevents.CfnRule_TargetProperty {
+	targets := []*awsevents.CfnRule_TargetProperty{{
+		Id: jsii.String("AlertTopic"), Arn: topic.TopicArn(),
+		InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
+			InputPathsMap: paths,
+			InputTemplate: jsii.String(`"` + template + `"`),
+		},
+	}}
+	if bus != nil {
+		// An event bus of another account takes the event only as it is.
+		// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html
+		targets = append(targets, &awsevents.CfnRule_TargetProperty{Id: jsii.String("CentralEventBus"), Arn: bus.EventBusArn()})
+	}
+	return targets
 }
 
 // newAlarms tells of what no event tells of. An event that a rule cannot deliver is in the queue; the rule counts it if not even
@@ -136,9 +152,18 @@ func ExecutionPaths() map[string]any {
 	return map[string]any{"status": "$.detail.Status", "execution": "$.detail.ExecutionId", "when": "$.time", "account": "$.account", "region": "$.region"}
 }
 
-// RepairFailedPattern matches the event that an execution of the runbook, or of any where there is none, has ended without restoring the trail.
-func RepairFailedPattern(runbook awsssm.CfnDocument) detection.Pattern {
-	return RepairPattern(runbook, "Failed", "TimedOut", "Cancelled")
+// RepairFailedPattern matches the event that an execution of one of the runbooks, or of any where there is none, has ended without restoring
+// what it is for.
+func RepairFailedPattern(runbooks ...awsssm.CfnDocument) detection.Pattern {
+	pattern := RepairPattern(nil, "Failed", "TimedOut", "Cancelled")
+	names := []any{}
+	for _, runbook := range runbooks {
+		names = append(names, runbook.Ref())
+	}
+	if len(names) > 0 {
+		pattern.Detail["Definition"] = names
+	}
+	return pattern
 }
 
 // RepairPattern matches the event that an execution of the runbook, or of any where there is none, has reached one of the statuses.

@@ -63,6 +63,10 @@ type EventRules interface {
 	DeadLetterQueue() awssqs.Queue
 	// KeepUndelivered lets EventBridge put into the DeadLetterQueue what the rules could not deliver.
 	KeepUndelivered(rules ...awsevents.IRule)
+	// Targets are the TargetRole and the DeadLetterQueue.
+	Targets() *Targets
+	// AlsoOnSchedule makes the Schedule start another runbook, too, which the Targets let start.
+	AlsoOnSchedule(start Start)
 	// Validate returns an error if an event pattern is longer than EventBridge takes. The synthesis then fails with it.
 	Validate() error
 }
@@ -91,7 +95,7 @@ func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProp
 	this := &eventRules{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
 	this.targets = DefineTargets(this)
-	this.letStart(this.targets.Role())
+	this.targets.LetStart(this.start())
 	if props.RepairOnEvents == nil || *props.RepairOnEvents {
 		this.tampering = this.newTampering()
 	}
@@ -109,6 +113,8 @@ func (r *eventRules) Rules() *[]awsevents.IRule     { return &r.rules }
 func (r *eventRules) TargetRole() awsiam.Role       { return r.targets.Role() }
 func (r *eventRules) Validate() error               { return r.findings.Validate() }
 func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.targets.DeadLetterQueue() }
+func (r *eventRules) Targets() *Targets             { return r.targets }
+func (r *eventRules) start() Start                  { return Start{r.props.Runbook, r.props.AutomationRole} }
 
 // Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
 func (p *EventRulesProps) Validate() error {
@@ -143,15 +149,26 @@ func (r *eventRules) newTampering() awsevents.IRule {
 
 // newSchedule starts the runbook at the end of the stack's deployment, which creates the trail and applies what was declared
 // anew, and regularly: the certain path, which needs neither an event of the trail nor Config.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-event-notifications.html
 func (r *eventRules) newSchedule() awsevents.IRule {
-	return r.starts("Schedule", "schedule", &awsevents.CfnRuleProps{
-		ScheduleExpression: rate(r.props.CheckEvery),
+	schedule := DefineSchedule(r, r.targets, r.props.CheckEvery, r.start())
+	r.rules = append(r.rules, schedule)
+	return schedule
+}
+
+// DefineSchedule defines the rule Schedule, which starts a runbook at the end of the stack's deployment, and regularly.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-event-notifications.html
+func DefineSchedule(scope constructs.Construct, targets *Targets, every awscdk.Duration, start Start) awsevents.IRule {
+	return targets.Define(scope, jsii.String("Schedule"), &awsevents.CfnRuleProps{
+		ScheduleExpression: rate(every),
 		EventPattern: Pattern{"aws.cloudformation", "CloudFormation Stack Status Change", map[string]any{
-			"stack-id":       []any{awscdk.Stack_Of(r).StackId()},
+			"stack-id":       []any{awscdk.Stack_Of(scope).StackId()},
 			"status-details": map[string]any{"status": []any{"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}},
 		}}.Object(),
-	})
+	}, start.Target("Runbook", "schedule"))
+}
+
+func (r *eventRules) AlsoOnSchedule(start Start) {
+	r.targets.add(r.schedule, start.Target("LogStoreRunbook", "schedule"))
 }
 
 // newNonCompliant starts the runbook when Config finds the trail not as declared, where Config cannot do so itself.
@@ -161,19 +178,12 @@ func (r *eventRules) newNonCompliant() {
 	})
 }
 
-// starts defines a rule that starts the runbook: its first version, so that a later one changes nothing, and with its
-// defaults, which are the declared values. EventBridge tries for a day, its own default; the schedule has been there by then.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
-// https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
+// starts defines a rule that starts the runbook.
 func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps) awsevents.IRule {
 	if pattern, ok := props.EventPattern.(map[string]any); ok {
 		r.findings.AtSynthesis(r, CheckPattern(id, pattern, r.props.Settings, *r.props.AutomationRole.RoleArn(), r.props.ConfigRules))
 	}
-	rule := r.Define(r, jsii.String(id), props, &awsevents.CfnRule_TargetProperty{
-		Id:    jsii.String("Runbook"),
-		Arn:   r.runbookARN("automation-definition", ":1"),
-		Input: jsii.String(`{"StartedBy":["` + startedBy + `"]}`),
-	})
+	rule := r.Define(r, jsii.String(id), props, r.start().Target("Runbook", startedBy))
 	r.rules = append(r.rules, rule)
 	return rule
 }
@@ -183,32 +193,6 @@ func (r *eventRules) Define(scope constructs.Construct, id *string, props *awsev
 }
 
 func (r *eventRules) KeepUndelivered(rules ...awsevents.IRule) { r.targets.KeepUndelivered(rules...) }
-
-// letStart lets the target role start this runbook, as this automation role.
-// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
-func (r *eventRules) letStart(role awsiam.Role) {
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("ssm:StartAutomationExecution"),
-		Resources: &[]*string{
-			r.runbookARN("automation-definition", ":1"),
-			r.runbookARN("document", ""),
-			// The id of an execution is not known before it starts.
-			arn("ssm", "automation-execution/*"),
-		},
-	}))
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings("iam:PassRole"),
-		Resources: &[]*string{r.props.AutomationRole.RoleArn()},
-		Conditions: &map[string]interface{}{
-			"StringEquals": map[string]interface{}{"iam:PassedToService": "ssm.amazonaws.com"},
-		},
-	}))
-}
-
-// runbookARN is one of the ARNs that the runbook has.
-func (r *eventRules) runbookARN(resource, version string) *string {
-	return arn("ssm", resource+"/${"+*r.props.Runbook.LogicalId()+"}"+version)
-}
 
 // rate is the schedule of a rule, nil for never.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html

@@ -14,7 +14,11 @@ import (
 // GuardRolePath is the IAM path of the roles that guards create.
 const GuardRolePath = "/trailguard/"
 
-var absent = map[string]any{"exists": false}
+var (
+	absent = map[string]any{"exists": false}
+	// notOfGuards matches the ARNs of roles that no guard has created.
+	notOfGuards = map[string]any{"anything-but": map[string]any{"wildcard": "arn:*:iam::*:role" + GuardRolePath + "*"}}
+)
 
 // TamperingPattern matches the CloudTrail event of every successful call that can stop, delete or weaken the trail, whoever
 // makes it, but for the automation role: people are not told of the guard's own calls.
@@ -31,7 +35,7 @@ func TamperingPattern(settings trail.Settings, automationRoleARN string) Pattern
 // https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_finding-types-iam.html#stealth-iam-cloudtrailloggingdisabled
 func StartPattern(settings trail.Settings, automationRoleARN string, rules ConfigRules) map[string]any {
 	patterns := []Pattern{
-		tampering(settings, map[string]any{"anything-but": map[string]any{"wildcard": "arn:*:iam::*:role" + GuardRolePath + "*"}}, automationRoleARN, absent),
+		tampering(settings, notOfGuards, automationRoleARN, absent),
 		{"aws.guardduty", "GuardDuty Finding", map[string]any{"type": []any{"Stealth:IAMUser/CloudTrailLoggingDisabled"}}},
 	}
 	if rules != nil {
@@ -65,6 +69,63 @@ func tampering(settings trail.Settings, roles ...any) Pattern {
 		"requestParameters": parameters,
 		"userIdentity":      map[string]any{"sessionContext": map[string]any{"sessionIssuer": map[string]any{"arn": roles}}},
 	}}
+}
+
+// LogStorePart is a bucket or a key of a log store.
+type LogStorePart struct {
+	BucketName    string
+	KeyID, KeyARN string
+}
+
+// LogStorePattern matches the CloudTrail event of every successful call that changes how a bucket is configured, or deletes it, and of each
+// that can take a key away from the log, whoever makes it, but for guards' roles and for CloudFormation: at the end of each deployment the
+// schedule looks, and what somebody else does with CloudFormation it finds.
+//
+// Of a key the caller gives the id or the ARN: these operations take no alias.
+// https://docs.aws.amazon.com/kms/latest/APIReference/API_DisableKey.html
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html
+// https://docs.aws.amazon.com/kms/latest/developerguide/logging-using-cloudtrail.html
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+func LogStorePattern(parts ...LogStorePart) map[string]any {
+	var names, buckets, keys []any
+	for _, part := range parts {
+		if part.BucketName != "" {
+			buckets = append(buckets, part.BucketName)
+		} else {
+			keys = append(keys, part.KeyID, part.KeyARN)
+		}
+	}
+	var sources, calls []any
+	if buckets != nil {
+		sources = append(sources, "aws.s3")
+		names = append(names, map[string]any{"prefix": "PutBucket"}, map[string]any{"prefix": "DeleteBucket"})
+		calls = append(calls, map[string]any{"bucketName": buckets})
+	}
+	if keys != nil {
+		sources = append(sources, "aws.kms")
+		names = append(names, "DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "DisableKeyRotation", "RevokeGrant")
+		calls = append(calls, map[string]any{"keyId": keys})
+	}
+	return map[string]any{
+		"source": sources, "detail-type": []any{"AWS API Call via CloudTrail"},
+		"detail": map[string]any{
+			"eventName":         names,
+			"errorCode":         []any{absent},
+			"requestParameters": map[string]any{"$or": calls},
+			"userIdentity": map[string]any{
+				"invokedBy":      []any{map[string]any{"anything-but": []any{"cloudformation.amazonaws.com"}}, absent},
+				"sessionContext": map[string]any{"sessionIssuer": map[string]any{"arn": []any{notOfGuards, absent}}},
+			},
+		},
+	}
+}
+
+// CheckLogStorePattern refuses a pattern of a log store that is longer than EventBridge takes.
+func CheckLogStorePattern(rule string, pattern map[string]any, trailName string) error {
+	return validation.Text{
+		Name: "the event pattern of the rule " + rule + " of the log store", Taker: "EventBridge", Unit: "characters", Most: 2048,
+		Has: validation.Characters(validation.JSON(pattern)), Parts: map[string]string{"LogBucket": trailName},
+	}.Check()
 }
 
 // exception matches the CloudTrail event of a remediation exception: Config stops remediating what it is written for. For the

@@ -5,6 +5,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -14,6 +15,32 @@ import (
 type Targets struct {
 	role  awsiam.Role
 	queue awssqs.Queue
+	// start and pass let the role start runbooks, nil while it starts none.
+	start, pass awsiam.PolicyStatement
+}
+
+// Start is what starts a runbook: its first version, so that a later one changes nothing, and with its defaults, which are the declared
+// values.
+type Start struct {
+	Runbook awsssm.CfnDocument
+	// Role is the role that the runbook runs as.
+	Role awsiam.IRole
+}
+
+// Target is the target of a rule that starts the runbook. EventBridge tries for a day, its own default; the schedule has been there by then.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
+func (s Start) Target(id, startedBy string) *awsevents.CfnRule_TargetProperty {
+	return &awsevents.CfnRule_TargetProperty{
+		Id:    &id,
+		Arn:   s.arn("automation-definition", ":1"),
+		Input: jsii.String(`{"StartedBy":["` + startedBy + `"]}`),
+	}
+}
+
+// arn is one of the ARNs that the runbook has.
+func (s Start) arn(resource, version string) *string {
+	return arn("ssm", resource+"/${"+*s.Runbook.LogicalId()+"}"+version)
 }
 
 // DefineTargets defines DeadLetterQueue and TargetRole in the scope. The role may do nothing yet. By its path the policies of an organization
@@ -47,16 +74,54 @@ func (t *Targets) DeadLetterQueue() awssqs.Queue { return t.queue }
 // Define defines a rule with its targets: EventBridge reaches them with the role, and puts what it cannot deliver into the queue, once
 // KeepUndelivered lets it. The rule waits for the role's policy, so that the role must have a statement by then.
 func (t *Targets) Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule {
+	props.Targets = t.reached(targets)
+	rule := defineEventRule(scope, id, props)
+	rule.Node().AddDependency(t.role.Node().FindChild(jsii.String("DefaultPolicy")))
+	return rule
+}
+
+// LetStart lets the role start a runbook, as the role that it runs as.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+func (t *Targets) LetStart(start Start) {
+	runbook := []*string{start.arn("automation-definition", ":1"), start.arn("document", "")}
+	if t.start != nil {
+		t.start.AddResources(runbook...)
+		t.pass.AddResources(start.Role.RoleArn())
+		return
+	}
+	// The id of an execution is not known before it starts.
+	resources := append(runbook, arn("ssm", "automation-execution/*"))
+	t.start = awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings("ssm:StartAutomationExecution"),
+		Resources: &resources,
+	})
+	t.pass = awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings("iam:PassRole"),
+		Resources: &[]*string{start.Role.RoleArn()},
+		Conditions: &map[string]interface{}{
+			"StringEquals": map[string]interface{}{"iam:PassedToService": "ssm.amazonaws.com"},
+		},
+	})
+	t.role.AddToPolicy(t.start)
+	t.role.AddToPolicy(t.pass)
+}
+
+// add gives a rule that was defined further targets.
+func (t *Targets) add(rule awsevents.IRule, targets ...*awsevents.CfnRule_TargetProperty) {
+	resource := rule.Node().DefaultChild().(awsevents.CfnRule)
+	has, _ := resource.Targets().([]any)
+	all := append(has, t.reached(targets)...)
+	resource.SetTargets(&all)
+}
+
+func (t *Targets) reached(targets []*awsevents.CfnRule_TargetProperty) []any {
 	reached := []any{}
 	for _, target := range targets {
 		target.RoleArn = t.role.RoleArn()
 		target.DeadLetterConfig = &awsevents.CfnRule_DeadLetterConfigProperty{Arn: t.queue.QueueArn()}
 		reached = append(reached, target)
 	}
-	props.Targets = reached
-	rule := defineEventRule(scope, id, props)
-	rule.Node().AddDependency(t.role.Node().FindChild(jsii.String("DefaultPolicy")))
-	return rule
+	return reached
 }
 
 // KeepUndelivered lets EventBridge put into the queue what the rules could not deliver.

@@ -44,6 +44,10 @@ func TestConstructorsNameThePropsThatAreMissing(t *testing.T) {
 		{"Remediation, settings alone", func(scope constructs.Construct) {
 			remediation.NewRemediation(scope, id, &remediation.RemediationProps{Settings: declared})
 		}, `Remediation "This": AutomationRole: is required`},
+		{"LogStoreRemediation, nil", func(scope constructs.Construct) { remediation.NewLogStoreRemediation(scope, id, nil) },
+			`LogStoreRemediation "This": ` + "LogStore: is required\nTrailName: is required\nAlertTopic: is required"},
+		{"LogStoreRemediation, no id", func(scope constructs.Construct) { remediation.NewLogStoreRemediation(scope, nil, nil) },
+			`LogStoreRemediation "": ` + "LogStore: is required\nTrailName: is required\nAlertTopic: is required"},
 		{"Role, nil", func(scope constructs.Construct) { remediation.NewRole(scope, id, nil) }, `Role "This": ` + settings},
 		{"Role, no id", func(scope constructs.Construct) {
 			remediation.NewRole(scope, nil, &remediation.RoleProps{Settings: declared})

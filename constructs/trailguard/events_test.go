@@ -112,13 +112,20 @@ func TestTheRunbookIsStartedAsDeclared(t *testing.T) {
 				switch fmt.Sprint(statement["Action"]) {
 				case "ssm:StartAutomationExecution":
 					want := []string{definition, ssm + "document/${RemediationRunbook702FD778}]", ssm + "automation-execution/*]"}
+					if id := storeRunbook(template); id != "" {
+						want = append(want, ssm+"automation-definition/${"+id+"}:1]", ssm+"document/${"+id+"}]")
+					}
 					if !slices.Equal(resources, want) {
 						t.Errorf("the target role may start\n%s\nnot\n%s", strings.Join(resources, "\n"), strings.Join(want, "\n"))
 					}
 				case "iam:PassRole":
 					declared := property(template, "AWS::SSM::Document", "Content.parameters.AutomationAssumeRole.default")
-					if !slices.Equal(resources, []string{declared}) {
-						t.Errorf("the target role may pass %v, not %s", resources, declared)
+					want := []string{declared}
+					if id := storeRunbook(template); id != "" {
+						want = append(want, property(template, id, "Content.parameters.AutomationAssumeRole.default"))
+					}
+					if !slices.Equal(resources, want) {
+						t.Errorf("the target role may pass %v, not %v", resources, want)
 					}
 				case "sns:Publish":
 					topic := property(template, "AWS::SSM::Document", "Content.mainSteps.0.inputs.InputPayload.AlertTopicArn")
@@ -234,6 +241,9 @@ func TestWhatPeopleAreToldBesides(t *testing.T) {
 				var told []string
 				for i, target := range resource(template, id)["Properties"].(map[string]any)["Targets"].([]any) {
 					target := target.(map[string]any)
+					if strings.Contains(fmt.Sprint(target["Arn"]), "automation-definition") {
+						continue // the log store's runbook, which the same rule starts
+					}
 					told = append(told, fmt.Sprint(target["Arn"]))
 					if got := fmt.Sprint(target["RoleArn"]); got != "map[Fn::GetAtt:[EventRulesTargetRole2F019CD9 Arn]]" {
 						t.Errorf("%s tells as %s", id, got)
@@ -250,7 +260,11 @@ func TestWhatPeopleAreToldBesides(t *testing.T) {
 					t.Errorf("%s tells %s, not %s", id, told, wantTold)
 				}
 			}
-			if want := []string{"AlertingRepairFailed", "AlertingTampering"}; !slices.Equal(notices, want) {
+			want := []string{"AlertingRepairFailed", "AlertingTampering"}
+			if storeRunbook(template) != "" {
+				want = append(want, "StoreRemediationTampering")
+			}
+			if !slices.Equal(notices, want) {
 				t.Errorf("the notices are %v, not %v", notices, want)
 			}
 			wantAlarms := []string{"AlertingFailedInvocations", "AlertingFlood", "AlertingInvocationsFailedToBeSentToDlq", "AlertingUndelivered"}
@@ -301,12 +315,22 @@ func starting(template map[string]any) map[string]map[string]any {
 	rules := map[string]map[string]any{}
 	for _, id := range ofType(template, "AWS::Events::Rule") {
 		for _, target := range resource(template, id)["Properties"].(map[string]any)["Targets"].([]any) {
-			if target := target.(map[string]any); strings.Contains(fmt.Sprint(target["Arn"]), "automation-definition") {
+			if target := target.(map[string]any); strings.Contains(fmt.Sprint(target["Arn"]), "automation-definition/${RemediationRunbook") {
 				rules[id] = target
 			}
 		}
 	}
 	return rules
+}
+
+// storeRunbook is the id of the log store's runbook, empty if there is none.
+func storeRunbook(template map[string]any) string {
+	for _, id := range ofType(template, "AWS::SSM::Document") {
+		if strings.HasPrefix(id, "StoreRemediation") {
+			return id
+		}
+	}
+	return ""
 }
 
 func TestBothKindsOfSubscriptionsAreMade(t *testing.T) {

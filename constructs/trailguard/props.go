@@ -149,6 +149,14 @@ type TrailGuardProps struct {
 	// Default: - it does.
 	RepairOnEvents *bool
 
+	// RepairLogStore tells whether a second runbook restores the log store, on the same triggers but for AWS Config: the policies and the
+	// settings of the log bucket, of the new bucket for its access log, and of the key, as far as the app defines them. What is imported is
+	// not restored. The template is then longer by 13,000 bytes, and the command cdk deploy, which sends it as YAML, needs an environment that
+	// is bootstrapped: in YAML it has more than the 51,200 bytes that CloudFormation takes in a request.
+	//
+	// Default: - the log store is not repaired.
+	RepairLogStore *bool
+
 	// CheckEvery is how often the runbook looks at the trail itself, 5 minutes to 24 hours, in whole minutes. Zero turns it
 	// off. It also looks at the end of each deployment of the stack.
 	//
@@ -282,6 +290,7 @@ func (p *TrailGuardProps) Validate() error {
 		props.remediation().ValidateOptional(),
 		props.eventRules().ValidateOptional(),
 		props.checkTriggers(),
+		props.checkRepairLogStore(),
 		props.alerts().Validate(),
 	)
 }
@@ -491,6 +500,19 @@ func (p *TrailGuardProps) checkTriggers() error {
 			"turn one of them on", validation.Prop("RepairOnEvents"), validation.Prop("CheckEvery")))
 	}
 	return errors.Join(problems...)
+}
+
+func (p *TrailGuardProps) repairsLogStore() bool {
+	return p.RepairLogStore != nil && *p.RepairLogStore
+}
+
+// checkRepairLogStore refuses the repair of a log store of which there is nothing to repair.
+func (p *TrailGuardProps) checkRepairLogStore() error {
+	if !p.repairsLogStore() || p.LogBucket == nil || p.LogKey == nil || remediation.Owns(p.LogBucket, p.LogKey) {
+		return nil
+	}
+	return validation.Problem("RepairLogStore", "is true, and %s and %s are imported, whose owner restores them: leave out one of the two, or set %s to false",
+		validation.Prop("LogBucket"), validation.Prop("LogKey"), validation.Prop("RepairLogStore"))
 }
 
 func (p *TrailGuardProps) checkInsightTypes() error {

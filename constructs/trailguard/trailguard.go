@@ -66,12 +66,14 @@ type trailGuard struct {
 	remediation    remediation.Remediation
 	alerts         alerting.Alerts
 	eventRules     detection.EventRules
+	// logStoreRemediation is nil if the log store is not repaired.
+	logStoreRemediation remediation.LogStoreRemediation
 }
 
 // NewTrailGuard defines a TrailGuard. It panics where props.Validate or props.ValidateIn returns an error. Nil props guard a trail with the
 // settings that AWS recommends.
 //
-//	trail ──writes──► LogStore (Bucket, Key)
+//	trail ──writes──► LogStore (Bucket, Key) ◄──restored by── LogStoreRemediation (Runbook) ◄──started by── Tampering, EventRules, if RepairLogStore is true
 //	  ▲  ├──seen by──► ConfigRules (each day, on change) ─────────────┐
 //	  │  └──seen by──► EventRules (within seconds, and each hour) ────┤ start
 //	  └──────────restored by── Remediation (Runbook) ◄────────────────┘
@@ -93,6 +95,9 @@ func NewTrailGuard(scope constructs.Construct, id *string, props *TrailGuardProp
 	}
 	this.remediation = this.newRemediation()
 	this.eventRules = this.newEventRules()
+	if this.props.repairsLogStore() {
+		this.logStoreRemediation = this.newLogStoreRemediation()
+	}
 	this.addNotices()
 	this.newOutputs()
 	return this
@@ -121,6 +126,9 @@ func (g *trailGuard) Validate() error {
 	problems := []error{g.alerts.Validate()}
 	if g.configRules != nil {
 		problems = append(problems, g.configRules.Validate())
+	}
+	if g.logStoreRemediation != nil {
+		problems = append(problems, g.logStoreRemediation.Validate())
 	}
 	return errors.Join(append(problems, g.remediation.Validate(), g.eventRules.Validate())...)
 }
@@ -194,12 +202,28 @@ func (g *trailGuard) newEventRules() detection.EventRules {
 	return detection.NewEventRules(g, jsii.String("EventRules"), props)
 }
 
+func (g *trailGuard) newLogStoreRemediation() remediation.LogStoreRemediation {
+	return remediation.NewLogStoreRemediation(g, jsii.String("StoreRemediation"), &remediation.LogStoreRemediationProps{
+		LogStore:        g.logStore,
+		TrailName:       g.TrailName(),
+		AlertTopic:      g.AlertTopic(),
+		CentralEventBus: g.props.CentralEventBus,
+		EventRules:      g.eventRules,
+		RepairOnEvents:  g.props.RepairOnEvents,
+	})
+}
+
 func (g *trailGuard) addNotices() {
+	var others []awsssm.CfnDocument
+	if g.logStoreRemediation != nil {
+		others = append(others, g.logStoreRemediation.Runbook())
+	}
 	g.alerts.AddNotices(&alerting.NoticesProps{
 		Settings:        g.settings,
 		AutomationRole:  g.automationRole,
 		Runbook:         g.remediation.Runbook(),
 		EventRules:      g.eventRules,
+		OtherRunbooks:   &others,
 		CentralEventBus: g.props.CentralEventBus,
 	})
 }

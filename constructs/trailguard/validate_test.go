@@ -106,6 +106,10 @@ func TestBadPropsGetTheirErrors(t *testing.T) {
 			ConfigRules: jsii.Bool(false), MaximumExecutionFrequency: awsconfig.MaximumExecutionFrequency_ONE_HOUR, MaximumAutomaticAttempts: jsii.Number(5),
 			RetryAttempt: awscdk.Duration_Minutes(jsii.Number(1)), ConcurrentExecutionRatePercentage: jsii.Number(1), ErrorPercentage: jsii.Number(1), CreateConfigurationRecorder: jsii.Bool(true),
 		}, withoutConfig("MaximumExecutionFrequency", "MaximumAutomaticAttempts", "RetryAttempt", "ConcurrentExecutionRatePercentage", "ErrorPercentage", "CreateConfigurationRecorder")},
+		{"nothing to repair", trailguard.TrailGuardProps{
+			RepairLogStore: jsii.Bool(true), LogBucket: bucket,
+			LogKey: awskms.Key_FromKeyArn(stack, jsii.String("KeyOfOthers"), jsii.String("arn:aws:kms:us-east-1:123456789012:key/k")),
+		}, "RepairLogStore: is true, and LogBucket and LogKey are imported, whose owner restores them: leave out one of the two, or set RepairLogStore to false"},
 		{"nothing starts a repair", trailguard.TrailGuardProps{ConfigRules: jsii.Bool(false), RepairOnEvents: jsii.Bool(false), CheckEvery: awscdk.Duration_Hours(jsii.Number(0))}, nothingRepairs},
 		{"nothing starts a repair but what is too short", trailguard.TrailGuardProps{ConfigRules: jsii.Bool(false), RepairOnEvents: jsii.Bool(false), CheckEvery: awscdk.Duration_Millis(jsii.Number(500))},
 			"CheckEvery: 500 millis " + checkRange},

@@ -29,6 +29,8 @@ type EventRule struct {
 	Starts bool
 	// Path is the path of a rule that starts the runbook; empty for other rules.
 	Path Path
+	// OfLogStore tells whether the rule is about the log store: it tells people, and starts the log store's runbook, not the trail's.
+	OfLogStore bool
 	// Target is the ARN that the rule starts the runbook by, with its version.
 	Target string
 	// Pattern and Schedule are what triggers the rule; either is empty if the rule has none.
@@ -59,7 +61,11 @@ func ReadEventRules(ctx context.Context, clients Clients, guard Guard, resources
 		}
 		for _, target := range targets.Targets {
 			_, document, isDocument := strings.Cut(aws.ToString(target.Arn), ":automation-definition/")
-			if name, _, _ := strings.Cut(document, ":"); isDocument && name == guard.RunbookName {
+			name, _, _ := strings.Cut(document, ":")
+			if isDocument && name != guard.RunbookName && described.ScheduleExpression == nil {
+				rule.OfLogStore = true
+			}
+			if isDocument && name == guard.RunbookName {
 				rule.Starts, rule.Path, rule.Target = true, pathOf(described), aws.ToString(target.Arn)
 				if target.DeadLetterConfig != nil {
 					rule.DeadLetters = aws.ToString(target.DeadLetterConfig.Arn)

@@ -379,7 +379,7 @@ func TestStatusFindsEachTampering(t *testing.T) {
 	for template := range accounts {
 		t.Run(template, func(t *testing.T) {
 			t.Parallel()
-			g := deploy(t, template)
+			g := deploy(t, accounts[template], template)
 			g.wantWhole("after the deployment")
 			g.openBucket()
 			target := drill.Target{Trail: g.TrailName, ARN: g.TrailARN, Declared: g.Declared}
@@ -407,6 +407,39 @@ func TestStatusFindsEachTampering(t *testing.T) {
 			}
 			g.WantSimulated(t)
 		})
+	}
+}
+
+// TestAGuardThatRepairsItsLogStoreIsWhole, and of the parts of the repair status finds what is wrong.
+func TestAGuardThatRepairsItsLogStoreIsWhole(t *testing.T) {
+	g := deploy(t, accounts["default"], "store")
+	g.wantWhole("after the deployment")
+	of := func(kind string) *string { return aws.String(g.name(kind, "StoreRemediation")) }
+	for _, attack := range []attack{
+		{"T34", "UpdateDocumentDefaultVersion", "store", func(g *guard) func() {
+			name := of("AWS::SSM::Document")
+			must(g, g.ssm.ModifyDocumentPermission, &ssm.ModifyDocumentPermissionInput{Name: name, PermissionType: "Share", AccountIdsToAdd: []string{"999999999999"}})
+			return func() {
+				must(g, g.ssm.ModifyDocumentPermission, &ssm.ModifyDocumentPermissionInput{Name: name, PermissionType: "Share", AccountIdsToRemove: []string{"999999999999"}})
+			}
+		}, []want{{"runbook", "it is shared with 999999999999", "aws ssm modify-document-permission --name "}}},
+		{"T40", "PutRolePolicy without the key", "store", func(g *guard) func() {
+			role, policy := of("AWS::IAM::Role"), aws.String("RestoreLogStore")
+			before := must(g, g.iam.GetRolePolicy, &iam.GetRolePolicyInput{RoleName: role, PolicyName: policy})
+			put := func(document string) {
+				must(g, g.iam.PutRolePolicy, &iam.PutRolePolicyInput{RoleName: role, PolicyName: policy, PolicyDocument: &document})
+			}
+			document := unescaped(*before.PolicyDocument)
+			put(strings.Replace(document, "kms:EnableKey", "kms:ListKeys", 1))
+			return func() { put(document) }
+		}, []want{{"role", "statement RestoreKey: Action lacks kms:enablekey", revert}}},
+		{"T41", "DisableRule", "store", func(g *guard) func() {
+			name := of("AWS::Events::Rule")
+			must(g, g.events.DisableRule, &eventbridge.DisableRuleInput{Name: name})
+			return func() { must(g, g.events.EnableRule, &eventbridge.EnableRuleInput{Name: name}) }
+		}, []want{{"event rule", "State is DISABLED, want ENABLED", "aws events enable-rule --name "}}},
+	} {
+		t.Run(attack.id+" "+attack.call, func(t *testing.T) { attack.test(g.in(t)) })
 	}
 }
 

@@ -26,7 +26,7 @@ import (
 	"github.com/trailguard/trailguard/drill/internal/testbed"
 )
 
-// accounts has one account for each template that is deployed.
+// accounts has one account for each template that is attacked.
 var accounts = map[string]*testbed.Account{"default": testbed.FirstReading(), "everything": testbed.SecondReading()}
 
 func TestMain(m *testing.M) {
@@ -54,9 +54,8 @@ type guard struct {
 }
 
 // deploy deploys a template, lets the end of the deployment make the trail, and has somebody confirm a subscription.
-func deploy(t *testing.T, template string) *guard {
+func deploy(t *testing.T, a *testbed.Account, template string) *guard {
 	t.Helper()
-	a := accounts[template]
 	tpl := testbed.ReadTemplate(t, template)
 	a.Empty(t, tpl)
 	g := &guard{

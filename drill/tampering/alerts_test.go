@@ -322,26 +322,35 @@ func TestANoticeThatCannotBeGivenRaisesTheAlarm(t *testing.T) {
 
 // TestADeadLetterHasToComeFromTheGuard is about who may raise the alarm.
 func TestADeadLetterHasToComeFromTheGuard(t *testing.T) {
-	inTurn(t, 1, func(t *testing.T, a *account) {
-		g := deploy(t, a, testbed.ReadTemplate(t, "default"))
-		_, queue := g.delivery()
-		eventBridge := api.Principal{Type: api.AWSService, ARN: "events.amazonaws.com"}
-		rules := map[string]bool{"other": false}
-		for _, rule := range g.eventRules() {
-			rules[*rule.Name] = true
+	for i, test := range []struct {
+		template string
+		rules    int
+	}{{"default", 4}, {"store", 5}} {
+		t.Run(test.template, func(t *testing.T) {
+			inTurn(t, i, func(t *testing.T, a *account) { onlyTheGuardLeavesDeadLetters(t, a, test.template, test.rules) })
+		})
+	}
+}
+
+func onlyTheGuardLeavesDeadLetters(t *testing.T, a *account, template string, want int) {
+	g := deploy(t, a, testbed.ReadTemplate(t, template))
+	_, queue := g.delivery()
+	eventBridge := api.Principal{Type: api.AWSService, ARN: "events.amazonaws.com"}
+	rules := map[string]bool{"other": false}
+	for _, rule := range g.eventRules() {
+		rules[*rule.Name] = true
+	}
+	if len(rules)-1 != want {
+		t.Errorf("the guard has %d rules, want %d", len(rules)-1, want)
+	}
+	for rule, lets := range rules {
+		err := g.IAM.Authorize(t.Context(), eventBridge, "sqs:SendMessage", queue, map[string][]string{
+			"aws:SourceArn": {"arn:aws:events:" + api.Region + ":" + api.Account + ":rule/" + rule}, "aws:SourceAccount": {api.Account},
+		})
+		if (err == nil) != lets {
+			t.Errorf("a dead letter of rule %s is answered with %v", rule, err)
 		}
-		if len(rules) != 5 {
-			t.Errorf("the guard has %d rules, want 4", len(rules)-1)
-		}
-		for rule, lets := range rules {
-			err := g.IAM.Authorize(t.Context(), eventBridge, "sqs:SendMessage", queue, map[string][]string{
-				"aws:SourceArn": {"arn:aws:events:" + api.Region + ":" + api.Account + ":rule/" + rule}, "aws:SourceAccount": {api.Account},
-			})
-			if (err == nil) != lets {
-				t.Errorf("a dead letter of rule %s is answered with %v", rule, err)
-			}
-		}
-	})
+	}
 }
 
 // TestTheTopicTakesAlarmsOfTheAccountOnly is about who may tell people something without a role: no rule of anybody's, and no

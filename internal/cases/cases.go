@@ -37,6 +37,7 @@ func All() []Case {
 		{Name: "organization", Props: organization},
 		{Name: "delegated", Props: delegated},
 		{Name: "central", Props: central},
+		{Name: "store", Props: store},
 		{Name: "govcloud", Region: "us-gov-west-1", Props: defaults},
 		{Name: "china", Region: "cn-north-1", Props: defaults},
 	}
@@ -119,7 +120,12 @@ func central(stack awscdk.Stack) *trailguard.TrailGuardProps {
 	return &trailguard.TrailGuardProps{CentralEventBus: awsevents.NewEventBus(stack, jsii.String("Central"), nil)}
 }
 
-// everything sets every property that has a new resource to be set on.
+// store repairs the log store as well. Its template is longer than that of the defaults by what a second runbook needs.
+func store(awscdk.Stack) *trailguard.TrailGuardProps {
+	return &trailguard.TrailGuardProps{RepairLogStore: jsii.Bool(true)}
+}
+
+// everything sets every property that has a new resource to be set on, but for the repair of the log store.
 func everything(stack awscdk.Stack) *trailguard.TrailGuardProps {
 	return &trailguard.TrailGuardProps{
 		TrailName:          jsii.String("everything-trail"),
@@ -221,6 +227,7 @@ func Options() []Option {
 		{Prop: "ObjectLockRetention", Resource: "LogStoreBucket0AD36629", Path: "ObjectLockConfiguration.Rule.DefaultRetention", Default: "<nil>", Set: "map[Days:365 Mode:COMPLIANCE]"},
 		{Prop: "RepairOnEvents", Resource: "EventRulesTampering76AE5C63", Path: "Targets.0.Id", Default: "Runbook", Set: "Runbook"},
 		{Prop: "RepairOnEvents", Name: "off", Resource: "EventRulesTampering76AE5C63", Path: "Targets.0.Id", Default: "Runbook", Set: "<nil>", Case: "config-only"},
+		{Prop: "RepairLogStore", Resource: "StoreRemediationTamperingBDA1392A", Path: "Targets.1.Id", Default: "<nil>", Set: "Runbook", Case: "store"},
 		{Prop: "CheckEvery", Resource: "EventRulesScheduleE2B5BCBC", Path: "ScheduleExpression", Default: "rate(60 minutes)", Set: "rate(30 minutes)"},
 		{Prop: "CheckEvery", Name: "never", Resource: "EventRulesScheduleE2B5BCBC", Path: "ScheduleExpression", Default: "rate(60 minutes)", Set: "<nil>", Case: "config-only"},
 		{Prop: "ConfigRules", Resource: "ConfigRulesTrailEnabled2BBAB97E", Path: "Source.SourceIdentifier", Default: "CLOUD_TRAIL_ENABLED", Set: "CLOUD_TRAIL_ENABLED"},
@@ -275,6 +282,9 @@ func Updates() []Update {
 	withLogGroup := func(stack awscdk.Stack, p *props) {
 		p.CloudWatchLogGroup = awslogs.NewLogGroup(stack, jsii.String("Events"), nil)
 	}
+	locked := func(_ awscdk.Stack, p *props) {
+		p.ObjectLockRetention = awss3.ObjectLockRetention_Governance(awscdk.Duration_Days(jsii.Number(365)))
+	}
 	delegatedWithout := func(stack awscdk.Stack, p *props) {
 		*p = *delegated(stack)
 		p.TrailAccount = nil
@@ -321,9 +331,7 @@ func Updates() []Update {
 		{"LogKey", "supplied", nil, func(stack awscdk.Stack, p *props) { p.LogKey = awskms.NewKey(stack, jsii.String("LogKey"), nil) }},
 		{"TransitionAfter", "another", nil, func(_ awscdk.Stack, p *props) { p.TransitionAfter = awscdk.Duration_Days(jsii.Number(30)) }},
 		{"ExpireAfter", "set", nil, func(_ awscdk.Stack, p *props) { p.ExpireAfter = awscdk.Duration_Days(jsii.Number(2557)) }},
-		{"ObjectLockRetention", "set", nil, func(_ awscdk.Stack, p *props) {
-			p.ObjectLockRetention = awss3.ObjectLockRetention_Governance(awscdk.Duration_Days(jsii.Number(365)))
-		}},
+		{"ObjectLockRetention", "set", nil, locked},
 		{"ServerAccessLogsBucket", "supplied", nil, func(stack awscdk.Stack, p *props) {
 			p.ServerAccessLogsBucket = awss3.NewBucket(stack, jsii.String("AccessLogs"), nil)
 		}},
@@ -334,6 +342,11 @@ func Updates() []Update {
 			})
 		}},
 		{"RepairOnEvents", "off", nil, func(_ awscdk.Stack, p *props) { p.RepairOnEvents = jsii.Bool(false) }},
+		{"RepairLogStore", "on", nil, func(stack awscdk.Stack, p *props) { *p = *store(stack) }},
+		{"RepairLogStore", "of a bucket with Object Lock", locked, func(stack awscdk.Stack, p *props) {
+			*p = *store(stack)
+			locked(stack, p)
+		}},
 		{"CheckEvery", "another", nil, func(_ awscdk.Stack, p *props) { p.CheckEvery = awscdk.Duration_Minutes(jsii.Number(5)) }},
 		{"CheckEvery", "never", nil, func(_ awscdk.Stack, p *props) { p.CheckEvery = awscdk.Duration_Minutes(jsii.Number(0)) }},
 		{"ConfigRules", "off", nil, func(_ awscdk.Stack, p *props) { p.ConfigRules = jsii.Bool(false) }},

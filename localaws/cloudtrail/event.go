@@ -111,10 +111,16 @@ func (c *Recorder) event(request api.Request, outcome api.Outcome) map[string]an
 // eventSource is the service's name in an event, which for most is its signing name.
 func eventSource(service string) string { return service + ".amazonaws.com" }
 
-// serviceOf is the service that makes a call, if it is one.
+// serviceOf is the service that makes a call, if it is one. CloudFormation makes its calls with the credentials of who deploys; here its
+// user agent shows that.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-api-logging-cloudtrail.html
 func serviceOf(request api.Request) string {
-	if request.Principal.Type == api.AWSService {
+	const cloudFormation = "cloudformation.amazonaws.com"
+	switch {
+	case request.Principal.Type == api.AWSService:
 		return request.Principal.ARN
+	case request.InvokedBy == "" && strings.Contains(request.UserAgent, cloudFormation):
+		return cloudFormation
 	}
 	return request.InvokedBy
 }
@@ -150,8 +156,8 @@ func userIdentity(request api.Request, now string) map[string]any {
 			"attributes": map[string]any{"creationDate": now, "mfaAuthenticated": "false"},
 		}
 	}
-	if request.InvokedBy != "" {
-		identity["invokedBy"] = request.InvokedBy
+	if service := serviceOf(request); service != "" {
+		identity["invokedBy"] = service
 	}
 	return identity
 }

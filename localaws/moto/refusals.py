@@ -37,12 +37,15 @@ def install():
     before(IAMBackend, "put_role_policy", put_role_policy)
     before(IAMBackend, "update_assume_role_policy", update_assume_role_policy)
     before(KmsBackend, "create_key", create_key)
+    before(KmsBackend, "disable_key", in_use)
+    before(KmsBackend, "enable_key", in_use)
     before(KmsBackend, "enable_key_rotation", enable_key_rotation)
     before(KmsBackend, "put_key_policy", put_key_policy)
     before(Queue, "_set_attributes", set_attributes)
     before(S3Backend, "put_bucket_acl", put_bucket_acl)
     before(S3Backend, "put_bucket_encryption", put_bucket_encryption)
     before(S3Backend, "put_bucket_lifecycle_configuration", put_bucket_lifecycle_configuration)
+    before(S3Backend, "put_bucket_ownership_controls", put_bucket_ownership_controls)
     before(S3Backend, "put_bucket_policy", put_bucket_policy)
     before(S3Backend, "put_object_lock_configuration", put_object_lock_configuration)
     before(SNSBackend, "set_subscription_attributes", set_subscription_attributes)
@@ -173,6 +176,14 @@ def put_bucket_acl(backend, bucket_name, acl):
         raise S3ClientError("AccessControlListNotSupported", "The bucket does not allow ACLs")
 
 
+def put_bucket_ownership_controls(backend, bucket_name, ownership):
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-ownership-error-responses.html"""
+    acl = backend.get_bucket(bucket_name).acl
+    grantees = [grantee.uri for grant in acl.grants for grantee in grant.grantees] if acl else []
+    if "BucketOwnerEnforced" in json.dumps(ownership) and any(grantees):
+        raise S3ClientError("InvalidBucketAclWithObjectOwnership", "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")
+
+
 def put_bucket_encryption(backend, bucket_name, encryption):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ServerSideEncryptionByDefault.html"""
     for rule in _list(encryption["Rule"]):
@@ -258,8 +269,22 @@ def put_key_policy(backend, key_id, policy):
 
 def enable_key_rotation(backend, key_id):
     """https://docs.aws.amazon.com/kms/latest/APIReference/API_EnableKeyRotation.html"""
-    if backend.keys[backend.get_key_id(key_id)].key_spec != "SYMMETRIC_DEFAULT":
+    in_use(backend, key_id)
+    key = backend.keys[backend.get_key_id(key_id)]
+    if key.key_spec != "SYMMETRIC_DEFAULT":
         raise JsonRESTError("UnsupportedOperationException", "Rotation is for symmetric encryption keys only")
+    if not key.enabled:
+        raise JsonRESTError("DisabledException", f"{key.arn} is disabled.")
+
+
+def in_use(backend, key_id):
+    """What cannot be done to a key that is to be deleted.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+    """
+    key = backend.keys[backend.get_key_id(key_id)]
+    if key.key_state == "PendingDeletion":
+        raise JsonRESTError("KMSInvalidStateException", f"{key.arn} is pending deletion.")
 
 
 # IAM. Most of what it refuses moto refuses, too. The sizes: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html

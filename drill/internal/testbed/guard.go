@@ -13,6 +13,7 @@ import (
 
 	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
+	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
 
 // StackName is the name of the guard's stack.
@@ -28,6 +29,23 @@ type Guard struct {
 	T TB
 	// Rules are the rules of EventBridge, as the template declares them.
 	Rules []deployed.EventRule
+	// LogStoreRunbook is the name of the runbook that restores the log store; empty if there is none.
+	LogStoreRunbook string
+}
+
+// Executions are those of every runbook but log stores'.
+func (g Guard) Executions() []*automation.Execution {
+	return slices.DeleteFunc(slices.Clone(g.AWS.Executions()), isOfLogStore)
+}
+
+// LogStoreExecutions are those of the runbooks that restore log stores.
+func (g Guard) LogStoreExecutions() []*automation.Execution {
+	return slices.DeleteFunc(slices.Clone(g.AWS.Executions()), func(x *automation.Execution) bool { return !isOfLogStore(x) })
+}
+
+// isOfLogStore goes by the name that CloudFormation makes of the document's logical id.
+func isOfLogStore(x *automation.Execution) bool {
+	return strings.Contains(x.DocumentName, "StoreRemediationRunbook")
 }
 
 // In is the guard in a part of a test.
@@ -80,7 +98,13 @@ func (a *Account) ReadGuard(t TB, stack string) Guard {
 	Must(t, err)
 	rules, err := deployed.ReadEventRules(t.Context(), a.Clients.Reads(), g, resources)
 	Must(t, err)
-	return Guard{Account: a, Guard: g, T: t, Rules: rules}
+	read := Guard{Account: a, Guard: g, T: t, Rules: rules}
+	for _, name := range resources["AWS::SSM::Document"] {
+		if name != g.RunbookName {
+			read.LogStoreRunbook = name
+		}
+	}
+	return read
 }
 
 // Must ends the test if an error keeps it from going on.
@@ -102,8 +126,8 @@ func (g Guard) Pass(d time.Duration) {
 	g.Must(g.Advance(g.T.Context(), d))
 }
 
-// Only lets these paths start the runbook, and no others. The rules are switched as somebody with the permission can; one that the
-// template declares disabled stays so.
+// Only lets these paths start the runbook, and no others, and has nothing but the schedule start the log store's. The rules are switched as
+// somebody with the permission can; one that the template declares disabled stays so.
 func (g Guard) Only(paths ...deployed.Path) {
 	g.T.Helper()
 	armed := func(path deployed.Path) bool {
@@ -112,6 +136,9 @@ func (g Guard) Only(paths ...deployed.Path) {
 	for _, rule := range g.Rules {
 		if rule.Starts {
 			g.Enable(rule.Name, rule.Enabled && armed(rule.Path))
+		}
+		if rule.OfLogStore {
+			g.Enable(rule.Name, false)
 		}
 	}
 	g.HoldConfig(!armed(deployed.ConfigPath))
