@@ -13,7 +13,7 @@ export PATH := $(TOOLS):$(PATH)
 drill: setup $(DRILL)
 	@$(DRILL) drill --local
 
-# The CDK validates at each synthesis of a test, unless told not to before the process starts; one test tells it to. `make lint` vets, no
+# The CDK validates at each synthesis of a test, unless told not to before the process starts; one test tells it to. `make lint` vets and has cfn-lint, no
 # debugger looks at the tests' programs, and their memory is cheaper than collecting it.
 test: setup
 	.venv/bin/python -B -m unittest discover assets/runbooks
@@ -35,7 +35,7 @@ lint: setup
 	go vet $(MODULES)
 	go tool staticcheck $(MODULES)
 	.venv/bin/python -B -c 'import sys; [compile(open(path).read(), path, "exec") for path in sys.argv[1:]]' $$(git ls-files '*.py')
-	CDK_VALIDATION=false go test -count=1 ./review -run CfnLint
+	CDK_VALIDATION=false go test -count=1 -tags lint ./review -run CfnLint
 
 bench: setup
 	@go run ./drill/cmd/bench

@@ -322,7 +322,11 @@ func TestTheLogStoreIsRestored(t *testing.T) {
 					t.Errorf("after the deployment people are told %q", told)
 				}
 				whole := s.state()
-				for _, path := range []deployed.Path{deployed.EventPath, deployed.SchedulePath} {
+				paths := []deployed.Path{deployed.EventPath, deployed.SchedulePath}
+				if name == withLock {
+					paths = paths[:1] // the schedule starts the same runbook
+				}
+				for _, path := range paths {
 					for _, tampering := range storeTamperings() {
 						t.Run(fmt.Sprintf("%s by %s: %s", tampering.id, path, tampering.name), func(t *testing.T) {
 							s := s.in(t)
@@ -347,10 +351,11 @@ func TestTheLogStoreIsRestored(t *testing.T) {
 							s.wantState(whole)
 							s.wantSuccess(s.runs(before)...)
 							s.wantToldOnce(told, path, tampering.events, at)
-							if told := s.messages(func() { s.Pass(schedulePeriod) }); len(told) > 0 {
-								t.Errorf("of a whole log store people are told %q", told)
-							}
 						})
+					}
+					// What a repair told too late, the tampering after it, or this, would have been told of.
+					if told := s.messages(func() { s.Pass(schedulePeriod) }); len(told) > 0 {
+						t.Errorf("of a whole log store people are told %q", told)
 					}
 				}
 			})
