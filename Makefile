@@ -1,4 +1,4 @@
-# `make drill` shows the guard at work on this machine, `make test` tests everything. Neither needs an AWS account.
+# `make drill` shows the guard at work on this machine, `make test` tests everything but what `make lint` does. Neither needs an AWS account.
 
 MODULES := ./... ./localaws/... ./drill/... ./examples/... ./review/...
 CDK     := node_modules/.bin/cdk
