@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/moto"
@@ -67,6 +72,31 @@ func (o *Organization) Management() *AWS { return o.machine.account(o.machine.op
 
 // ID is the organization's id.
 func (o *Organization) ID() string { return o.options.OrganizationID }
+
+// Unit is the id of the organizational unit with a path of names, such as Workloads/Prod; the root's if there is none.
+func (o *Organization) Unit(ctx context.Context, path string) (string, error) {
+	client := organizations.NewFromConfig(o.Management().Config(o.Management().Administrator()))
+	roots, err := client.ListRoots(ctx, &organizations.ListRootsInput{})
+	if err != nil {
+		return "", fmt.Errorf("looking for the root: %w", err)
+	}
+	id := *roots.Roots[0].Id
+	for name := range strings.SplitSeq(path, "/") {
+		if name == "" {
+			continue
+		}
+		units, err := client.ListOrganizationalUnitsForParent(ctx, &organizations.ListOrganizationalUnitsForParentInput{ParentId: &id})
+		if err != nil {
+			return "", fmt.Errorf("looking for the organizational unit %s: %w", path, err)
+		}
+		i := slices.IndexFunc(units.OrganizationalUnits, func(unit types.OrganizationalUnit) bool { return *unit.Name == name })
+		if i < 0 {
+			return "", fmt.Errorf("there is no organizational unit %s", path)
+		}
+		id = *units.OrganizationalUnits[i].Id
+	}
+	return id, nil
+}
 
 // URL is the endpoint for clients of other processes, whatever their account: the access key says which it is.
 func (o *Organization) URL() string { return o.machine.url() }

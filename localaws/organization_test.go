@@ -1,7 +1,6 @@
 package localaws
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -67,28 +66,9 @@ func (h house) as(account string) aws.Config {
 // unit is the id of the organizational unit with a path of names; the root's if there is none.
 func (h house) unit(path string) string {
 	h.t.Helper()
-	client := organizations.NewFromConfig(h.as(management))
-	roots, err := client.ListRoots(h.t.Context(), &organizations.ListRootsInput{})
+	id, err := h.Unit(h.t.Context(), path)
 	h.must(err)
-	parent := *roots.Roots[0].Id
-	for name := range strings.SplitSeq(path, "/") {
-		if name == "" {
-			continue
-		}
-		units, err := client.ListOrganizationalUnitsForParent(h.t.Context(), &organizations.ListOrganizationalUnitsForParentInput{ParentId: &parent})
-		h.must(err)
-		found := ""
-		for _, unit := range units.OrganizationalUnits {
-			if *unit.Name == name {
-				found = *unit.Id
-			}
-		}
-		if found == "" {
-			h.t.Fatalf("there is no unit %s in %s", name, path)
-		}
-		parent = found
-	}
-	return parent
+	return id
 }
 
 // test runs a test in a house that is as at its start.

@@ -221,27 +221,8 @@ func (h *house) clients(account string) drill.Clients { return drill.NewClients(
 // unit is the id of the organizational unit with a path of names, the root's if there is none.
 func (h *house) unit(path string) string {
 	h.t.Helper()
-	client := organizations.NewFromConfig(h.as(management))
-	roots, err := client.ListRoots(h.t.Context(), &organizations.ListRootsInput{})
+	id, err := h.Unit(h.t.Context(), path)
 	h.must(err)
-	id := *roots.Roots[0].Id
-	for name := range strings.SplitSeq(path, "/") {
-		if name == "" {
-			continue
-		}
-		units, err := client.ListOrganizationalUnitsForParent(h.t.Context(), &organizations.ListOrganizationalUnitsForParentInput{ParentId: &id})
-		h.must(err)
-		found := ""
-		for _, unit := range units.OrganizationalUnits {
-			if *unit.Name == name {
-				found = *unit.Id
-			}
-		}
-		if found == "" {
-			h.t.Fatalf("there is no organizational unit %s", path)
-		}
-		id = found
-	}
 	return id
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
-	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
 	"github.com/trailguard/trailguard/drill/internal/synthesis"
 	"github.com/trailguard/trailguard/localaws"
@@ -108,19 +107,8 @@ func newFleet(ctx context.Context, folder string) (*fleet, error) {
 		return nil, err
 	}
 	f.Organization = started
-	client := organizations.NewFromConfig(f.as(managementAccount))
-	roots, err := client.ListRoots(ctx, &organizations.ListRootsInput{})
-	if err != nil {
+	if f.unit, err = f.Unit(ctx, "Fleet"); err != nil {
 		return nil, errors.Join(err, f.Close())
-	}
-	units, err := client.ListOrganizationalUnitsForParent(ctx, &organizations.ListOrganizationalUnitsForParentInput{ParentId: roots.Roots[0].Id})
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	for _, unit := range units.OrganizationalUnits {
-		if *unit.Name == "Fleet" {
-			f.unit = *unit.Id
-		}
 	}
 	return f, nil
 }
