@@ -8,39 +8,60 @@ import (
 	"time"
 )
 
-// A runbook is written in YAML, for people and for the console, and its script in Python. The JSON beside them is the YAML
-// without the script, for encoding/json: it spares every importer of the library a YAML parser. `make update` writes the
-// JSON, and the script into the YAML; a test compares the three.
+// A runbook is written in YAML, for people and for the console, and its script in Python: what the scripts have in common, and the part of
+// the resource that it restores. The JSON beside them is the YAML without the script, for encoding/json: it spares every importer of the
+// library a YAML parser. `make update` writes the JSON, and the script into the YAML; a test compares them.
 var (
+	//go:embed runbooks/reconciliation.py
+	reconciliation string
+
 	//go:embed runbooks/cloudtrail-remediation-action.json
 	cloudTrailRemediationAction []byte
 	//go:embed runbooks/cloudtrail_remediation_action.py
-	cloudTrailRemediationScript string
+	trailPart string
 
 	//go:embed runbooks/log-store-remediation-action.json
 	logStoreRemediationAction []byte
 	//go:embed runbooks/log_store_remediation_action.py
-	logStoreRemediationScript string
+	logStorePart string
 )
+
+// Resource is what a script restores, by its name in InputPayload.
+type Resource string
+
+// The resources.
+const (
+	Trail    Resource = "CloudTrail trail"
+	LogStore Resource = "log store"
+)
+
+// Script returns a script that restores each of the resources: that which the Resource of its InputPayload names.
+func Script(resources ...Resource) string {
+	script := reconciliation
+	for _, resource := range resources {
+		script += "\n\n" + map[Resource]string{Trail: trailPart, LogStore: logStorePart}[resource]
+	}
+	return script
+}
 
 // CloudTrailRemediationAction returns a copy of the runbook that restores a trail, which the caller may change. Its one step has the
 // script among its inputs.
 func CloudTrailRemediationAction() Runbook {
-	return runbook("cloudtrail-remediation-action", cloudTrailRemediationAction, cloudTrailRemediationScript)
+	return runbook("cloudtrail-remediation-action", cloudTrailRemediationAction, Trail)
 }
 
 // LogStoreRemediationAction returns a copy of the runbook that restores the bucket and the key of a log, as
 // CloudTrailRemediationAction does.
 func LogStoreRemediationAction() Runbook {
-	return runbook("log-store-remediation-action", logStoreRemediationAction, logStoreRemediationScript)
+	return runbook("log-store-remediation-action", logStoreRemediationAction, LogStore)
 }
 
-func runbook(name string, content []byte, script string) Runbook {
+func runbook(name string, content []byte, resource Resource) Runbook {
 	var runbook Runbook
 	if err := json.Unmarshal(content, &runbook); err != nil {
 		panic(fmt.Errorf("assets: decoding the embedded runbook %s: %w", name, err))
 	}
-	runbook.MainSteps[0].Inputs["Script"] = script
+	runbook.MainSteps[0].Inputs["Script"] = Script(resource)
 	return runbook
 }
 

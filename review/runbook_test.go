@@ -12,34 +12,37 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/trailguard/trailguard/assets"
 	"github.com/trailguard/trailguard/internal/golden"
 )
 
-// runbook is the files of a runbook, and the logical id of the resource that deploys it.
-type runbook struct{ yaml, json, script, resource string }
-
-func runbookOf(name, resource string) runbook {
-	const folder = root + "/assets/runbooks/"
-	return runbook{folder + name + ".yml", folder + name + ".json", folder + strings.ReplaceAll(name, "-", "_") + ".py", resource}
+// runbook is the files of a runbook, and what it restores.
+type runbook struct {
+	yaml, json string
+	resource   assets.Resource
 }
 
-var (
-	trailRunbook = runbookOf("cloudtrail-remediation-action", "RemediationRunbook702FD778")
-	storeRunbook = runbookOf("log-store-remediation-action", "StoreRemediationRunbook9C422389")
-	runbooks     = []runbook{trailRunbook, storeRunbook}
-)
+func runbookOf(name string, resource assets.Resource) runbook {
+	const folder = root + "/assets/runbooks/"
+	return runbook{folder + name + ".yml", folder + name + ".json", resource}
+}
+
+var runbooks = []runbook{runbookOf("cloudtrail-remediation-action", assets.Trail), runbookOf("log-store-remediation-action", assets.LogStore)}
+
+// deployedRunbooks are the logical ids of the resources that deploy a runbook.
+var deployedRunbooks = []string{"RemediationRunbook702FD778", "StoreRemediationRunbook9C422389"}
 
 // TestTheRunbooksYAMLHasItsScript comes before the JSON, which is made of the YAML.
 func TestTheRunbooksYAMLHasItsScript(t *testing.T) {
 	for _, r := range runbooks {
-		script, text := read(t, r.script), read(t, r.yaml)
+		script, text := assets.Script(r.resource), read(t, r.yaml)
 		want, err := withScript(text, script)
 		if err != nil {
 			t.Fatal(err)
 		}
 		golden.Check(t, r.yaml, []byte(want))
 		if got := inputs(t, decodedYAML(t, read(t, r.yaml)))["Script"].(string) + "\n"; got != script {
-			t.Errorf("the script of %s, read as YAML, is not %s", r.yaml, r.script)
+			t.Errorf("the script of %s, read as YAML, is another", r.yaml)
 		}
 	}
 }
@@ -90,36 +93,42 @@ func withScript(text, script string) (string, error) {
 	return before + start + strings.Join(lines, "\n") + end + after, nil
 }
 
-// TestTheDeployedScriptIsTheSameProgram: it has lost its comments, empty lines and indentation.
+// TestTheDeployedScriptIsTheSameProgram: it has lost its comments, empty lines and indentation, and the parts of what is not declared.
 func TestTheDeployedScriptIsTheSameProgram(t *testing.T) {
-	for _, r := range runbooks {
-		seen := 0
-		for name, path := range goldenTemplates(t) {
-			template := readTemplate(t, path)
-			if template["Resources"].(map[string]any)[r.resource] == nil {
+	seen := map[string]int{}
+	for name, path := range goldenTemplates(t) {
+		template := readTemplate(t, path)
+		for _, id := range deployedRunbooks {
+			if template["Resources"].(map[string]any)[id] == nil {
 				continue
 			}
-			seen++
-			if !sameProgram(t, r.declared(t, template), r.deployedScript(t, template)) {
-				t.Errorf("%s: the script is not the program %s", name, r.script)
+			seen[id]++
+			deployed := deployedInputs(t, template, id)
+			script, restores := declared(deployed["InputPayload"].(map[string]any))
+			seen[restores]++
+			if !sameProgram(t, script, deployed["Script"].(string)) {
+				t.Errorf("%s: the script of %s is another program", name, id)
 			}
 		}
-		if seen == 0 {
-			t.Errorf("no template has the runbook %s", r.resource)
+	}
+	for _, what := range []string{deployedRunbooks[0], string(assets.Trail), string(assets.Trail) + string(assets.LogStore)} {
+		if seen[what] == 0 {
+			t.Errorf("no template has the runbook of %s: %v", what, seen)
 		}
 	}
 }
 
 func TestADeployedScriptThatIsAnotherProgramIsNoticed(t *testing.T) {
-	template := readTemplate(t, goldenTemplates(t)["default"])
-	script, deployed := trailRunbook.declared(t, template), trailRunbook.deployedScript(t, template)
+	inputs := deployedInputs(t, readTemplate(t, goldenTemplates(t)["default"]), deployedRunbooks[0])
+	script, _ := declared(inputs["InputPayload"].(map[string]any))
+	deployed := inputs["Script"].(string)
 	for _, change := range []struct {
 		name, from, to string
 		same           bool
 	}{
-		{"a line is lost", "\n  arm_config()\n", "\n", false},
+		{"a line is lost", "\n arm_config()\n", "\n", false},
 		{"a line has left its block", "\n  raise RuntimeError(text)\n", "\n  pass\n raise RuntimeError(text)\n", false},
-		{"a text has changed", "REPAIRED:", " REPAIRED:", false},
+		{"a text has changed", "REPAIRED: ", " REPAIRED: ", false},
 		{"spaces", "sleep(pause)", "sleep( pause )", true},
 	} {
 		changed := strings.Replace(deployed, change.from, change.to, 1)
@@ -136,9 +145,9 @@ func TestADeployedScriptThatIsAnotherProgramIsNoticed(t *testing.T) {
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-executeScript.html
 func TestTheScriptHasNoVariableOfAutomation(t *testing.T) {
 	for _, r := range runbooks {
-		for number, line := range strings.Split(read(t, r.script), "\n") {
+		for number, line := range strings.Split(assets.Script(r.resource), "\n") {
 			if strings.Contains(line, "{{") {
-				t.Errorf("%s: line %d has two braces in a row: %s", r.script, number+1, line)
+				t.Errorf("%s: line %d of the script has two braces in a row: %s", r.yaml, number+1, line)
 			}
 		}
 	}
@@ -161,13 +170,18 @@ func sameProgram(t *testing.T, scripts ...string) bool {
 	return strings.TrimSpace(string(output)) == "True"
 }
 
-// declared is the script without the paragraphs for what a template does not declare.
-func (r runbook) declared(t *testing.T, template map[string]any) string {
-	t.Helper()
-	payload := r.deployedInputs(t, template)["InputPayload"].(map[string]any)
+// declared is the script of what a payload declares, without the paragraphs for what it does not, and the names of what it restores.
+func declared(payload map[string]any) (script, restores string) {
+	var resources []assets.Resource
+	if payload["S3BucketName"] != nil {
+		resources = append(resources, assets.Trail)
+	}
+	if payload["Declared"] != nil {
+		resources = append(resources, assets.LogStore)
+	}
 	var kept []string
 	skipping := false
-	for _, line := range strings.Split(read(t, r.script), "\n") {
+	for _, line := range strings.Split(assets.Script(resources...), "\n") {
 		if _, after, isOnly := strings.Cut(line, "# Only with "); isOnly {
 			value, _, _ := strings.Cut(after, ":")
 			skipping = payload[value] == nil
@@ -177,18 +191,16 @@ func (r runbook) declared(t *testing.T, template map[string]any) string {
 			kept = append(kept, line)
 		}
 	}
-	return strings.Join(kept, "\n")
-}
-
-func (r runbook) deployedScript(t *testing.T, template map[string]any) string {
-	t.Helper()
-	return r.deployedInputs(t, template)["Script"].(string)
+	for _, resource := range resources {
+		restores += string(resource)
+	}
+	return strings.Join(kept, "\n"), restores
 }
 
 // deployedInputs are those of the one step of a template's document.
-func (r runbook) deployedInputs(t *testing.T, template map[string]any) map[string]any {
+func deployedInputs(t *testing.T, template map[string]any, id string) map[string]any {
 	t.Helper()
-	resource := template["Resources"].(map[string]any)[r.resource].(map[string]any)
+	resource := template["Resources"].(map[string]any)[id].(map[string]any)
 	return inputs(t, resource["Properties"].(map[string]any)["Content"].(map[string]any))
 }
 

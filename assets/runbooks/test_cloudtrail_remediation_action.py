@@ -1,23 +1,23 @@
 """Tests the script by itself: what selectors mean, and what it writes in which order. The local AWS tests it with real clients."""
 
 import functools
-import importlib.util
 import json
 import os
 import pathlib
+import types
 import unittest
 from unittest import mock
 
 from botocore.exceptions import ClientError
 
-PATH = pathlib.Path(__file__).with_name('cloudtrail_remediation_action.py')
+FOLDER = pathlib.Path(__file__).parent
 
 WANT = dict(
     Name='trail', S3BucketName='bucket', S3KeyPrefix='', KmsKeyId='key', EnableLogFileValidation=True, IsMultiRegionTrail=True,
     IncludeGlobalServiceEvents=True, SnsTopicName='', CloudWatchLogsLogGroupArn='', CloudWatchLogsRoleArn='',
     IsOrganizationTrail=False, EventSelectors=[dict(ReadWriteType='All', IncludeManagementEvents=True)], AdvancedEventSelectors=[],
     InsightSelectors=[dict(InsightType='ApiCallRateInsight')], TagsList=[], ConfigRuleNames=[], AlertTopicArn='topic',
-    TrailArn='', CentralEventBusArn='', StartedBy='hand', Execution='link',
+    TrailArn='', CentralEventBusArn='', Resource='CloudTrail trail', Account='123456789012', StartedBy='hand', Execution='link',
 )
 
 
@@ -105,17 +105,22 @@ class CloudTrail:
         return answer
 
 
-def load(cloudtrail):
-    """Returns the script as a fresh module, with a clock that sleeping moves, and what it published."""
+def script_of(*parts):
+    """Returns the script of these parts as a fresh module, with a clock that sleeping moves."""
     os.environ['AWS_DEFAULT_REGION'] = 'us-east-1'
-    spec = importlib.util.spec_from_file_location('script', PATH)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = types.ModuleType('script')
+    for part in 'reconciliation', *parts:
+        path = FOLDER / (part + '.py')
+        exec(compile(path.read_text(), path, 'exec'), script.__dict__)
     now = [1_900_000_000.0]
     script.time = mock.Mock(wraps=script.time, time=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
-    script.cloudtrail = cloudtrail
-    sns = mock.Mock()
-    script.client = lambda service: sns
+    return script
+
+
+def load(cloudtrail):
+    """Returns the script, and what it published."""
+    script, sns = script_of('cloudtrail_remediation_action'), mock.Mock()
+    script.client = lambda service: cloudtrail if service == 'cloudtrail' else sns
     return script, sns.publish
 
 
@@ -250,7 +255,7 @@ class Runs(unittest.TestCase):
 
     def test_an_event_bus_is_told_nothing_of_a_run_that_found_all_well(self):
         script, publish, put_events = self.with_event_bus(dict(FailedEntryCount=0))
-        script.cloudtrail.logging = True
+        script.client('cloudtrail').logging = True
         self.handled(script)
         self.assertEqual((publish.call_count, put_events.call_count), (0, 0))
 
@@ -276,7 +281,8 @@ class Runs(unittest.TestCase):
 
     def test_an_event_is_no_longer_than_an_event_bus_takes(self):
         script, _, put_events = self.with_event_bus(dict(FailedEntryCount=0))
-        script.lines = lambda: ['\u00fc' * 99999]
+        look, _ = script.RESOURCES['CloudTrail trail']
+        script.RESOURCES['CloudTrail trail'] = look, lambda: ['\u00fc' * 99999]
         script.handler(WANT | dict(CentralEventBusArn='bus'), None)
         (entry,) = put_events.call_args.kwargs['Entries']
         self.assertLess(sum(len(value) for value in entry.values()), 256 * 1024)
@@ -287,7 +293,7 @@ class Runs(unittest.TestCase):
         script, publish = load(cloudtrail)
         events, sns = mock.Mock(), script.client('sns')
         events.put_events.side_effect = [answer]
-        script.client = dict(sns=sns, events=events, config=sns).get
+        script.client = dict(cloudtrail=cloudtrail, sns=sns, events=events, config=sns).get
         return script, publish, events.put_events
 
     def handled(self, script):
@@ -342,17 +348,17 @@ class Runs(unittest.TestCase):
     def test_remediation_exceptions_of_every_page_are_deleted(self):
         script, publish = load(CloudTrail())
         config = script.client('config')
+        pages = [[dict(ConfigRuleName='rule', ResourceType='type', ResourceId=one) for one in page] for page in ('12', '3')]
         config.describe_remediation_exceptions.side_effect = [
-            dict(RemediationExceptions=[dict(ConfigRuleName='rule', ResourceType='type', ResourceId='1')], NextToken='next'),
-            dict(RemediationExceptions=[dict(ConfigRuleName='rule', ResourceType='type', ResourceId='2')]),
+            dict(RemediationExceptions=pages[0], NextToken='next'), dict(RemediationExceptions=pages[1]), dict(RemediationExceptions=[]),
         ]
         config.delete_remediation_exceptions.return_value = dict(FailedBatches=[])
         report = json.loads(script.handler(WANT | dict(ConfigRuleNames=['rule']), None)['Report'])
-        self.assertEqual(report['armed'], ['rule', 'rule'])
+        self.assertEqual((list(report['changed']), report['writes']), (['rule'], ['delete_remediation_exceptions'] * 2))
         self.assertEqual([call.kwargs for call in config.delete_remediation_exceptions.call_args_list], [
-            dict(ConfigRuleName='rule', ResourceKeys=[dict(ResourceType='type', ResourceId=one)]) for one in ('1', '2')
+            dict(ConfigRuleName='rule', ResourceKeys=[dict(ResourceType='type', ResourceId=one) for one in page]) for page in ('12', '3')
         ])
-        self.assertIn('an exception of rule was deleted', publish.call_args.kwargs['Message'])
+        self.assertIn('rule: found "exempted from remediation", declared "remediated"', publish.call_args.kwargs['Message'])
 
     def test_exceptions_that_cannot_be_deleted_fail_the_run(self):
         script, publish = load(CloudTrail())
@@ -374,11 +380,11 @@ class Runs(unittest.TestCase):
         script, publish = load(CloudTrail())
         config = script.client('config')
         exceptions = [dict(ResourceType='type', ResourceId=one) for one in ('1', '2')]
-        config.describe_remediation_exceptions.side_effect = [dict(RemediationExceptions=rest) for rest in (exceptions, exceptions[1:], [])]
+        config.describe_remediation_exceptions.side_effect = [dict(RemediationExceptions=rest) for rest in (exceptions, exceptions[1:], [], [])]
         gone = ClientError(dict(Error=dict(Code='NoSuchRemediationExceptionException', Message='gone')), 'x')
         config.delete_remediation_exceptions.side_effect = [gone, dict()]
         report = json.loads(script.handler(WANT | dict(ConfigRuleNames=['rule']), None)['Report'])
-        self.assertEqual((report['wrong'], report['armed'], publish.call_count), ({}, ['rule'], 1))
+        self.assertEqual((report['wrong'], list(report['changed']), publish.call_count), ({}, ['rule'], 1))
 
     def test_exceptions_are_looked_for_again_while_config_throttles(self):
         script, publish = load(CloudTrail())
@@ -411,7 +417,8 @@ class Runs(unittest.TestCase):
         config = mock.Mock()
         config.describe_remediation_exceptions.return_value = dict(RemediationExceptions=[dict(ResourceType='type', ResourceId='id')])
         config.delete_remediation_exceptions.return_value = dict(FailedBatches=[dict(FailureMessage='not now')])
-        script.client = lambda service: config
+        cloudtrail = script.client('cloudtrail')
+        script.client = lambda service: cloudtrail if service == 'cloudtrail' else config
         with self.assertRaisesRegex(RuntimeError, 'not now'):
             script.handler(WANT | dict(ConfigRuleNames=['rule']), None)
 
@@ -448,7 +455,7 @@ class Meaning(unittest.TestCase):
             ([objects()], [{}]),
         ):
             with self.subTest(one=one, other=other):
-                self.assertEqual(self.script.meaning(one), self.script.meaning(other))
+                self.assertEqual(self.script.conditions(one), self.script.conditions(other))
 
     def test_selectors_that_mean_something_else(self):
         for one in (
@@ -457,7 +464,7 @@ class Meaning(unittest.TestCase):
             [advanced(MANAGEMENT, field('readOnly', Equals=['true']))], [{}, objects('arn:aws:s3', IncludeManagementEvents=False)],
         ):
             with self.subTest(one):
-                self.assertNotEqual(self.script.meaning(one), self.script.meaning([{}]))
+                self.assertNotEqual(self.script.conditions(one), self.script.conditions([{}]))
 
     def setUp(self):
         self.script, _ = load(CloudTrail())

@@ -1,15 +1,11 @@
 """Tests the script by itself: what settings mean, and what it writes in which order. The local AWS tests it with real clients."""
 
-import importlib.util
 import json
-import os
-import pathlib
 import unittest
 from unittest import mock
 
 from botocore.exceptions import ClientError
-
-PATH = pathlib.Path(__file__).with_name('log_store_remediation_action.py')
+from test_cloudtrail_remediation_action import script_of
 
 DENY = dict(Effect='Deny', Principal=dict(AWS='*'), Action='s3:*', Resource=['b', 'b/*'], Condition=dict(Bool={'aws:SecureTransport': 'false'}))
 WRITE = dict(Sid='Write', Effect='Allow', Principal=dict(Service='cloudtrail.amazonaws.com'), Action='s3:PutObject', Resource='b/AWSLogs/*')
@@ -30,7 +26,7 @@ DECLARED = [
         'bucket_ownership_controls': {'OwnershipControls': {'Rules': [{'ObjectOwnership': 'BucketOwnerEnforced'}]}},
     }],
 ]
-WANT = dict(Name='trail', Declared=repr(DECLARED), Account='123456789012', AlertTopicArn='topic', CentralEventBusArn='', StartedBy='hand', Execution='link')
+WANT = dict(Name='trail', Declared=repr(DECLARED), Account='123456789012', AlertTopicArn='topic', CentralEventBusArn='', Resource='log store', StartedBy='hand', Execution='link')
 
 
 class Store:
@@ -107,14 +103,8 @@ class Store:
 
 
 def load(store):
-    """Returns the script as a fresh module, with a clock that sleeping moves, and what it published."""
-    os.environ['AWS_DEFAULT_REGION'] = 'us-east-1'
-    spec = importlib.util.spec_from_file_location('script', PATH)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    now = [1_900_000_000.0]
-    script.time = mock.Mock(wraps=script.time, time=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
-    sns = mock.Mock()
+    """Returns the script, and the topic."""
+    script, sns = script_of('log_store_remediation_action'), mock.Mock()
     script.client = lambda service: store if service in ('kms', 's3') else sns
     return script, sns
 
@@ -141,9 +131,9 @@ class Runs(unittest.TestCase):
         self.assertEqual(store.writes(), [
             'cancel_key_deletion', 'enable_key', 'enable_key_rotation', 'put_bucket_policy', 'put_bucket_lifecycle_configuration', 'put_bucket_versioning',
             'put_bucket_logging'])
-        self.assertEqual((failed, len(messages), messages[0]['Subject']), (False, 1, 'REPAIRED: log store of trail'))
+        self.assertEqual((failed, len(messages), messages[0]['Subject']), (False, 1, 'REPAIRED: log store trail'))
         self.assertIn('KeyMetadata of arn:key: found {"KeyState": "PendingDeletion"}, declared {"KeyState": "Enabled"}', messages[0]['Message'])
-        self.assertIn('Started by hand: link', messages[0]['Message'])
+        self.assertIn('started by hand: link', messages[0]['Message'])
 
     def test_a_disabled_key_is_enabled_without_more(self):
         store = Store(key='Disabled')
@@ -184,7 +174,7 @@ class Runs(unittest.TestCase):
         report, failed, messages = run(store)
         self.assertEqual((failed, store.settings['bucket_versioning'], store.settings['key']), (True, 'Enabled', 'Enabled'))
         self.assertEqual(list(report['wrong']), ['Policy of bucket'])
-        self.assertEqual((len(messages), messages[0]['Subject']), (1, 'NOT REPAIRED: log store of trail'))
+        self.assertEqual((len(messages), messages[0]['Subject']), (1, 'NOT REPAIRED: log store trail'))
         self.assertIn('The root user can delete a bucket policy', messages[0]['Message'])
 
     def test_a_bucket_that_is_gone_is_told_and_not_made_anew(self):

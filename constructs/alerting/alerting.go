@@ -116,11 +116,6 @@ type NoticesProps struct {
 	// EventRules are the rules that start the runbook.
 	EventRules detection.EventRules
 
-	// OtherRunbooks are documents whose executions are told of in the same way.
-	//
-	// Default: - there are none.
-	OtherRunbooks *[]awsssm.CfnDocument
-
 	// CentralEventBus gets the events as they are, too.
 	//
 	// Default: - only the topic is told.

@@ -38,16 +38,12 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 		return props.EventRules.Define(a, jsii.String(id), &awsevents.CfnRuleProps{EventPattern: pattern},
 			tellers(a.topic, props.CentralEventBus, paths, template)...)
 	}
-	runbooks := []awsssm.CfnDocument{props.Runbook}
-	if props.OtherRunbooks != nil {
-		runbooks = append(runbooks, *props.OtherRunbooks...)
-	}
 	theTrail := "the trail " + props.Settings.Name
 	where := theTrail + " in account <account>, <region>"
 	tampering := notice("Tampering",
 		detection.TamperingPattern(props.Settings, *props.AutomationRole.RoleArn()), CallPaths(), tamperingWith(theTrail))
 	repairFailed := notice("RepairFailed",
-		RepairFailedPattern(runbooks...), ExecutionPaths(),
+		RepairFailedPattern(props.Runbook), ExecutionPaths(),
 		"REPAIR <status>: "+where+" at <when>, execution <execution>.")
 	props.EventRules.KeepUndelivered(tampering, repairFailed)
 	a.newAlarms(props)
@@ -152,18 +148,10 @@ func ExecutionPaths() map[string]any {
 	return map[string]any{"status": "$.detail.Status", "execution": "$.detail.ExecutionId", "when": "$.time", "account": "$.account", "region": "$.region"}
 }
 
-// RepairFailedPattern matches the event that an execution of one of the runbooks, or of any where there is none, has ended without restoring
-// what it is for.
-func RepairFailedPattern(runbooks ...awsssm.CfnDocument) detection.Pattern {
-	pattern := RepairPattern(nil, "Failed", "TimedOut", "Cancelled")
-	names := []any{}
-	for _, runbook := range runbooks {
-		names = append(names, runbook.Ref())
-	}
-	if len(names) > 0 {
-		pattern.Detail["Definition"] = names
-	}
-	return pattern
+// RepairFailedPattern matches the event that an execution of the runbook, or of any where there is none, has ended without restoring
+// what it should.
+func RepairFailedPattern(runbook awsssm.CfnDocument) detection.Pattern {
+	return RepairPattern(runbook, "Failed", "TimedOut", "Cancelled")
 }
 
 // RepairPattern matches the event that an execution of the runbook, or of any where there is none, has reached one of the statuses.

@@ -114,7 +114,9 @@ func (r *eventRules) TargetRole() awsiam.Role       { return r.targets.Role() }
 func (r *eventRules) Validate() error               { return r.findings.Validate() }
 func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.targets.DeadLetterQueue() }
 func (r *eventRules) Targets() *Targets             { return r.targets }
-func (r *eventRules) start() Start                  { return Start{r.props.Runbook, r.props.AutomationRole} }
+func (r *eventRules) start() Start {
+	return Start{Runbook: r.props.Runbook, Role: r.props.AutomationRole}
+}
 
 // Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
 func (p *EventRulesProps) Validate() error {

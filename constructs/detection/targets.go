@@ -1,6 +1,8 @@
 package detection
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -17,24 +19,37 @@ type Targets struct {
 	queue awssqs.Queue
 	// start and pass let the role start runbooks, nil while it starts none.
 	start, pass awsiam.PolicyStatement
+	// started are the runbooks that it starts.
+	started []awsssm.CfnDocument
+	// undelivered lets rules, those of the ARNs, put events into the queue.
+	undelivered awsiam.PolicyStatement
+	undelivers  []*string
 }
 
-// Start is what starts a runbook: its first version, so that a later one changes nothing, and with its defaults, which are the declared
-// values.
+// Start is what starts a runbook: its first version, so that a later one changes nothing.
 type Start struct {
 	Runbook awsssm.CfnDocument
 	// Role is the role that the runbook runs as.
 	Role awsiam.IRole
+	// Resource is what the runbook restores, for which it then takes the Role of this stack as a parameter.
+	//
+	// Default: - the runbook is started with its defaults.
+	Resource string
 }
 
 // Target is the target of a rule that starts the runbook. EventBridge tries for a day, its own default; the schedule has been there by then.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
 func (s Start) Target(id, startedBy string) *awsevents.CfnRule_TargetProperty {
+	input := jsii.String(`{"StartedBy":["` + startedBy + `"]}`)
+	if s.Resource != "" {
+		role := *s.Role.Node().DefaultChild().(awsiam.CfnRole).LogicalId()
+		input = awscdk.Fn_Sub(jsii.String(`{"StartedBy":["`+startedBy+`"],"Resource":["`+s.Resource+`"],"AutomationAssumeRole":["${`+role+`.Arn}"]}`), nil)
+	}
 	return &awsevents.CfnRule_TargetProperty{
 		Id:    &id,
 		Arn:   s.arn("automation-definition", ":1"),
-		Input: jsii.String(`{"StartedBy":["` + startedBy + `"]}`),
+		Input: input,
 	}
 }
 
@@ -84,6 +99,10 @@ func (t *Targets) Define(scope constructs.Construct, id *string, props *awsevent
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 func (t *Targets) LetStart(start Start) {
 	runbook := []*string{start.arn("automation-definition", ":1"), start.arn("document", "")}
+	if slices.Contains(t.started, start.Runbook) {
+		runbook = nil
+	}
+	t.started = append(t.started, start.Runbook)
 	if t.start != nil {
 		t.start.AddResources(runbook...)
 		t.pass.AddResources(start.Role.RoleArn())
@@ -127,18 +146,18 @@ func (t *Targets) reached(targets []*awsevents.CfnRule_TargetProperty) []any {
 // KeepUndelivered lets EventBridge put into the queue what the rules could not deliver.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 func (t *Targets) KeepUndelivered(rules ...awsevents.IRule) {
-	var arns []*string
 	for _, rule := range rules {
-		arns = append(arns, rule.RuleArn())
+		t.undelivers = append(t.undelivers, rule.RuleArn())
 	}
-	t.queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{t.queue.QueueArn()},
-		Conditions: &map[string]interface{}{
-			"ArnEquals": map[string]interface{}{"aws:SourceArn": arns},
-		},
-	}))
+	if t.undelivered == nil {
+		t.undelivered = awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
+			Actions:    jsii.Strings("sqs:SendMessage"),
+			Resources:  &[]*string{t.queue.QueueArn()},
+		})
+		t.queue.AddToResourcePolicy(t.undelivered)
+	}
+	t.undelivered.AddCondition(jsii.String("ArnEquals"), map[string]any{"aws:SourceArn": t.undelivers})
 }
 
 // arn is an ARN of the stack's partition, Region and account, which may refer to resources by ${LogicalId}.

@@ -179,7 +179,7 @@ func (c *central) addRepairs() {
 		"<subject> in account <account>, <region>, at <when>.", "report",
 	})
 	c.notices.add(notice{
-		"RepairFailed", alerting.RepairFailedPattern().Object(), alerting.ExecutionPaths(),
+		"RepairFailed", alerting.RepairFailedPattern(nil).Object(), alerting.ExecutionPaths(),
 		"REPAIR <status>: in account <account>, <region>, at <when>, execution <execution>.", "",
 	})
 }

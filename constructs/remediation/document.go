@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -12,66 +14,122 @@ import (
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
-// surroundings are what the deployed runbook knows besides the declared state of the trail.
-type surroundings struct {
-	automationRoleARN string
+// document is what the deployed runbook knows: it restores the trail, the log store, or both.
+type document struct {
+	// trail is nil if only the log store is restored, and logStore if only the trail is.
+	trail    *trailPart
+	logStore *logStorePart
+	// trailName is the name that messages have.
+	trailName string
 	// alertTopicARN is the topic that is told of each repair, empty for none.
 	alertTopicARN string
 	// centralEventBusARN is the event bus that is told of each repair, empty for none.
 	centralEventBusARN string
-	// configRuleNames are the rules whose remediation exceptions are deleted.
-	configRuleNames []string
 	// consoleDomain is the domain of the partition's management console.
 	consoleDomain string
 }
 
-// document returns the runbook that is deployed: the asset, narrowed to the declared state.
-//
-//   - The parameters that Config passes accept the declared value alone, so that whoever may start the runbook cannot turn
-//     the guard's role against the trail. It is the default, too: EventBridge passes none of them.
-//   - Every other parameter but StartedBy is gone: its declared value stands in the step's payload.
-//   - The script has no comments, and nothing that is for settings that are not declared.
-func document(settings trail.Settings, around surroundings) assets.Runbook {
-	runbook := assets.CloudTrailRemediationAction()
-	runbook.Description = "Puts the trail " + settings.Name + " into its declared state"
-	inputs := runbook.MainSteps[0].Inputs
-	script := inputs["Script"].(string)
-	payload := inputs["InputPayload"].(map[string]any)
-	for name, value := range map[string]string{"TrailArn": otherAccountsTrail(settings), "CentralEventBusArn": around.centralEventBusARN} {
-		if payload[name] = value; value == "" {
-			delete(payload, name)
-			script = without(name, script)
-		}
-	}
-	inputs["Script"] = withoutComments(script)
-	for name, value := range map[string]any{
-		"S3KeyPrefix":               settings.S3KeyPrefix,
-		"SnsTopicName":              settings.SNSTopicARN,
-		"CloudWatchLogsLogGroupArn": settings.CloudWatchLogsLogGroupARN,
-		"CloudWatchLogsRoleArn":     settings.CloudWatchLogsRoleARN,
-		"EventSelectors":            settings.EventSelectors(),
-		"AdvancedEventSelectors":    settings.AdvancedSelectors(),
-		"InsightSelectors":          settings.InsightSelectors(),
-		"TagsList":                  settings.TagsList(),
-		"ConfigRuleNames":           append([]string{}, around.configRuleNames...),
-		"AlertTopicArn":             around.alertTopicARN,
-		"Execution":                 strings.Replace(payload["Execution"].(string), "aws.amazon.com", around.consoleDomain, 1),
-	} {
-		payload[name] = value
-	}
+// trailPart is what restores a trail.
+type trailPart struct {
+	settings trail.Settings
+	roleARN  string
+	// configRuleNames are the rules whose remediation exceptions are deleted.
+	configRuleNames []string
+}
 
+// logStorePart is what restores a log store: its declared state as the script takes it.
+type logStorePart struct{ declared, roleARN string }
+
+// runbook returns the runbook that is deployed: the asset, or the two in one, narrowed to the declared state.
+//
+//   - Of its parameters there are left what started it, the role, and what it restores, if that is a choice. So whoever may start it cannot
+//     turn the guard's roles against the trail. Their defaults restore the trail.
+//   - The declared values stand in the step's payload, which lacks what is not declared.
+//   - The script has no comments, and nothing that is for settings that are not declared.
+func (d document) runbook() assets.Runbook {
+	var runbook assets.Runbook
+	var resources, roles []any
+	var script string
+	execution := func(runbook assets.Runbook) string {
+		return strings.Replace(payloadOf(runbook)["Execution"].(string), "aws.amazon.com", d.consoleDomain, 1)
+	}
+	payload := map[string]any{
+		"Name": d.trailName, "Account": "{{ global:ACCOUNT_ID }}", "StartedBy": "{{ StartedBy }}",
+		"AlertTopicArn": d.alertTopicARN, "CentralEventBusArn": d.centralEventBusARN,
+	}
+	switch {
+	case d.logStore == nil:
+		runbook, script = assets.CloudTrailRemediationAction(), assets.Script(assets.Trail)
+		runbook.Description = "Puts the trail " + d.trailName + " into its declared state"
+	case d.trail == nil:
+		runbook, script = assets.LogStoreRemediationAction(), assets.Script(assets.LogStore)
+		runbook.Description = "Puts the log store of " + d.trailName + " into its declared state"
+	default:
+		runbook, script = assets.CloudTrailRemediationAction(), assets.Script(assets.Trail, assets.LogStore)
+		runbook.Description = "Puts the trail " + d.trailName + " or its log store into its declared state"
+	}
+	payload["Execution"] = execution(runbook)
+	if d.trail != nil {
+		resources, roles = append(resources, string(assets.Trail)), append(roles, d.trail.roleARN)
+		maps.Copy(payload, d.trail.payload())
+	}
+	if d.logStore != nil {
+		resources, roles = append(resources, string(assets.LogStore)), append(roles, d.logStore.roleARN)
+		payload["Declared"] = d.logStore.declared
+	}
 	startedBy := runbook.Parameters["StartedBy"]
 	startedBy.Description = ""
-	parameters := map[string]assets.Parameter{"StartedBy": startedBy}
-	for _, parameter := range Parameters(settings, around.automationRoleARN) {
-		parameters[parameter.Name] = assets.Parameter{
-			Type:          runbook.Parameters[parameter.Name].Type,
-			Default:       parameter.Value,
-			AllowedValues: []any{parameter.Value},
+	runbook.Parameters = map[string]assets.Parameter{
+		"StartedBy": startedBy,
+		// A deployer would have to pass the role of a document that names it.
+		// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
+		"AutomationAssumeRole": {Type: "String", Default: roles[0], AllowedValues: roles},
+	}
+	if payload["Resource"] = resources[0]; len(resources) > 1 {
+		payload["Resource"] = "{{ Resource }}"
+		runbook.Parameters["Resource"] = assets.Parameter{Type: "String", Default: resources[0], AllowedValues: resources}
+	}
+	maps.DeleteFunc(payload, func(_ string, value any) bool { return isNothing(value) })
+	for _, match := range onlyWith.FindAllStringSubmatch(script, -1) {
+		if payload[match[1]] == nil {
+			script = without(match[1], script)
 		}
 	}
-	runbook.Parameters = parameters
+	inputs := runbook.MainSteps[0].Inputs
+	inputs["Script"], inputs["InputPayload"] = withoutComments(script), payload
 	return runbook
+}
+
+// payload is the declared state of the trail, with settings that are not declared among it.
+func (p *trailPart) payload() map[string]any {
+	return map[string]any{
+		"S3BucketName":               p.settings.S3BucketName,
+		"S3KeyPrefix":                p.settings.S3KeyPrefix,
+		"KmsKeyId":                   p.settings.KMSKeyARN,
+		"SnsTopicName":               p.settings.SNSTopicARN,
+		"CloudWatchLogsLogGroupArn":  p.settings.CloudWatchLogsLogGroupARN,
+		"CloudWatchLogsRoleArn":      p.settings.CloudWatchLogsRoleARN,
+		"EnableLogFileValidation":    true,
+		"IsMultiRegionTrail":         true,
+		"IncludeGlobalServiceEvents": true,
+		"IsOrganizationTrail":        p.settings.IsOrganizationTrail,
+		"TrailArn":                   otherAccountsTrail(p.settings),
+		"EventSelectors":             p.settings.EventSelectors(),
+		"AdvancedEventSelectors":     p.settings.AdvancedSelectors(),
+		"InsightSelectors":           p.settings.InsightSelectors(),
+		"TagsList":                   p.settings.TagsList(),
+		"ConfigRuleNames":            p.configRuleNames,
+	}
+}
+
+// isNothing tells whether a value is what the script takes a missing one for.
+func isNothing(value any) bool {
+	reflected := reflect.ValueOf(value)
+	return reflected.IsZero() || reflected.Kind() == reflect.Slice && reflected.Len() == 0
+}
+
+func payloadOf(runbook assets.Runbook) map[string]any {
+	return runbook.MainSteps[0].Inputs["InputPayload"].(map[string]any)
 }
 
 // otherAccountsTrail is the ARN of a trail of another account, which CloudTrail finds by that only. It is empty for a trail of the stack's.
@@ -83,6 +141,9 @@ func otherAccountsTrail(settings trail.Settings) string {
 	return settings.ARN
 }
 
+// onlyWith begins a paragraph of a script that is for one value of InputPayload only.
+var onlyWith = regexp.MustCompile(`(?m)^ *# Only with (\w+):`)
+
 // without returns a script without the paragraphs that are for one value of InputPayload only: from the comment that says so to the next
 // empty line.
 func without(value, script string) string {
@@ -92,7 +153,8 @@ func without(value, script string) string {
 // checkSize refuses a runbook that is longer than Systems Manager takes, together with the values that start it. CloudFormation
 // sends it as YAML with quoted texts: no longer than JSON on lines of its own, but for long texts, which it folds.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html
-func checkSize(settings trail.Settings, runbook assets.Runbook) error {
+func (d document) checkSize() error {
+	runbook, settings := d.runbook(), d.trail.settings
 	var lines bytes.Buffer
 	if err := json.Indent(&lines, []byte(validation.JSON(runbook)), "", "  "); err != nil {
 		panic(fmt.Errorf("remediation: indenting the runbook: %w", err))
@@ -127,24 +189,4 @@ func withoutComments(script string) string {
 }
 
 // Parameter is a parameter that starts the deployed runbook.
-type Parameter struct {
-	Name  string
-	Value any // a string or a bool
-}
-
-// Text is the value as StartAutomationExecution and Config take it.
-func (p Parameter) Text() string { return fmt.Sprint(p.Value) }
-
-// Parameters are the parameters of the AWS pattern, in order. The runbook accepts no other values of them.
-func Parameters(settings trail.Settings, roleARN string) []Parameter {
-	return []Parameter{
-		{"AutomationAssumeRole", roleARN},
-		{"CloudTrailName", settings.Name},
-		{"CloudTrailS3BucketName", settings.S3BucketName},
-		{"CloudTrailKmsKeyId", settings.KMSKeyARN},
-		{"IsMultiRegionTrail", true},
-		{"IsOrganizationTrail", settings.IsOrganizationTrail},
-		{"IncludeGlobalServiceEvents", true},
-		{"EnableLogFileValidation", true},
-	}
-}
+type Parameter struct{ Name, Value string }

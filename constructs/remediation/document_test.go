@@ -2,7 +2,6 @@ package remediation
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"reflect"
 	"regexp"
@@ -15,13 +14,10 @@ import (
 	"github.com/trailguard/trailguard/constructs/trail"
 )
 
+const roleARN = "arn:aws:iam::123456789012:role/automation"
+
 var (
-	around = surroundings{
-		automationRoleARN: "arn:aws:iam::123456789012:role/automation",
-		alertTopicARN:     "alerts",
-		configRuleNames:   []string{"rule-1", "rule-2"},
-		consoleDomain:     "aws.amazon.com",
-	}
+	rules = []string{"rule-1", "rule-2"}
 	plain = trail.Settings{Name: "t-1", S3BucketName: "bucket", KMSKeyARN: "key"}
 	full  = trail.Settings{
 		Name: "t-1", S3BucketName: "bucket", KMSKeyARN: "key",
@@ -33,67 +29,64 @@ var (
 	}
 )
 
-// everyDeclared are the parameters that a start of the runbook passes with the declared value.
-func everyDeclared(settings trail.Settings) map[string]any {
-	return map[string]any{
-		"AutomationAssumeRole":       around.automationRoleARN,
-		"CloudTrailName":             settings.Name,
-		"CloudTrailS3BucketName":     settings.S3BucketName,
-		"CloudTrailKmsKeyId":         settings.KMSKeyARN,
-		"IsMultiRegionTrail":         true,
-		"IsOrganizationTrail":        settings.IsOrganizationTrail,
-		"IncludeGlobalServiceEvents": true,
-		"EnableLogFileValidation":    true,
+// documentOf is a document that restores a trail.
+func documentOf(settings trail.Settings, rules ...string) document {
+	return document{
+		trail: &trailPart{settings: settings, roleARN: roleARN, configRuleNames: rules}, trailName: "t-1", alertTopicARN: "alerts", consoleDomain: "aws.amazon.com",
 	}
 }
 
-func TestParametersAcceptTheDeclaredValueAlone(t *testing.T) {
-	for name, settings := range map[string]trail.Settings{"plain": plain, "full": full} {
-		t.Run(name, func(t *testing.T) {
+// withLogStore is the document, which restores a log store, too.
+func withLogStore(d document) document {
+	d.logStore = &logStorePart{declared: "[]", roleARN: "store"}
+	return d
+}
+
+// TestParametersAcceptNoDeclaredState: who may start the runbook chooses among the resources and their roles, and no more.
+func TestParametersAcceptNoDeclaredState(t *testing.T) {
+	store := withLogStore(document{trailName: "t-1", consoleDomain: "aws.amazon.com"})
+	for _, test := range []struct {
+		name      string
+		document  document
+		startedBy []any
+		roles     []any
+		resources []any // nil if there is no choice
+	}{
+		{"plain", documentOf(plain), []any{"hand", "event", "schedule", "Config"}, []any{roleARN}, nil},
+		{"full", documentOf(full, rules...), []any{"hand", "event", "schedule", "Config"}, []any{roleARN}, nil},
+		{"log store", store, []any{"hand", "event", "schedule"}, []any{"store"}, nil},
+		{"both", withLogStore(documentOf(plain)), []any{"hand", "event", "schedule", "Config"}, []any{roleARN, "store"}, []any{"CloudTrail trail", "log store"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
 			want := map[string]assets.Parameter{
-				"StartedBy": {Type: "String", Default: "hand", AllowedValues: []any{"hand", "event", "schedule", "Config"}},
+				"StartedBy":            {Type: "String", Default: "hand", AllowedValues: test.startedBy},
+				"AutomationAssumeRole": {Type: "String", Default: test.roles[0], AllowedValues: test.roles},
 			}
-			for parameter, value := range everyDeclared(settings) {
-				kind := "String"
-				if _, ok := value.(bool); ok {
-					kind = "Boolean"
-				}
-				want[parameter] = assets.Parameter{Type: kind, Default: value, AllowedValues: []any{value}}
+			if test.resources != nil {
+				want["Resource"] = assets.Parameter{Type: "String", Default: test.resources[0], AllowedValues: test.resources}
 			}
-			if got := document(settings, around).Parameters; !reflect.DeepEqual(got, want) {
+			if got := test.document.runbook().Parameters; !reflect.DeepEqual(got, want) {
 				t.Errorf("the parameters are\n%v\nnot\n%v", got, want)
 			}
 		})
 	}
 }
 
-// TestParametersAreThoseOfTheAWSPattern: Config passes each as text, with the case that the runbook's parameters have.
-func TestParametersAreThoseOfTheAWSPattern(t *testing.T) {
-	got := map[string]any{}
-	for _, parameter := range Parameters(full, around.automationRoleARN) {
-		got[parameter.Name] = parameter.Value
-		if want := fmt.Sprint(parameter.Value); parameter.Text() != want {
-			t.Errorf("%s is passed as %q, not %q", parameter.Name, parameter.Text(), want)
-		}
-	}
-	if want := everyDeclared(full); !reflect.DeepEqual(got, want) {
-		t.Errorf("the parameters are %v, not %v", got, want)
-	}
-}
-
 func TestThePayloadHasEachDeclaredSetting(t *testing.T) {
 	const execution = "https://{{ global:REGION }}.console.aws.amazon.com/systems-manager/automation/execution/{{ automation:EXECUTION_ID }}"
-	references := map[string]any{
-		"Name": "{{ CloudTrailName }}", "S3BucketName": "{{ CloudTrailS3BucketName }}", "KmsKeyId": "{{ CloudTrailKmsKeyId }}",
-		"IsMultiRegionTrail": "{{ IsMultiRegionTrail }}", "IsOrganizationTrail": "{{ IsOrganizationTrail }}",
-		"IncludeGlobalServiceEvents": "{{ IncludeGlobalServiceEvents }}", "EnableLogFileValidation": "{{ EnableLogFileValidation }}",
-		"StartedBy": "{{ StartedBy }}", "Execution": execution,
+	always := map[string]any{
+		"Name": "t-1", "Account": "{{ global:ACCOUNT_ID }}", "StartedBy": "{{ StartedBy }}", "Execution": execution, "Resource": "CloudTrail trail",
+	}
+	ofTrail := map[string]any{
+		"S3BucketName": "bucket", "KmsKeyId": "key", "IsMultiRegionTrail": true, "IncludeGlobalServiceEvents": true, "EnableLogFileValidation": true,
+		"AlertTopicArn": "alerts",
 	}
 	basic := func(resources ...any) []any {
-		return []any{map[string]any{
-			"ReadWriteType": "All", "IncludeManagementEvents": true, "ExcludeManagementEventSources": []any{},
-			"DataResources": append([]any{}, resources...),
-		}}
+		selector := map[string]any{"ReadWriteType": "All", "IncludeManagementEvents": true}
+		if resources != nil {
+			selector["DataResources"] = resources
+		}
+		return []any{selector}
 	}
 	advanced := plain
 	advanced.AdvancedEventSelectors = []trail.AdvancedEventSelector{{
@@ -101,28 +94,30 @@ func TestThePayloadHasEachDeclaredSetting(t *testing.T) {
 			{Field: "eventCategory", Equals: []string{"Data"}}, {Field: "eventName", StartsWith: []string{"Delete"}},
 		},
 	}}
+	delegated := full
+	delegated.OwnerAccount, delegated.ARN = "111122223333", "arn"
+	central := documentOf(plain)
+	central.centralEventBusARN = "bus"
+	ofFull := map[string]any{
+		"IsOrganizationTrail": true, "S3KeyPrefix": "p", "SnsTopicName": "topic", "CloudWatchLogsLogGroupArn": "group", "CloudWatchLogsRoleArn": "logs-role",
+		"EventSelectors":   basic(map[string]any{"Type": "AWS::S3::Object", "Values": []any{"arn:aws:s3:::a/"}}),
+		"InsightSelectors": []any{map[string]any{"InsightType": "ApiCallRateInsight"}},
+		"TagsList":         []any{map[string]any{"Key": "a", "Value": "b"}, map[string]any{"Key": "owner", "Value": "security"}},
+	}
 	for _, test := range []struct {
 		name     string
-		settings trail.Settings
-		around   surroundings
-		want     map[string]any
+		document document
+		want     []map[string]any
+		has, not []string // what the script has of its parts and of what is for one declared value only
 	}{
-		{"plain", plain, surroundings{consoleDomain: "aws.amazon.com"}, map[string]any{
-			"S3KeyPrefix": "", "SnsTopicName": "", "CloudWatchLogsLogGroupArn": "", "CloudWatchLogsRoleArn": "",
-			"EventSelectors": basic(), "AdvancedEventSelectors": []any{}, "InsightSelectors": []any{}, "TagsList": []any{},
-			"ConfigRuleNames": []any{}, "AlertTopicArn": "",
-		}},
-		{"full", full, around, map[string]any{
-			"S3KeyPrefix": "p", "SnsTopicName": "topic", "CloudWatchLogsLogGroupArn": "group", "CloudWatchLogsRoleArn": "logs-role",
-			"EventSelectors":         basic(map[string]any{"Type": "AWS::S3::Object", "Values": []any{"arn:aws:s3:::a/"}}),
-			"AdvancedEventSelectors": []any{},
-			"InsightSelectors":       []any{map[string]any{"InsightType": "ApiCallRateInsight"}},
-			"TagsList":               []any{map[string]any{"Key": "a", "Value": "b"}, map[string]any{"Key": "owner", "Value": "security"}},
-			"ConfigRuleNames":        []any{"rule-1", "rule-2"}, "AlertTopicArn": "alerts",
-		}},
-		{"advanced event selectors", advanced, around, map[string]any{
-			"S3KeyPrefix": "", "SnsTopicName": "", "CloudWatchLogsLogGroupArn": "", "CloudWatchLogsRoleArn": "",
-			"EventSelectors": []any{}, "InsightSelectors": []any{}, "TagsList": []any{},
+		{"plain", documentOf(plain), []map[string]any{ofTrail, {"EventSelectors": basic()}},
+			[]string{"def look_at_trail"}, []string{"def look_at_store", "def tags", "def arm_config", "TrailArn", "CentralEventBusArn"}},
+		{"full", documentOf(full, rules...), []map[string]any{ofTrail, ofFull, {"ConfigRuleNames": []any{"rule-1", "rule-2"}}},
+			[]string{"def tags", "def arm_config"}, []string{"TrailArn"}},
+		{"delegated", documentOf(delegated), []map[string]any{ofTrail, ofFull, {"TrailArn": "arn"}},
+			[]string{"TrailArn"}, []string{"def arm_config"}},
+		{"central", central, []map[string]any{ofTrail, {"EventSelectors": basic(), "CentralEventBusArn": "bus"}}, []string{"CentralEventBusArn"}, nil},
+		{"advanced event selectors", documentOf(advanced), []map[string]any{ofTrail, {
 			"AdvancedEventSelectors": []any{
 				map[string]any{"Name": "All management events", "FieldSelectors": []any{
 					map[string]any{"Field": "eventCategory", "Equals": []any{"Management"}},
@@ -132,54 +127,31 @@ func TestThePayloadHasEachDeclaredSetting(t *testing.T) {
 					map[string]any{"Field": "eventName", "StartsWith": []any{"Delete"}},
 				}},
 			},
-			"ConfigRuleNames": []any{"rule-1", "rule-2"}, "AlertTopicArn": "alerts",
-		}},
+		}}, nil, nil},
+		{"with a log store", withLogStore(documentOf(plain)), []map[string]any{ofTrail, {"EventSelectors": basic(), "Declared": "[]", "Resource": "{{ Resource }}"}},
+			[]string{"def look_at_trail", "def look_at_store"}, nil},
+		{"a log store", withLogStore(document{trailName: "t-1", consoleDomain: "aws.amazon.com"}), []map[string]any{{"Declared": "[]", "Resource": "log store"}},
+			[]string{"def look_at_store"}, []string{"def look_at_trail"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			for name, reference := range references {
-				test.want[name] = reference
+			want := maps.Clone(always)
+			for _, more := range test.want {
+				maps.Copy(want, more)
 			}
-			got := content(document(test.settings, test.around)).(map[string]any)["mainSteps"].([]any)[0].(map[string]any)["inputs"].(map[string]any)["InputPayload"]
-			if !reflect.DeepEqual(got, test.want) {
-				t.Errorf("the payload is\n%s\nnot\n%s", encoded(t, got), encoded(t, test.want))
+			runbook := test.document.runbook()
+			got := content(runbook).(map[string]any)["mainSteps"].([]any)[0].(map[string]any)["inputs"].(map[string]any)["InputPayload"]
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("the payload is\n%s\nnot\n%s", encoded(t, got), encoded(t, want))
 			}
-		})
-	}
-}
-
-// TestThePayloadHasWhatTheAssetHas: a setting that is left out of the deployed payload would be missing in the script. Only what the script has
-// paragraphs of its own for is left out, with them, if it is not declared.
-func TestThePayloadHasWhatTheAssetHas(t *testing.T) {
-	central := around
-	central.centralEventBusARN = "bus"
-	delegated := full
-	delegated.OwnerAccount, delegated.ARN = "111122223333", "arn"
-	for _, test := range []struct {
-		name     string
-		settings trail.Settings
-		around   surroundings
-		without  []string
-	}{
-		{"plain", plain, around, []string{"TrailArn", "CentralEventBusArn"}},
-		{"full", full, around, []string{"TrailArn", "CentralEventBusArn"}},
-		{"delegated", delegated, around, []string{"CentralEventBusArn"}},
-		{"central", full, central, []string{"TrailArn"}},
-		{"both", delegated, central, nil},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			deployed, asset := document(test.settings, test.around), payload(assets.CloudTrailRemediationAction())
-			for _, name := range test.without {
-				delete(asset, name)
-				if script := deployed.MainSteps[0].Inputs["Script"].(string); strings.Contains(script, name) {
-					t.Errorf("the script has %s", name)
+			script := runbook.MainSteps[0].Inputs["Script"].(string)
+			for _, text := range test.has {
+				if !strings.Contains(script, text) {
+					t.Errorf("the script has no %s", text)
 				}
 			}
-			if got, want := slices.Sorted(maps.Keys(payload(deployed))), slices.Sorted(maps.Keys(asset)); !slices.Equal(got, want) {
-				t.Errorf("the payload has %v, not %v", got, want)
-			}
-			for name, value := range payload(deployed) {
-				if fmt.Sprint(value) == "{{ "+name+" }}" && slices.Contains([]string{"TrailArn", "CentralEventBusArn"}, name) {
-					t.Errorf("%s has no value", name)
+			for _, text := range test.not {
+				if strings.Contains(script, text) {
+					t.Errorf("the script has %s", text)
 				}
 			}
 		})
@@ -212,10 +184,10 @@ func TestTheExecutionIsLinkedInThePartitionsConsole(t *testing.T) {
 			t.Errorf("the console of %s is at %s, not %s", region, got, want)
 		}
 	}
-	there := around
+	there := documentOf(plain)
 	there.consoleDomain = "amazonaws.cn"
 	want := "https://{{ global:REGION }}.console.amazonaws.cn/systems-manager/automation/execution/{{ automation:EXECUTION_ID }}"
-	if got := payload(document(plain, there))["Execution"]; got != want {
+	if got := payloadOf(there.runbook())["Execution"]; got != want {
 		t.Errorf("the execution is at %s, not %s", got, want)
 	}
 }
@@ -223,7 +195,7 @@ func TestTheExecutionIsLinkedInThePartitionsConsole(t *testing.T) {
 // TestTheScriptHasNoCommentsAndSingleSpaces: a document and a template have a limit. That it is the same program, the module
 // review tests.
 func TestTheScriptHasNoCommentsAndSingleSpaces(t *testing.T) {
-	script := document(full, around).MainSteps[0].Inputs["Script"].(string)
+	script := withLogStore(documentOf(full, rules...)).runbook().MainSteps[0].Inputs["Script"].(string)
 	depth := 0
 	for number, line := range strings.Split(strings.TrimSuffix(script, "\n"), "\n") {
 		code := strings.TrimLeft(line, " ")
@@ -250,7 +222,7 @@ func TestCommentsEmptyLinesAndIndentationAreTakenOut(t *testing.T) {
 }
 
 func TestTheScriptIsTheStepsOnlyOne(t *testing.T) {
-	asset, deployed := assets.CloudTrailRemediationAction(), document(full, around)
+	asset, deployed := assets.CloudTrailRemediationAction(), withLogStore(documentOf(full, rules...)).runbook()
 	if len(deployed.MainSteps) != 1 || deployed.MainSteps[0].Action != "aws:executeScript" {
 		t.Fatalf("the steps are %v", deployed.MainSteps)
 	}
@@ -268,14 +240,14 @@ func TestTheScriptIsTheStepsOnlyOne(t *testing.T) {
 }
 
 func TestEachReferenceIsAParameterOrAVariableOfAutomation(t *testing.T) {
-	runbook := document(full, around)
+	runbook := withLogStore(documentOf(full, rules...)).runbook()
 	references := regexp.MustCompile(`\{\{ ?([A-Za-z:_]+) ?\}\}`).FindAllStringSubmatch(encoded(t, runbook), -1)
 	if len(references) == 0 {
 		t.Fatal("there are no references")
 	}
 	for _, match := range references {
 		_, declared := runbook.Parameters[match[1]]
-		if !declared && match[1] != "global:REGION" && match[1] != "automation:EXECUTION_ID" {
+		if !declared && !slices.Contains([]string{"global:REGION", "global:ACCOUNT_ID", "automation:EXECUTION_ID"}, match[1]) {
 			t.Errorf("the runbook refers to %s", match[1])
 		}
 	}
@@ -284,14 +256,10 @@ func TestEachReferenceIsAParameterOrAVariableOfAutomation(t *testing.T) {
 // TestAssetIsNotChanged: each construct narrows a copy of its own.
 func TestAssetIsNotChanged(t *testing.T) {
 	before := assets.CloudTrailRemediationAction()
-	document(full, around)
+	documentOf(full, rules...).runbook()
 	if !reflect.DeepEqual(before, assets.CloudTrailRemediationAction()) {
 		t.Error("narrowing the runbook changed the asset")
 	}
-}
-
-func payload(runbook assets.Runbook) map[string]any {
-	return runbook.MainSteps[0].Inputs["InputPayload"].(map[string]any)
 }
 
 func encoded(t *testing.T, value any) string {

@@ -33,14 +33,13 @@ func ExampleNewRemediation() {
 	for _, kind := range []string{"AWS::SSM::Document", "AWS::IAM::Role", "AWS::Config::RemediationConfiguration"} {
 		fmt.Println(len(*template.FindResources(&kind, nil)), kind)
 	}
-	for _, parameter := range runbook.Parameters()[1:4] {
-		fmt.Println(parameter.Name, "is", parameter.Text())
+	for _, parameter := range runbook.Parameters() {
+		fmt.Println(parameter.Name)
 	}
 	// Output:
 	// 1 AWS::SSM::Document
 	// 1 AWS::IAM::Role
 	// 0 AWS::Config::RemediationConfiguration
-	// CloudTrailName is audit-trail
-	// CloudTrailS3BucketName is audit-logs
-	// CloudTrailKmsKeyId is arn:aws:kms:eu-central-1:111122223333:key/11111111-2222-3333-4444-555555555555
+	// AutomationAssumeRole
+	// StartedBy
 }

@@ -2,8 +2,6 @@ package remediation
 
 import (
 	"errors"
-	"strings"
-	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
@@ -19,7 +17,6 @@ import (
 	"github.com/trailguard/trailguard/constructs/alerting"
 	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/logstore"
-	"github.com/trailguard/trailguard/constructs/partition"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
@@ -40,7 +37,12 @@ type LogStoreRemediationProps struct {
 	// Default: - none does.
 	CentralEventBus awsevents.IEventBus
 
-	// EventRules start another runbook regularly: this one is started with it.
+	// Remediation restores the trail: its runbook restores the log store, too, each in executions of its own, with a role of its own.
+	//
+	// Default: - the construct has a runbook of its own.
+	Remediation Remediation
+
+	// EventRules start a runbook regularly: the log store is then looked at, too.
 	//
 	// Default: - the construct has a schedule, a role and a queue of its own.
 	EventRules detection.EventRules
@@ -59,7 +61,7 @@ type LogStoreRemediationProps struct {
 // LogStoreRemediation is the runbook that restores a log store, its role, and what starts it.
 type LogStoreRemediation interface {
 	constructs.Construct
-	// Runbook is the SSM Automation document.
+	// Runbook is the SSM Automation document, which may be that of the Remediation.
 	Runbook() awsssm.CfnDocument
 	// Role is the role with which the runbook restores the log store.
 	Role() awsiam.Role
@@ -145,41 +147,27 @@ func (p *LogStoreRemediationProps) Validate() error {
 	return errors.Join(problems...)
 }
 
-// newRunbook derives the deployed runbook from the asset, as document does: everything but StartedBy and the role stands in its payload.
 func (r *logStoreRemediation) newRunbook() awsssm.CfnDocument {
-	runbook := assets.LogStoreRemediationAction()
-	runbook.Description = "Restores the log store of " + *r.props.TrailName
-	inputs := runbook.MainSteps[0].Inputs
-	script, payload := inputs["Script"].(string), inputs["InputPayload"].(map[string]any)
-	if r.props.CentralEventBus != nil {
-		payload["CentralEventBusArn"] = *r.props.CentralEventBus.EventBusArn()
-	} else {
-		delete(payload, "CentralEventBusArn")
-		script = without("CentralEventBusArn", script)
+	part := &logStorePart{
+		declared: *awscdk.Token_AsString(awscdk.Lazy_UncachedAny(r.declared, nil), nil),
+		roleARN:  *r.role.RoleArn(),
 	}
-	inputs["Script"] = withoutComments(script)
-	payload["Name"] = *r.props.TrailName
-	payload["Declared"] = *awscdk.Token_AsString(awscdk.Lazy_UncachedAny(r.declared, nil), nil)
-	payload["AlertTopicArn"] = *r.props.AlertTopic.TopicArn()
-	payload["Execution"] = strings.Replace(payload["Execution"].(string), "aws.amazon.com", partition.ConsoleDomain(*awscdk.Stack_Of(r).Region()), 1)
-	startedBy := runbook.Parameters["StartedBy"]
-	startedBy.Description = ""
-	// The role stands in a parameter, as in the trail's runbook: a deployer would have to pass the role of a document that names it.
-	// https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
-	role := *r.role.RoleArn()
-	runbook.Parameters = map[string]assets.Parameter{
-		"StartedBy":            startedBy,
-		"AutomationAssumeRole": {Type: "String", Default: role, AllowedValues: []any{role}},
+	if r.props.Remediation != nil {
+		r.props.Remediation.alsoRestore(part)
+		return r.props.Remediation.Runbook()
 	}
-	if warning := assets.RuntimeWarning(runbook.MainSteps[0].Runtime(), time.Now()); warning != "" {
-		awscdk.Annotations_Of(r).AddWarningV2(jsii.String("trailguard:runtime"), &warning)
+	d := newDocument(r, *r.props.TrailName, r.props.AlertTopic, r.props.CentralEventBus)
+	d.logStore = part
+	return newRunbook(r, d)
+}
+
+// start starts the runbook for the log store.
+func (r *logStoreRemediation) start() detection.Start {
+	start := detection.Start{Runbook: r.runbook, Role: r.role}
+	if r.props.Remediation != nil {
+		start.Resource = string(assets.LogStore)
 	}
-	return awsssm.NewCfnDocument(r, jsii.String("Runbook"), &awsssm.CfnDocumentProps{
-		DocumentType:   jsii.String("Automation"),
-		DocumentFormat: jsii.String("YAML"),
-		UpdateMethod:   jsii.String("Replace"),
-		Content:        content(runbook),
-	})
+	return start
 }
 
 // newRules defines what starts the runbook, and the notice of tampering, which one rule does together with the start: so that calls of the
@@ -192,7 +180,7 @@ func (r *logStoreRemediation) newRules() {
 	} else {
 		targets = detection.DefineTargets(r)
 	}
-	start := detection.Start{Runbook: r.runbook, Role: r.role}
+	start := r.start()
 	targets.LetStart(start)
 	if props.EventRules != nil {
 		props.EventRules.AlsoOnSchedule(start)

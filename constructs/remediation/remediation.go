@@ -73,18 +73,21 @@ type RemediationProps struct {
 // Remediation is the runbook that restores one trail, and Config's order to start it.
 type Remediation interface {
 	constructs.Construct
-	// Runbook is the SSM Automation document.
+	// Runbook is the SSM Automation document. Its default is to restore the trail.
 	Runbook() awsssm.CfnDocument
-	// Parameters are the parameters with which Config starts the runbook. It accepts no other values.
+	// Parameters are the parameters with which Config starts the runbook. The declared state is no parameter.
 	Parameters() []Parameter
 	// Validate returns an error if the runbook is longer than Systems Manager takes. The synthesis then fails with it.
 	Validate() error
+	// alsoRestore makes the runbook restore a log store, too, if it is told to.
+	alsoRestore(logStore *logStorePart)
 }
 
 type remediation struct {
 	constructs.Construct
 	findings validation.Findings
 	props    *RemediationProps
+	document document
 	runbook  awsssm.CfnDocument
 }
 
@@ -101,7 +104,9 @@ func NewRemediation(scope constructs.Construct, id *string, props *RemediationPr
 
 	this := &remediation{props: props}
 	constructs.NewConstruct_Override(this, scope, id)
-	this.runbook = this.newRunbook()
+	this.document = this.newDocument()
+	this.findings.AtSynthesis(this, this.document.checkSize())
+	this.runbook = newRunbook(this, this.document)
 	if props.Rules != nil && partition.HasRemediation(this) {
 		for _, rule := range *props.Rules.Rules() {
 			this.newConfiguration(rule)
@@ -113,7 +118,12 @@ func NewRemediation(scope constructs.Construct, id *string, props *RemediationPr
 func (r *remediation) Runbook() awsssm.CfnDocument { return r.runbook }
 func (r *remediation) Validate() error             { return r.findings.Validate() }
 func (r *remediation) Parameters() []Parameter {
-	return Parameters(r.props.Settings, *r.props.AutomationRole.RoleArn())
+	return []Parameter{{"AutomationAssumeRole", *r.props.AutomationRole.RoleArn()}, {"StartedBy", "Config"}}
+}
+
+func (r *remediation) alsoRestore(logStore *logStorePart) {
+	r.document.logStore = logStore
+	r.runbook.SetContent(content(r.document.runbook()))
 }
 
 // Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
@@ -162,13 +172,12 @@ func (p *RemediationProps) ValidateIn(scope constructs.Construct) error {
 // newRunbook leaves the name to CloudFormation. A changed document is a new one under another name, not a new version: the rules
 // and Config start the first version, whatever versions are added to it later.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ssm-document.html
-func (r *remediation) newRunbook() awsssm.CfnDocument {
-	runbook := document(r.props.Settings, r.surroundings())
-	r.findings.AtSynthesis(r, checkSize(r.props.Settings, runbook))
+func newRunbook(scope constructs.Construct, of document) awsssm.CfnDocument {
+	runbook := of.runbook()
 	if warning := assets.RuntimeWarning(runbook.MainSteps[0].Runtime(), time.Now()); warning != "" {
-		awscdk.Annotations_Of(r).AddWarningV2(jsii.String("trailguard:runtime"), &warning)
+		awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("trailguard:runtime"), &warning)
 	}
-	return awsssm.NewCfnDocument(r, jsii.String("Runbook"), &awsssm.CfnDocumentProps{
+	return awsssm.NewCfnDocument(scope, jsii.String("Runbook"), &awsssm.CfnDocumentProps{
 		DocumentType:   jsii.String("Automation"),
 		DocumentFormat: jsii.String("YAML"),
 		UpdateMethod:   jsii.String("Replace"),
@@ -176,24 +185,29 @@ func (r *remediation) newRunbook() awsssm.CfnDocument {
 	})
 }
 
-// surroundings have no rules where Config has no remediation: there are no exceptions then.
-func (r *remediation) surroundings() surroundings {
-	around := surroundings{
-		automationRoleARN: *r.props.AutomationRole.RoleArn(),
-		consoleDomain:     partition.ConsoleDomain(*awscdk.Stack_Of(r).Region()),
-	}
-	if r.props.AlertTopic != nil {
-		around.alertTopicARN = *r.props.AlertTopic.TopicArn()
-	}
-	if r.props.CentralEventBus != nil {
-		around.centralEventBusARN = *r.props.CentralEventBus.EventBusArn()
-	}
+// newDocument has no rules where Config has no remediation: there are no exceptions then.
+func (r *remediation) newDocument() document {
+	part := &trailPart{settings: r.props.Settings, roleARN: *r.props.AutomationRole.RoleArn()}
 	if r.props.Rules != nil && partition.HasRemediation(r) {
 		for _, rule := range *r.props.Rules.Rules() {
-			around.configRuleNames = append(around.configRuleNames, *rule.ConfigRuleName())
+			part.configRuleNames = append(part.configRuleNames, *rule.ConfigRuleName())
 		}
 	}
-	return around
+	d := newDocument(r, r.props.Settings.Name, r.props.AlertTopic, r.props.CentralEventBus)
+	d.trail = part
+	return d
+}
+
+// newDocument is a document that restores nothing yet.
+func newDocument(scope constructs.Construct, trailName string, topic awssns.ITopic, bus awsevents.IEventBus) document {
+	d := document{trailName: trailName, consoleDomain: partition.ConsoleDomain(*awscdk.Stack_Of(scope).Region())}
+	if topic != nil {
+		d.alertTopicARN = *topic.TopicArn()
+	}
+	if bus != nil {
+		d.centralEventBusARN = *bus.EventBusArn()
+	}
+	return d
 }
 
 func (r *remediation) newConfiguration(rule awsconfig.IRule) {
@@ -202,7 +216,7 @@ func (r *remediation) newConfiguration(rule awsconfig.IRule) {
 		TargetType:               jsii.String("SSM_DOCUMENT"),
 		TargetId:                 r.runbook.Ref(),
 		TargetVersion:            jsii.String("1"),
-		Parameters:               staticValues(append(r.Parameters(), Parameter{"StartedBy", "Config"})),
+		Parameters:               staticValues(r.Parameters()),
 		Automatic:                jsii.Bool(true),
 		MaximumAutomaticAttempts: orDefault(r.props.MaximumAutomaticAttempts, 5),
 		RetryAttemptSeconds:      r.retryAttemptSeconds(),
@@ -237,7 +251,7 @@ func staticValues(parameters []Parameter) map[string]any {
 	values := map[string]any{}
 	for _, parameter := range parameters {
 		values[parameter.Name] = map[string]any{
-			"StaticValue": map[string]any{"Values": []any{parameter.Text()}},
+			"StaticValue": map[string]any{"Values": []any{parameter.Value}},
 		}
 	}
 	return values

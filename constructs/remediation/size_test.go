@@ -40,7 +40,7 @@ func TestARunbookThatIsTooLongNamesTheLargestProp(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			settings := plain
 			test.change(&settings)
-			err := checkSize(settings, document(settings, around))
+			err := documentOf(settings).checkSize()
 			if test.want == "" {
 				if err != nil {
 					t.Errorf("the error is %v", err)

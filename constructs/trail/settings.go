@@ -120,16 +120,15 @@ func (s Settings) EventSelectors() []any {
 	if len(s.AdvancedEventSelectors) > 0 {
 		return []any{}
 	}
+	selector := map[string]any{"ReadWriteType": "All", "IncludeManagementEvents": true}
 	resources := []any{}
 	for _, resource := range s.DataResources {
 		resources = append(resources, map[string]any{"Type": resource.Type, "Values": resource.Values})
 	}
-	return []any{map[string]any{
-		"ReadWriteType":                 "All",
-		"IncludeManagementEvents":       true,
-		"ExcludeManagementEventSources": []any{},
-		"DataResources":                 resources,
-	}}
+	if len(resources) > 0 {
+		selector["DataResources"] = resources
+	}
+	return []any{selector}
 }
 
 // AdvancedSelectors are the trail's advanced event selectors in the form that PutEventSelectors takes, empty where it has the

@@ -93,7 +93,14 @@ func TestTheRunbookIsStartedAsDeclared(t *testing.T) {
 	for _, c := range cases.All() {
 		t.Run(c.Name, func(t *testing.T) {
 			template := templateOf(t, c)
-			for id, target := range starting(template) {
+			targets := starting(template)
+			for id, target := range startingLogStore(template) {
+				targets[id+" for the log store"] = target
+				if role := parameterOf(target, "AutomationAssumeRole"); !strings.HasPrefix(role, "${StoreRemediationRole") {
+					t.Errorf("%s restores the log store as %s", id, role)
+				}
+			}
+			for id, target := range targets {
 				if got, want := fmt.Sprint(target["Arn"]), definition; got != want {
 					t.Errorf("%s starts %s, not %s", id, got, want)
 				}
@@ -112,17 +119,13 @@ func TestTheRunbookIsStartedAsDeclared(t *testing.T) {
 				switch fmt.Sprint(statement["Action"]) {
 				case "ssm:StartAutomationExecution":
 					want := []string{definition, ssm + "document/${RemediationRunbook702FD778}]", ssm + "automation-execution/*]"}
-					if id := storeRunbook(template); id != "" {
-						want = append(want, ssm+"automation-definition/${"+id+"}:1]", ssm+"document/${"+id+"}]")
-					}
 					if !slices.Equal(resources, want) {
 						t.Errorf("the target role may start\n%s\nnot\n%s", strings.Join(resources, "\n"), strings.Join(want, "\n"))
 					}
 				case "iam:PassRole":
-					declared := property(template, "AWS::SSM::Document", "Content.parameters.AutomationAssumeRole.default")
-					want := []string{declared}
-					if id := storeRunbook(template); id != "" {
-						want = append(want, property(template, id, "Content.parameters.AutomationAssumeRole.default"))
+					var want []string
+					for _, role := range at(runbook(template), "parameters", "AutomationAssumeRole", "allowedValues").([]any) {
+						want = append(want, fmt.Sprint(role))
 					}
 					if !slices.Equal(resources, want) {
 						t.Errorf("the target role may pass %v, not %v", resources, want)
@@ -164,7 +167,11 @@ func TestAnInputThatStartsNothingIsFound(t *testing.T) {
 		good  bool
 	}{
 		{`{"StartedBy":["event"]}`, true},
-		{`{"StartedBy":["event"],"IsMultiRegionTrail":["true"]}`, true},
+		{`{"StartedBy":["event"],"Resource":["log store"]}`, true},
+		{map[string]any{"Fn::Sub": `{"AutomationAssumeRole":["${AutomationRoleC58D7324.Arn}"]}`}, true},
+		{map[string]any{"Fn::Sub": `{"AutomationAssumeRole":["${OtherRole.Arn}"]}`}, false},
+		{`{"StartedBy":["event"],"Resource":["bucket"]}`, false},
+		{`{"StartedBy":["event"],"IsMultiRegionTrail":["true"]}`, false},
 		{`{"StartedBy":"event"}`, false},
 		{`{"StartedBy":["event","schedule"]}`, false},
 		{`{"StartedBy":["nobody"]}`, false},
@@ -183,15 +190,40 @@ func TestAnInputThatStartsNothingIsFound(t *testing.T) {
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
 func wrongInput(content map[string]any, input any) string {
 	var values map[string][]string
-	if err := json.Unmarshal([]byte(fmt.Sprint(input)), &values); err != nil {
+	if err := json.Unmarshal([]byte(inputText(input)), &values); err != nil {
 		return fmt.Sprintf("the input is %v: %v", input, err)
 	}
 	for name, list := range values {
-		if len(list) != 1 || !accepts(content, name, list[0]) {
+		if len(list) != 1 || !accepts(content, name, value(list[0])) {
 			return fmt.Sprintf("the runbook does not accept %v for %s", list, name)
 		}
 	}
 	return ""
+}
+
+// inputText is the input of a target, in which ${Id.Attribute} may stand for what is known at deployment.
+func inputText(input any) string {
+	if object, ok := input.(map[string]any); ok && object["Fn::Sub"] != nil {
+		input = object["Fn::Sub"]
+	}
+	return fmt.Sprint(input)
+}
+
+// value is what ${Id.Attribute} stands for.
+func value(text string) any {
+	if id, attribute, ok := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(text, "${"), "}"), "."); ok && strings.HasPrefix(text, "${") {
+		return map[string]any{"Fn::GetAtt": []any{id, attribute}}
+	}
+	return text
+}
+
+// parameterOf is the value of a parameter that a target passes, empty if it passes none.
+func parameterOf(target map[string]any, name string) string {
+	var values map[string][]string
+	if json.Unmarshal([]byte(inputText(target["Input"])), &values) != nil || len(values[name]) != 1 {
+		return ""
+	}
+	return values[name][0]
 }
 
 func TestTheDeadLetterQueueTakesTheEventsOfEachRule(t *testing.T) {
@@ -261,7 +293,7 @@ func TestWhatPeopleAreToldBesides(t *testing.T) {
 				}
 			}
 			want := []string{"AlertingRepairFailed", "AlertingTampering"}
-			if storeRunbook(template) != "" {
+			if restoresLogStore(template) {
 				want = append(want, "StoreRemediationTampering")
 			}
 			if !slices.Equal(notices, want) {
@@ -310,12 +342,20 @@ func TestAlarmsWatchWhatStartsTheRunbook(t *testing.T) {
 	}
 }
 
-// starting are the rules that start a runbook, each with its one target.
-func starting(template map[string]any) map[string]map[string]any {
+// starting are the rules that start the runbook for the trail, each with its one target.
+func starting(template map[string]any) map[string]map[string]any { return startingFor(template, "") }
+
+// startingLogStore are the rules that start it for the log store.
+func startingLogStore(template map[string]any) map[string]map[string]any {
+	return startingFor(template, "log store")
+}
+
+func startingFor(template map[string]any, resourceName string) map[string]map[string]any {
 	rules := map[string]map[string]any{}
 	for _, id := range ofType(template, "AWS::Events::Rule") {
 		for _, target := range resource(template, id)["Properties"].(map[string]any)["Targets"].([]any) {
-			if target := target.(map[string]any); strings.Contains(fmt.Sprint(target["Arn"]), "automation-definition/${RemediationRunbook") {
+			target := target.(map[string]any)
+			if strings.Contains(fmt.Sprint(target["Arn"]), "automation-definition/${RemediationRunbook") && parameterOf(target, "Resource") == resourceName {
 				rules[id] = target
 			}
 		}
@@ -323,14 +363,9 @@ func starting(template map[string]any) map[string]map[string]any {
 	return rules
 }
 
-// storeRunbook is the id of the log store's runbook, empty if there is none.
-func storeRunbook(template map[string]any) string {
-	for _, id := range ofType(template, "AWS::SSM::Document") {
-		if strings.HasPrefix(id, "StoreRemediation") {
-			return id
-		}
-	}
-	return ""
+// restoresLogStore tells whether the runbook restores a log store.
+func restoresLogStore(template map[string]any) bool {
+	return property(template, "AWS::SSM::Document", payload+"Declared") != "<nil>"
 }
 
 func TestBothKindsOfSubscriptionsAreMade(t *testing.T) {

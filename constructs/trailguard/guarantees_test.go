@@ -178,13 +178,8 @@ func TestEachKindOfReferenceIsUnderstood(t *testing.T) {
 	}
 }
 
-// passed are the parameters that Config passes, besides StartedBy.
-var passed = []string{
-	"AutomationAssumeRole", "CloudTrailKmsKeyId", "CloudTrailName", "CloudTrailS3BucketName",
-	"EnableLogFileValidation", "IncludeGlobalServiceEvents", "IsMultiRegionTrail", "IsOrganizationTrail",
-}
-
-func TestTheDeployedRunbookAcceptsOnlyTheDeclaredValues(t *testing.T) {
+// TestTheDeployedRunbookAcceptsNoDeclaredState: whoever may start it can choose what is restored, with which of the guard's roles, and no more.
+func TestTheDeployedRunbookAcceptsNoDeclaredState(t *testing.T) {
 	for _, c := range cases.All() {
 		t.Run(c.Name, func(t *testing.T) {
 			if problems := openParameters(runbook(templateOf(t, c))); len(problems) > 0 {
@@ -196,14 +191,15 @@ func TestTheDeployedRunbookAcceptsOnlyTheDeclaredValues(t *testing.T) {
 
 func TestARunbookThatAcceptsAnotherValueIsFound(t *testing.T) {
 	for name, change := range map[string]func(parameters map[string]any){
-		"no allowed values": func(p map[string]any) { delete(p["CloudTrailName"].(map[string]any), "allowedValues") },
-		"another value": func(p map[string]any) {
-			p["CloudTrailName"].(map[string]any)["allowedValues"] = []any{"trailguard", "other"}
+		"no allowed values": func(p map[string]any) { delete(p["AutomationAssumeRole"].(map[string]any), "allowedValues") },
+		"another role": func(p map[string]any) {
+			p["AutomationAssumeRole"].(map[string]any)["allowedValues"] = []any{map[string]any{"Fn::GetAtt": []any{"AutomationRoleC58D7324", "Arn"}}, "other"}
 		},
-		"another default":     func(p map[string]any) { p["CloudTrailName"].(map[string]any)["default"] = "other" },
+		"another default":     func(p map[string]any) { p["AutomationAssumeRole"].(map[string]any)["default"] = "other" },
+		"another resource":    func(p map[string]any) { p["Resource"].(map[string]any)["allowedValues"] = []any{"CloudTrail trail", "bucket"} },
 		"another starter":     func(p map[string]any) { p["StartedBy"].(map[string]any)["allowedValues"] = []any{"hand", "nobody"} },
 		"a parameter more":    func(p map[string]any) { p["S3KeyPrefix"] = map[string]any{"default": "", "allowedValues": []any{""}} },
-		"a parameter missing": func(p map[string]any) { delete(p, "CloudTrailKmsKeyId") },
+		"a parameter missing": func(p map[string]any) { delete(p, "Resource") },
 	} {
 		content := runbook(named(t, "default"))
 		change(content["parameters"].(map[string]any))
@@ -213,28 +209,23 @@ func TestARunbookThatAcceptsAnotherValueIsFound(t *testing.T) {
 	}
 }
 
-// openParameters names each parameter that accepts something else than its declared value.
+// openParameters names each parameter that accepts something else than what it is for. The defaults restore the trail.
 func openParameters(content map[string]any) []string {
 	var problems []string
 	parameters := content["parameters"].(map[string]any)
+	roles := fmt.Sprint(at(parameters, "AutomationAssumeRole", "default"))
+	allowed := map[string]string{"StartedBy": "[hand event schedule Config]", "AutomationAssumeRole": "[" + roles + "]"}
+	if at(content["mainSteps"].([]any)[0], "inputs", "InputPayload", "Declared") != nil {
+		allowed["Resource"] = "[CloudTrail trail log store]"
+		allowed["AutomationAssumeRole"] = "[" + roles + " map[Fn::GetAtt:[StoreRemediationRoleFBD4FF6D Arn]]]"
+	}
 	for name, parameter := range parameters {
-		parameter := parameter.(map[string]any)
-		want := fmt.Sprint([]any{parameter["default"]})
-		if name == "StartedBy" {
-			want = "[hand event schedule Config]"
-		}
-		if got := fmt.Sprint(parameter["allowedValues"]); got != want {
-			problems = append(problems, fmt.Sprintf("%s allows %s, not %s", name, got, want))
+		if got := fmt.Sprint(parameter.(map[string]any)["allowedValues"]); got != allowed[name] {
+			problems = append(problems, fmt.Sprintf("%s allows %s, not %s", name, got, allowed[name]))
 		}
 	}
-	want := append(slices.Clone(passed), "StartedBy")
-	slices.Sort(want)
-	if got := slices.Sorted(maps.Keys(parameters)); !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(parameters)), slices.Sorted(maps.Keys(allowed)); !slices.Equal(got, want) {
 		problems = append(problems, fmt.Sprintf("the parameters are %v, not %v", got, want))
-	}
-	if name, declared := parameters["CloudTrailName"].(map[string]any), content["description"]; name != nil &&
-		declared != fmt.Sprintf("Puts the trail %v into its declared state", name["default"]) {
-		problems = append(problems, fmt.Sprintf("the runbook that says %q is for the trail %v", declared, name["default"]))
 	}
 	return problems
 }
@@ -245,11 +236,7 @@ func TestAnotherRunbookIsAnotherDocument(t *testing.T) {
 	for _, c := range cases.All() {
 		template := templateOf(t, c)
 		documents := ofType(template, "AWS::SSM::Document")
-		want := 1
-		if c.Name == "store" {
-			want = 2
-		}
-		if len(documents) != want {
+		if len(documents) != 1 {
 			t.Fatalf("%s: the documents are %v", c.Name, documents)
 		}
 		for _, document := range documents {
@@ -306,8 +293,7 @@ func TestRemediationParametersKeepTheirCase(t *testing.T) {
 	for _, c := range cases.All() {
 		t.Run(c.Name, func(t *testing.T) {
 			template := templateOf(t, c)
-			want := append(slices.Clone(passed), "StartedBy")
-			slices.Sort(want)
+			want := []string{"AutomationAssumeRole", "StartedBy"}
 			for _, id := range ofType(template, "AWS::Config::RemediationConfiguration") {
 				parameters := resource(template, id)["Properties"].(map[string]any)["Parameters"].(map[string]any)
 				if got := slices.Sorted(maps.Keys(parameters)); !slices.Equal(got, want) {
@@ -347,7 +333,7 @@ func TestConfigRemediatesWhereItCan(t *testing.T) {
 	} {
 		t.Run(region, func(t *testing.T) {
 			template := guarded(region, nil)
-			remediations, exceptions, verdicts := 0, "[]", 1
+			remediations, exceptions, verdicts := 0, "<nil>", 1
 			if remediates {
 				remediations, verdicts = 3, 0
 				exceptions = "[map[Ref:ConfigRulesTrailEnabled2BBAB97E] map[Ref:ConfigRulesSecurityTrailEnabledCD9D03BD] map[Ref:ConfigRulesTrailSettingsA8E21D24]]"

@@ -149,12 +149,12 @@ type TrailGuardProps struct {
 	// Default: - it does.
 	RepairOnEvents *bool
 
-	// RepairLogStore tells whether a second runbook restores the log store, on the same triggers but for AWS Config: the policies and the
-	// settings of the log bucket, of the new bucket for its access log, and of the key, as far as the app defines them. What is imported is
-	// not restored. The template is then longer by 13,000 bytes, and the command cdk deploy, which sends it as YAML, needs an environment that
-	// is bootstrapped: in YAML it has more than the 51,200 bytes that CloudFormation takes in a request.
+	// RepairLogStore tells whether the runbook restores the log store, too, on the same triggers but for AWS Config, with a role of its own:
+	// the policies and the settings of the log bucket, of the new bucket for its access log, and of the key, as far as the app defines them.
+	// What is imported is not restored. The command cdk deploy, which sends the template as YAML, then needs an environment that is
+	// bootstrapped: in YAML the template has more than the 51,200 bytes that CloudFormation takes in a request.
 	//
-	// Default: - the log store is not repaired.
+	// Default: - what the app defines of the log store is repaired.
 	RepairLogStore *bool
 
 	// CheckEvery is how often the runbook looks at the trail itself, 5 minutes to 24 hours, in whole minutes. Zero turns it
@@ -503,12 +503,20 @@ func (p *TrailGuardProps) checkTriggers() error {
 }
 
 func (p *TrailGuardProps) repairsLogStore() bool {
-	return p.RepairLogStore != nil && *p.RepairLogStore
+	if p.RepairLogStore == nil {
+		return p.ownsLogStore()
+	}
+	return *p.RepairLogStore
+}
+
+// ownsLogStore tells whether the app defines the log bucket or the log key.
+func (p *TrailGuardProps) ownsLogStore() bool {
+	return p.LogBucket == nil || p.LogKey == nil || remediation.Owns(p.LogBucket, p.LogKey)
 }
 
 // checkRepairLogStore refuses the repair of a log store of which there is nothing to repair.
 func (p *TrailGuardProps) checkRepairLogStore() error {
-	if !p.repairsLogStore() || p.LogBucket == nil || p.LogKey == nil || remediation.Owns(p.LogBucket, p.LogKey) {
+	if !p.repairsLogStore() || p.ownsLogStore() {
 		return nil
 	}
 	return validation.Problem("RepairLogStore", "is true, and %s and %s are imported, whose owner restores them: leave out one of the two, or set %s to false",

@@ -87,10 +87,13 @@ func TestTheAutomationRoleIsBoundToItsTrail(t *testing.T) {
 
 // TestTheAutomationRoleMayDoWhatTheScriptCalls reads the calls off the script.
 func TestTheAutomationRoleMayDoWhatTheScriptCalls(t *testing.T) {
-	script := assets.CloudTrailRemediationAction().MainSteps[0].Inputs["Script"].(string)
-	var called []string
-	for service, pattern := range map[string]string{
-		"cloudtrail": `\bask\([^,()]+, '([a-z_]+)'`, "config": `\bconfig\.([a-z_]+)\(`, "sns": `\bclient\('sns'\)\.([a-z_]+)\(`,
+	script := assets.Script(assets.Trail)
+	called := []string{"cloudtrail:GetInsightSelectors", "cloudtrail:PutInsightSelectors"} // by restore
+	if !strings.Contains(script, "restore('cloudtrail', 'insight_selectors'") {
+		t.Error("the script does not restore Insights")
+	}
+	for pattern, service := range map[string]string{
+		`\bask\([^,()]+, '([a-z_]+)'(?:, \*\*|, [A-Z]|\))`: "cloudtrail", `\bask\([^,()]+, '([a-z_]+)', 'config'`: "config", `\bclient\('sns'\)\.([a-z_]+)\(`: "sns",
 	} {
 		for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(script, -1) {
 			called = append(called, service+":"+camelCase(match[1]))

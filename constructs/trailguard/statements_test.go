@@ -87,7 +87,7 @@ func openStatements(template map[string]any, seen map[string]bool) []string {
 			case caller != "":
 				want, known := services[caller]
 				seen[caller] = true
-				if !known || !slices.Contains(meanings(template, want), condition) {
+				if !known || meaning(template, want) != condition {
 					problems = append(problems, fmt.Sprintf("%s lets in %s if %s, not if %s", id, caller, condition, want))
 				}
 			case fmt.Sprint(statement["Action"]) == "kms:*" && strings.HasSuffix(fmt.Sprint(principal), account+" :root]]]]"):
@@ -99,9 +99,9 @@ func openStatements(template map[string]any, seen map[string]bool) []string {
 	return problems
 }
 
-// meanings are the texts of a condition in the template: a queue has two policies for the rules.
-func meanings(template map[string]any, condition string) []string {
-	declared := property(template, document, "Content.parameters.CloudTrailName.default")
+// meaning is the text of a condition in the template.
+func meaning(template map[string]any, condition string) string {
+	declared := property(template, document, payload+"Name")
 	trails := trailARN(declared)
 	if other := property(template, document, payload+"TrailArn"); other != "<nil>" {
 		trails = other
@@ -111,30 +111,14 @@ func meanings(template map[string]any, condition string) []string {
 		trails = "[" + trails + " " + trailARN("old-trail") + "]"
 		contexts = "[" + contexts + " " + strings.ReplaceAll(trailARN("old-trail"), "${AWS::Region}", "*") + "]"
 	}
-	var start, notices []string
-	for _, id := range []string{"EventRulesTampering76AE5C63", "EventRulesScheduleE2B5BCBC"} {
+	var rules []string
+	for _, id := range []string{"EventRulesTampering76AE5C63", "EventRulesScheduleE2B5BCBC", "EventRulesNonCompliant03D8D8A9", "StoreRemediationTamperingBDA1392A",
+		"AlertingTampering3338980B", "AlertingRepairFailedF198EDF1"} {
 		if _, ok := template["Resources"].(map[string]any)[id]; ok {
-			start = append(start, "map[Fn::GetAtt:["+id+" Arn]]")
+			rules = append(rules, "map[Fn::GetAtt:["+id+" Arn]]")
 		}
 	}
-	for _, id := range ofType(template, "AWS::Events::Rule") {
-		arn := "map[Fn::GetAtt:[" + id + " Arn]]"
-		if strings.HasPrefix(id, "EventRulesNonCompliant") {
-			start = append(start, arn)
-		}
-	}
-	for _, id := range []string{"AlertingTampering3338980B", "AlertingRepairFailedF198EDF1"} {
-		notices = append(notices, "map[Fn::GetAtt:["+id+" Arn]]")
-	}
-	condition = strings.NewReplacer("TRAILS", trails, "CONTEXTS", contexts, "BUCKET", "map[Fn::GetAtt:[LogStoreBucket0AD36629 Arn]]").Replace(condition)
-	startText := fmt.Sprint(start)
-	if len(start) == 1 {
-		startText = start[0]
-	}
-	return []string{
-		strings.ReplaceAll(condition, "RULES", startText), strings.ReplaceAll(condition, "RULES", fmt.Sprint(notices)),
-		strings.ReplaceAll(condition, "RULES", "map[Fn::GetAtt:[StoreRemediationTamperingBDA1392A Arn]]"),
-	}
+	return strings.NewReplacer("TRAILS", trails, "CONTEXTS", contexts, "BUCKET", "map[Fn::GetAtt:[LogStoreBucket0AD36629 Arn]]", "RULES", fmt.Sprint(rules)).Replace(condition)
 }
 
 // resourcePolicies are the statements of each policy of a resource and each trust policy, but of roles that are not the guard's.
@@ -216,7 +200,7 @@ func TestWhatTheRolesMayDoIsBound(t *testing.T) {
 		"iam:GetRole":                        "[" + cloud + " " + linked + "organizations.amazonaws.com/AWSServiceRoleForOrganizations]]]] if <nil>",
 		"iam:CreateServiceLinkedRole":        cloud + " if map[StringEquals:map[iam:AWSServiceName:cloudtrail.amazonaws.com]]",
 		"iam:PassRole":                       "map[Fn::GetAtt:[CloudWatchLogsRoleA37E13B4 Arn]] if map[StringEquals:map[iam:PassedToService:cloudtrail.amazonaws.com]]",
-		"iam:PassRole, EventRulesTargetRole": "map[Fn::GetAtt:[AutomationRoleC58D7324 Arn]] if map[StringEquals:map[iam:PassedToService:ssm.amazonaws.com]]",
+		"iam:PassRole, EventRulesTargetRole": "[map[Fn::GetAtt:[AutomationRoleC58D7324 Arn]] map[Fn::GetAtt:[StoreRemediationRoleFBD4FF6D Arn]]] if map[StringEquals:map[iam:PassedToService:ssm.amazonaws.com]]",
 		"[logs:CreateLogStream logs:PutLogEvents]": "[" + logStream + " " + account + " _CloudTrail_ map[Ref:AWS::Region] *]]] " +
 			strings.TrimSuffix(logStream, " ") + "o-a1b2c3d4e5_*]]]] if <nil>",
 		"[s3:GetBucketAcl s3:ListBucket]": recorder + " if <nil>",

@@ -73,7 +73,7 @@ type trailGuard struct {
 // NewTrailGuard defines a TrailGuard. It panics where props.Validate or props.ValidateIn returns an error. Nil props guard a trail with the
 // settings that AWS recommends.
 //
-//	trail ──writes──► LogStore (Bucket, Key) ◄──restored by── LogStoreRemediation (Runbook) ◄──started by── Tampering, EventRules, if RepairLogStore is true
+//	trail ──writes──► LogStore (Bucket, Key) ◄──restored by── LogStoreRemediation (Runbook) ◄──started by── Tampering, EventRules, unless RepairLogStore is false
 //	  ▲  ├──seen by──► ConfigRules (each day, on change) ─────────────┐
 //	  │  └──seen by──► EventRules (within seconds, and each hour) ────┤ start
 //	  └──────────restored by── Remediation (Runbook) ◄────────────────┘
@@ -208,22 +208,18 @@ func (g *trailGuard) newLogStoreRemediation() remediation.LogStoreRemediation {
 		TrailName:       g.TrailName(),
 		AlertTopic:      g.AlertTopic(),
 		CentralEventBus: g.props.CentralEventBus,
+		Remediation:     g.remediation,
 		EventRules:      g.eventRules,
 		RepairOnEvents:  g.props.RepairOnEvents,
 	})
 }
 
 func (g *trailGuard) addNotices() {
-	var others []awsssm.CfnDocument
-	if g.logStoreRemediation != nil {
-		others = append(others, g.logStoreRemediation.Runbook())
-	}
 	g.alerts.AddNotices(&alerting.NoticesProps{
 		Settings:        g.settings,
 		AutomationRole:  g.automationRole,
 		Runbook:         g.remediation.Runbook(),
 		EventRules:      g.eventRules,
-		OtherRunbooks:   &others,
 		CentralEventBus: g.props.CentralEventBus,
 	})
 }

@@ -37,7 +37,7 @@ func All() []Case {
 		{Name: "organization", Props: organization},
 		{Name: "delegated", Props: delegated},
 		{Name: "central", Props: central},
-		{Name: "store", Props: store},
+		{Name: "without-store", Props: withoutStore},
 		{Name: "govcloud", Region: "us-gov-west-1", Props: defaults},
 		{Name: "china", Region: "cn-north-1", Props: defaults},
 	}
@@ -120,12 +120,12 @@ func central(stack awscdk.Stack) *trailguard.TrailGuardProps {
 	return &trailguard.TrailGuardProps{CentralEventBus: awsevents.NewEventBus(stack, jsii.String("Central"), nil)}
 }
 
-// store repairs the log store as well. Its template is longer than that of the defaults by what a second runbook needs.
-func store(awscdk.Stack) *trailguard.TrailGuardProps {
-	return &trailguard.TrailGuardProps{RepairLogStore: jsii.Bool(true)}
+// withoutStore leaves the log store to others. Its template is short enough for cdk deploy without a bootstrapped environment.
+func withoutStore(awscdk.Stack) *trailguard.TrailGuardProps {
+	return &trailguard.TrailGuardProps{RepairLogStore: jsii.Bool(false)}
 }
 
-// everything sets every property that has a new resource to be set on, but for the repair of the log store.
+// everything sets every property that has a new resource to be set on.
 func everything(stack awscdk.Stack) *trailguard.TrailGuardProps {
 	return &trailguard.TrailGuardProps{
 		TrailName:          jsii.String("everything-trail"),
@@ -145,6 +145,7 @@ func everything(stack awscdk.Stack) *trailguard.TrailGuardProps {
 		ObjectLockRetention:               awss3.ObjectLockRetention_Compliance(awscdk.Duration_Days(jsii.Number(365))),
 		RemovalPolicy:                     awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 		RepairOnEvents:                    jsii.Bool(true),
+		RepairLogStore:                    jsii.Bool(true),
 		CheckEvery:                        awscdk.Duration_Minutes(jsii.Number(30)),
 		ConfigRules:                       jsii.Bool(true),
 		AlertEmailAddresses:               jsii.Strings("security@example.com"),
@@ -200,34 +201,35 @@ func Options() []Option {
 		return "map[Fn::Sub:arn:${AWS::Partition}:cloudtrail:${AWS::Region}:${AWS::AccountId}:trail/" + name + "]"
 	}
 	return []Option{
-		{Prop: "TrailName", Resource: document, Path: "Content.parameters.CloudTrailName.default", Default: "trailguard", Set: "everything-trail"},
+		{Prop: "TrailName", Resource: document, Path: payload + "Name", Default: "trailguard", Set: "everything-trail"},
 		{Prop: "PreviousTrailNames", Resource: "LogStoreBucketPolicyA9D99A2D", Path: "PolicyDocument.Statement.1.Condition.StringEquals.aws:SourceArn",
 			Default: trailARN("trailguard"), Set: "[" + trailARN("everything-trail") + " " + trailARN("old-trail") + "]"},
-		{Prop: "OrganizationId", Resource: document, Path: "Content.parameters.IsOrganizationTrail.default", Default: "false", Set: "true"},
+		{Prop: "OrganizationId", Resource: document, Path: payload + "IsOrganizationTrail", Default: "<nil>", Set: "true"},
 		{Prop: "TrailAccount", Resource: document, Path: payload + "TrailArn", Default: "<nil>",
 			Set: "map[Fn::Sub:arn:${AWS::Partition}:cloudtrail:${AWS::Region}:123456789012:trail/org-trail]", Case: "delegated"},
 		{Prop: "CentralEventBus", Resource: document, Path: payload + "CentralEventBusArn", Default: "<nil>", Set: "map[Fn::GetAtt:[Central7FB44904 Arn]]", Case: "central"},
 		{Prop: "CentralEventBus", Name: "tampering", Resource: "AlertingTampering3338980B", Path: "Targets.1.Arn", Default: "<nil>",
 			Set: "map[Fn::GetAtt:[Central7FB44904 Arn]]", Case: "central"},
-		{Prop: "S3KeyPrefix", Resource: document, Path: payload + "S3KeyPrefix", Default: "", Set: "audit/trails"},
-		{Prop: "DataResources", Resource: document, Path: payload + "EventSelectors.0.DataResources", Default: "[]", Set: "[map[Type:AWS::S3::Object Values:[arn:aws:s3:::payroll/]]]"},
-		{Prop: "AdvancedEventSelectors", Resource: document, Path: payload + "AdvancedEventSelectors", Default: "[]",
+		{Prop: "S3KeyPrefix", Resource: document, Path: payload + "S3KeyPrefix", Default: "<nil>", Set: "audit/trails"},
+		{Prop: "DataResources", Resource: document, Path: payload + "EventSelectors.0.DataResources", Default: "<nil>", Set: "[map[Type:AWS::S3::Object Values:[arn:aws:s3:::payroll/]]]"},
+		{Prop: "AdvancedEventSelectors", Resource: document, Path: payload + "AdvancedEventSelectors", Default: "<nil>",
 			Set: "[map[FieldSelectors:[map[Equals:[Management] Field:eventCategory]] Name:All management events] " +
 				"map[FieldSelectors:[map[Equals:[Data] Field:eventCategory] map[Equals:[AWS::S3::Object] Field:resources.type] " +
 				"map[Field:eventName StartsWith:[Delete]]] Name:Objects that are deleted]]",
 			Case: "without-config"},
 		{Prop: "InsightTypes", Resource: document, Path: payload + "InsightSelectors",
 			Default: "[map[InsightType:ApiCallRateInsight] map[InsightType:ApiErrorRateInsight]]", Set: "[map[InsightType:ApiErrorRateInsight]]"},
-		{Prop: "TrailTags", Resource: document, Path: payload + "TagsList", Default: "[]", Set: "[map[Key:cost-center Value:4711] map[Key:owner Value:security]]"},
-		{Prop: "SnsTopic", Resource: document, Path: payload + "SnsTopicName", Default: "", Set: "map[Ref:DeliveriesBF2F7293]"},
-		{Prop: "CloudWatchLogGroup", Resource: document, Path: payload + "CloudWatchLogsLogGroupArn", Default: "", Set: "map[Fn::GetAtt:[EventsD32975C2 Arn]]"},
-		{Prop: "CloudWatchLogsRole", Resource: document, Path: payload + "CloudWatchLogsRoleArn", Default: "", Set: "map[Fn::GetAtt:[CloudWatchLogsRoleA37E13B4 Arn]]"},
+		{Prop: "TrailTags", Resource: document, Path: payload + "TagsList", Default: "<nil>", Set: "[map[Key:cost-center Value:4711] map[Key:owner Value:security]]"},
+		{Prop: "SnsTopic", Resource: document, Path: payload + "SnsTopicName", Default: "<nil>", Set: "map[Ref:DeliveriesBF2F7293]"},
+		{Prop: "CloudWatchLogGroup", Resource: document, Path: payload + "CloudWatchLogsLogGroupArn", Default: "<nil>", Set: "map[Fn::GetAtt:[EventsD32975C2 Arn]]"},
+		{Prop: "CloudWatchLogsRole", Resource: document, Path: payload + "CloudWatchLogsRoleArn", Default: "<nil>", Set: "map[Fn::GetAtt:[CloudWatchLogsRoleA37E13B4 Arn]]"},
 		{Prop: "TransitionAfter", Resource: "LogStoreBucket0AD36629", Path: "LifecycleConfiguration.Rules.0.Transitions.0.TransitionInDays", Default: "90", Set: "30"},
 		{Prop: "ExpireAfter", Resource: "LogStoreBucket0AD36629", Path: "LifecycleConfiguration.Rules.0.ExpirationInDays", Default: "<nil>", Set: "2557"},
 		{Prop: "ObjectLockRetention", Resource: "LogStoreBucket0AD36629", Path: "ObjectLockConfiguration.Rule.DefaultRetention", Default: "<nil>", Set: "map[Days:365 Mode:COMPLIANCE]"},
 		{Prop: "RepairOnEvents", Resource: "EventRulesTampering76AE5C63", Path: "Targets.0.Id", Default: "Runbook", Set: "Runbook"},
 		{Prop: "RepairOnEvents", Name: "off", Resource: "EventRulesTampering76AE5C63", Path: "Targets.0.Id", Default: "Runbook", Set: "<nil>", Case: "config-only"},
-		{Prop: "RepairLogStore", Resource: "StoreRemediationTamperingBDA1392A", Path: "Targets.1.Id", Default: "<nil>", Set: "Runbook", Case: "store"},
+		{Prop: "RepairLogStore", Resource: "StoreRemediationTamperingBDA1392A", Path: "Targets.1.Id", Default: "Runbook", Set: "Runbook"},
+		{Prop: "RepairLogStore", Name: "off", Resource: "StoreRemediationTamperingBDA1392A", Path: "Targets.1.Id", Default: "Runbook", Set: "<nil>", Case: "without-store"},
 		{Prop: "CheckEvery", Resource: "EventRulesScheduleE2B5BCBC", Path: "ScheduleExpression", Default: "rate(60 minutes)", Set: "rate(30 minutes)"},
 		{Prop: "CheckEvery", Name: "never", Resource: "EventRulesScheduleE2B5BCBC", Path: "ScheduleExpression", Default: "rate(60 minutes)", Set: "<nil>", Case: "config-only"},
 		{Prop: "ConfigRules", Resource: "ConfigRulesTrailEnabled2BBAB97E", Path: "Source.SourceIdentifier", Default: "CLOUD_TRAIL_ENABLED", Set: "CLOUD_TRAIL_ENABLED"},
@@ -241,8 +243,8 @@ func Options() []Option {
 		{Prop: "AlertSubscriptions", Resource: "AlertingTopichttpsexamplecomalertsD8C87C5C", Path: "Endpoint", Default: "<nil>", Set: "https://example.com/alerts"},
 		{Prop: "CreateConfigurationRecorder", Resource: "AWS::Config::ConfigurationRecorder", Path: "RecordingGroup.ResourceTypes", Default: "<nil>", Set: "[AWS::CloudTrail::Trail]"},
 		{Prop: "RemovalPolicy", Resource: "LogStoreBucket0AD36629", Path: "DeletionPolicy", Default: "Retain", Set: "RetainExceptOnCreate"},
-		{Prop: "LogBucket", Resource: document, Path: "Content.parameters.CloudTrailS3BucketName.default", Default: "map[Ref:LogStoreBucket0AD36629]", Set: "my-log-bucket", Case: "supplied"},
-		{Prop: "LogKey", Resource: document, Path: "Content.parameters.CloudTrailKmsKeyId.default", Default: "map[Fn::GetAtt:[LogStoreKeyDBAC2C9C Arn]]",
+		{Prop: "LogBucket", Resource: document, Path: payload + "S3BucketName", Default: "map[Ref:LogStoreBucket0AD36629]", Set: "my-log-bucket", Case: "supplied"},
+		{Prop: "LogKey", Resource: document, Path: payload + "KmsKeyId", Default: "map[Fn::GetAtt:[LogStoreKeyDBAC2C9C Arn]]",
 			Set: "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555", Case: "supplied"},
 		{Prop: "ServerAccessLogsBucket", Resource: "LogStoreBucket0AD36629", Path: "LoggingConfiguration.DestinationBucketName",
 			Default: "map[Ref:LogStoreServerAccessLogsBucketC4D7B219]", Set: "map[Ref:AccessLogs8B620ECA]", Case: "config-only"},
@@ -342,11 +344,7 @@ func Updates() []Update {
 			})
 		}},
 		{"RepairOnEvents", "off", nil, func(_ awscdk.Stack, p *props) { p.RepairOnEvents = jsii.Bool(false) }},
-		{"RepairLogStore", "on", nil, func(stack awscdk.Stack, p *props) { *p = *store(stack) }},
-		{"RepairLogStore", "of a bucket with Object Lock", locked, func(stack awscdk.Stack, p *props) {
-			*p = *store(stack)
-			locked(stack, p)
-		}},
+		{"RepairLogStore", "off", nil, func(stack awscdk.Stack, p *props) { *p = *withoutStore(stack) }},
 		{"CheckEvery", "another", nil, func(_ awscdk.Stack, p *props) { p.CheckEvery = awscdk.Duration_Minutes(jsii.Number(5)) }},
 		{"CheckEvery", "never", nil, func(_ awscdk.Stack, p *props) { p.CheckEvery = awscdk.Duration_Minutes(jsii.Number(0)) }},
 		{"ConfigRules", "off", nil, func(_ awscdk.Stack, p *props) { p.ConfigRules = jsii.Bool(false) }},
