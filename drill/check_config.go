@@ -104,8 +104,10 @@ func (l *look) exceptions(context.Context) (Verdict, string, error) {
 	armed := map[string]string{} // the execution, by rule
 	for _, x := range all {
 		if x.Report != nil {
-			for _, rule := range x.Report.Armed {
-				armed[rule] = x.ID
+			for _, rule := range l.guard.ConfigRuleNames {
+				if _, found := x.Report.Changed[rule]; found {
+					armed[rule] = x.ID
+				}
 			}
 		}
 	}

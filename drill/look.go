@@ -28,12 +28,13 @@ type look struct {
 	resources  func() (deployed.Resources, error)
 	rules      func() ([]deployed.EventRule, error)
 	executions func() ([]deployed.Execution, error)
+	listed     int // executions, of either resource; known once executions were asked for
 	deployed   func() (time.Time, error)
 	status     func() (*cloudtrail.GetTrailStatusOutput, error)
 	ownCalls   func() ([]trailEvent, error)
 }
 
-// looked is how many of the latest executions are looked at, with their steps.
+// looked is how many of the latest executions are looked at, with their steps. Those that restore the log store are then left out.
 const looked = deployed.LatestExecutions
 
 func newLook(ctx context.Context, clients Clients, guard deployed.Guard, now time.Time) *look {
@@ -50,12 +51,13 @@ func newLook(ctx context.Context, clients Clients, guard deployed.Guard, now tim
 	l.executions = sync.OnceValues(func() ([]deployed.Execution, error) {
 		all, err := deployed.ListExecutions(ctx, clients.SSM, guard.RunbookName)
 		all = all[max(0, len(all)-looked):]
+		l.listed = len(all)
 		for i := range all {
 			if err == nil {
 				all[i], err = deployed.ReadSteps(ctx, clients.SSM, all[i])
 			}
 		}
-		return all, err
+		return slices.DeleteFunc(all, func(x deployed.Execution) bool { return x.OfLogStore }), err
 	})
 	l.deployed = sync.OnceValues(func() (time.Time, error) { return readDeployment(ctx, clients.CloudFormation, guard.Stack) })
 	l.status = sync.OnceValues(func() (*cloudtrail.GetTrailStatusOutput, error) {
@@ -74,7 +76,7 @@ func (l *look) startedBy(starters ...string) ([]deployed.Execution, error) {
 // reach tells whether the executions that are looked at reach back to a time.
 func (l *look) reach(t time.Time) bool {
 	all, err := l.executions()
-	return err == nil && (len(all) < looked || all[0].Start.Before(t))
+	return err == nil && (l.listed < looked || len(all) > 0 && all[0].Start.Before(t))
 }
 
 // trailEvent is the part of a CloudTrail event that the guard's patterns look at.

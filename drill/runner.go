@@ -316,7 +316,9 @@ func (r *Runner) rest(ctx context.Context, known []deployed.Execution, poll, tim
 			if x, err = r.Account.Steps(ctx, x); err != nil {
 				return nil, err
 			}
-			started, ended = append(started, x), ended && x.Ended()
+			if ended = ended && x.Ended(); !x.OfLogStore {
+				started = append(started, x)
+			}
 		}
 		if ended || r.Clock.Now().Sub(began) >= timeout {
 			return started, nil

@@ -58,10 +58,10 @@ def logging():
         status.update(answer)
         if not answer['IsLogging']:
             start(answer.get('StopLoggingTime'))
-        # What this run has changed may be why.
+        # What this run has changed may be why. A digest comes each hour, and so does the run that restores the log store.
         for kind in ('Latest', 'LatestDigest') if not changed else ():
             latest = answer.get(kind + 'DeliveryTime')
-            if answer.get(kind + 'DeliveryError') and not (latest and time.time() - latest.timestamp() < 3600):
+            if answer.get(kind + 'DeliveryError') and not (latest and time.time() - latest.timestamp() < 7200):
                 wrong['delivery'] = f'none to the bucket, with the key, since {latest}:'
     elif 'TrailNotFound' in wrong['logging']:
         del wrong['logging']
@@ -138,11 +138,10 @@ def arm_config():
     for rule in want['ConfigRuleNames']:
         answer = ask(rule, 'describe_remediation_exceptions', 'config', ConfigRuleName=rule)
         keys = [{key: one[key] for key in ('ResourceType', 'ResourceId')} for one in answer['RemediationExceptions']] if answer else []
-        if keys:
+        deleted = keys and ask(rule, 'delete_remediation_exceptions', 'config', ConfigRuleName=rule, ResourceKeys=keys)
+        if deleted:
             differs(rule, rule, 'exempted from remediation', 'remediated')
-            deleted = ask(rule, 'delete_remediation_exceptions', 'config', ConfigRuleName=rule, ResourceKeys=keys)
-            if deleted and deleted.get('FailedBatches'):
-                wrong[rule] = str(deleted['FailedBatches'])
+            wrong[rule] = str(deleted.get('FailedBatches') or wrong[rule])
 
 
 def trail_notes():

@@ -86,7 +86,7 @@ def differs(part, setting, found, declared):
 
 
 # A setting is named as the two operations that get and put it, or as both without get_ and put_. Its value is what they show and take
-# besides the names. What may not be read is written: whoever hides it from the guard has changed it.
+# besides the names. What may not be read is written once: whoever hides it from the guard has changed it.
 def restore(service, setting, value, names, of=''):
     get, put = setting.split() if ' ' in setting else ('get_' + setting, 'put_' + setting)
     (member, declared), = value.items()
@@ -94,7 +94,7 @@ def restore(service, setting, value, names, of=''):
     if setting == 'key_policy':
         names = dict(names, PolicyName='default')
     answer = ask(part, get, service, **names)
-    if answer is None and 'Denied' not in wrong[part]:
+    if answer is None and ('Denied' not in wrong[part] or part in changed):
         return
     found = (answer or {}).get(member, answer or {})
     if member == 'Policy':

@@ -380,9 +380,9 @@ class Runs(unittest.TestCase):
         script, publish = load(CloudTrail())
         config = script.client('config')
         exceptions = [dict(ResourceType='type', ResourceId=one) for one in ('1', '2')]
-        config.describe_remediation_exceptions.side_effect = [dict(RemediationExceptions=rest) for rest in (exceptions, exceptions[1:], [], [])]
+        config.describe_remediation_exceptions.side_effect = [dict(RemediationExceptions=rest) for rest in (exceptions, exceptions[1:], [])]
         gone = ClientError(dict(Error=dict(Code='NoSuchRemediationExceptionException', Message='gone')), 'x')
-        config.delete_remediation_exceptions.side_effect = [gone, dict()]
+        config.delete_remediation_exceptions.side_effect = [gone, dict(FailedBatches=[])]
         report = json.loads(script.handler(WANT | dict(ConfigRuleNames=['rule']), None)['Report'])
         self.assertEqual((report['wrong'], list(report['changed']), publish.call_count), ({}, ['rule'], 1))
 

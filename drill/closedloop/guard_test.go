@@ -279,7 +279,8 @@ func (g guard) payload() map[string]any {
 // declaredText is a declared setting that is a text.
 func (g guard) declaredText(name string) string {
 	g.T.Helper()
-	return g.payload()[name].(string)
+	text, _ := g.payload()[name].(string)
+	return text
 }
 
 // calls are the calls of a service that executions made, in order, as Service.API; refused ones with their code.
@@ -323,9 +324,7 @@ func told(executions ...*automation.Execution) []string {
 type report struct {
 	Changed map[string]struct{ Found, Declared any }
 	Wrong   map[string]string
-	Armed   []string
 	Writes  []string
-	Dark    struct{ Since, Until string }
 
 	StartedBy, Message, NotTold string
 }

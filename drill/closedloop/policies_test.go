@@ -167,7 +167,7 @@ func (g guard) bucketQuestions(p policies) []question {
 	if prefix != "" {
 		prefix += "/"
 	}
-	organization := g.payload()["IsOrganizationTrail"].(bool)
+	organization := g.payload()["IsOrganizationTrail"] == true
 	ours := keys{"aws:SourceArn": g.TrailARN, "aws:SourceAccount": api.Account, "aws:SecureTransport": "true"}
 	before := ours.with(keys{"aws:SourceArn": trailARNOf(api.Region, api.Account, previousTrail)})
 	put := ours.with(keys{
@@ -279,7 +279,7 @@ func (g guard) onTrail() []string {
 		"CreateTrail", "GetEventSelectors", "GetInsightSelectors", "GetTrail", "GetTrailStatus", "PutEventSelectors", "PutInsightSelectors",
 		"StartLogging", "UpdateTrail",
 	}
-	if len(g.payload()["TagsList"].([]any)) > 0 {
+	if g.payload()["TagsList"] != nil {
 		operations = append(operations, "AddTags", "ListTags")
 	}
 	return operations

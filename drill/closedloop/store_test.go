@@ -18,7 +18,6 @@ import (
 
 	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/drill/internal/testbed"
-	"github.com/trailguard/trailguard/internal/updates"
 	"github.com/trailguard/trailguard/localaws/api"
 	"github.com/trailguard/trailguard/localaws/ssm/automation"
 )
@@ -35,10 +34,9 @@ const withLock = "store with Object Lock"
 // storeTemplates are templates that repair the log store, by their names.
 func storeTemplates(t *testing.T) map[string]testbed.Template {
 	t.Helper()
-	all, def, err := updates.Read(testbed.Golden("updates.json"), testbed.Golden("default.template.json"))
-	testbed.Must(t, err)
-	i := slices.IndexFunc(all, func(u updates.Update) bool { return u.String() == "RepairLogStore, of a bucket with Object Lock" })
-	return map[string]testbed.Template{"store": testbed.ReadTemplate(t, "store"), withLock: updates.Apply(def, all[i].After)}
+	return map[string]testbed.Template{
+		"default": testbed.ReadTemplate(t, "default"), withLock: testbed.ReadTemplate(t, "default").With(t, updated("ObjectLockRetention, set")),
+	}
 }
 
 // deployStore deploys a template. The end of the deployment has done its work.
@@ -59,8 +57,8 @@ func deployStore(t *testing.T, a *account, tpl testbed.Template) store {
 			s.role = name
 		}
 	}
-	if s.LogStoreRunbook == "" || s.role == "" {
-		t.Fatalf("the log store has no runbook or role: %v", resources)
+	if s.role == "" {
+		t.Fatalf("the log store has no role: %v", resources)
 	}
 	return s
 }
@@ -348,6 +346,7 @@ func TestTheLogStoreIsRestored(t *testing.T) {
 									s.Pass(schedulePeriod)
 								}
 							})
+							defer s.deliver()
 							s.wantState(whole)
 							s.wantSuccess(s.runs(before)...)
 							s.wantToldOnce(told, path, tampering.events, at)
@@ -361,6 +360,13 @@ func TestTheLogStoreIsRestored(t *testing.T) {
 			})
 		})
 	}
+}
+
+// deliver lets CloudTrail deliver what the log store now takes: what is delivered for hours to nowhere, people are told of.
+func (s store) deliver() {
+	s.T.Helper()
+	s.Only()
+	s.Pass(5 * time.Minute)
 }
 
 // wantToldOnce reports messages other than one for each call, if events tell of it, and one of the repair. Calls that are made at once start
@@ -383,7 +389,7 @@ func (s store) wantToldOnce(told []string, path deployed.Path, events []string, 
 		s.T.Errorf("of the repair people are told %q", told)
 	}
 	for _, message := range told {
-		if !strings.HasPrefix(message, "REPAIRED: log store of "+s.TrailName+"\n") || !strings.Contains(message, "\nStarted by "+string(path)+": ") {
+		if !strings.HasPrefix(message, "REPAIRED: log store "+s.TrailName+"\n") || !strings.Contains(message, ", started by "+string(path)+": ") {
 			s.T.Errorf("people are told %q", message)
 		}
 	}
@@ -405,7 +411,7 @@ func (s store) onlyStore(path deployed.Path) {
 // TestALogStoreThatIsGoneIsToldAndNotMadeAnew is T23, and a key whose deletion nobody cancelled.
 func TestALogStoreThatIsGoneIsToldAndNotMadeAnew(t *testing.T) {
 	inAny(t, func(t *testing.T, a *account) {
-		s := deployStore(t, a, testbed.ReadTemplate(t, "store"))
+		s := deployStore(t, a, testbed.ReadTemplate(t, "default"))
 		s.Only()
 		s.onlyStore(deployed.EventPath)
 		ctx, client := t.Context(), s.Clients.S3
@@ -426,7 +432,7 @@ func TestALogStoreThatIsGoneIsToldAndNotMadeAnew(t *testing.T) {
 			if strings.HasPrefix(message, "TAMPERING: DeleteBucket on the log store of ") {
 				tampering++
 			}
-			if strings.HasPrefix(message, "NOT REPAIRED: log store of ") && strings.Contains(message, "(NoSuchBucket)") &&
+			if strings.HasPrefix(message, "NOT REPAIRED: log store ") && strings.Contains(message, "(NoSuchBucket)") &&
 				strings.Contains(message, "create it in this account before somebody else does") {
 				left++
 			}
@@ -503,7 +509,16 @@ func TestTheLogStoresRoleMayDoWhatItMustAndNoMore(t *testing.T) {
 			ask(action, s.TrailARN, false)
 		}
 		ask("iam:PassRole", s.AutomationRoleARN, false)
-		ask("ssm:StartAutomationExecution", "arn:aws:ssm:"+api.Region+":"+api.Account+":document/"+s.LogStoreRunbook, false)
+		role = api.Principal{Type: api.AssumedRole, ARN: s.AutomationRoleARN}
+		ask("cloudtrail:StartLogging", s.TrailARN, true)
+		for _, action := range []string{"GetBucketPolicy", "PutBucketPolicy", "PutLifecycleConfiguration", "PutBucketVersioning", "PutBucketAcl"} {
+			ask("s3:"+action, bucket, false)
+		}
+		for _, action := range []string{"GetKeyPolicy", "PutKeyPolicy", "EnableKey", "CancelKeyDeletion"} {
+			ask("kms:"+action, s.LogKeyARN, false)
+		}
+		role = api.Principal{Type: api.AssumedRole, ARN: s.roleARN(s.role)}
+		ask("ssm:StartAutomationExecution", "arn:aws:ssm:"+api.Region+":"+api.Account+":document/"+s.RunbookName, false)
 	})
 }
 
@@ -514,10 +529,61 @@ func (s store) roleARN(name string) string {
 	return *got.Role.Arn
 }
 
+// TestOneRoleRestoresNothingOfTheOther: an execution for the log store as the trail's role, or the other way round, says that it could not restore
+// anything, and changes nothing, whether there is something to restore or not.
+func TestOneRoleRestoresNothingOfTheOther(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		s := deployStore(t, a, testbed.ReadTemplate(t, "default"))
+		storeRole := s.roleARN(s.role)
+		for _, test := range []struct {
+			name       string
+			parameters map[string][]string
+			subject    string
+		}{
+			{"the log store as the trail's role, by default", map[string][]string{"Resource": {"log store"}}, "log store "},
+			{"the log store as the trail's role", map[string][]string{"Resource": {"log store"}, "AutomationAssumeRole": {s.AutomationRoleARN}}, "log store "},
+			{"the trail as the log store's role", map[string][]string{"AutomationAssumeRole": {storeRole}}, "CloudTrail trail "},
+		} {
+			for _, whole := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s, whole %t", test.name, whole), func(t *testing.T) {
+					s := s.in(t)
+					s.Only()
+					if !whole {
+						s.stop()
+						_, err := s.Clients.KMS.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: &s.LogKeyARN})
+						s.Must(err)
+					}
+					before, trails, n := s.state(), s.encode(s.CloudTrail().Trails()), len(s.AWS.Executions())
+					s.Must(s.Begin(s.RunbookName, test.parameters))
+					s.Settle()
+					x := s.AWS.Executions()[n]
+					s.wantFailed(x, "NOT REPAIRED: "+test.subject+s.TrailName, "AccessDenied", "Allow it to the role: ")
+					for _, call := range x.Calls {
+						if call.Mutating() && call.ErrorCode == "" && call.Service != "sns" {
+							t.Errorf("it called %s", call.API)
+						}
+					}
+					s.wantState(before)
+					if after := s.encode(s.CloudTrail().Trails()); after != trails {
+						t.Errorf("the trail is %s, and was %s", after, trails)
+					}
+					// Each with its own role they are restored.
+					n = len(s.AWS.Executions())
+					s.Must(s.Begin(s.RunbookName, nil))
+					s.Must(s.Begin(s.RunbookName, map[string][]string{"Resource": {"log store"}, "AutomationAssumeRole": {storeRole}}))
+					s.Settle()
+					s.wantSuccess(s.AWS.Executions()[n:]...)
+					s.WantRepaired()
+				})
+			}
+		}
+	})
+}
+
 // TestThePermissionsOfTheLogStoresRoleAreNeeded: without one of them what it is for stays undone, and all else is restored.
 func TestThePermissionsOfTheLogStoresRoleAreNeeded(t *testing.T) {
 	inAny(t, func(t *testing.T, a *account) {
-		s := deployStore(t, a, testbed.ReadTemplate(t, "store"))
+		s := deployStore(t, a, testbed.ReadTemplate(t, "default"))
 		whole := s.state()
 		all := storeTamperings()
 		for action, test := range map[string]struct{ tampering, left string }{
@@ -556,7 +622,7 @@ func TestThePermissionsOfTheLogStoresRoleAreNeeded(t *testing.T) {
 					t.Error("nothing else was restored")
 				}
 				for _, x := range s.runs(before) {
-					s.wantFailed(x, "NOT REPAIRED: log store of ", "Allow it to the role.")
+					s.wantFailed(x, "NOT REPAIRED: log store ", "Allow it to the role: ")
 				}
 				// With the permission it is.
 				s.onlyStore(deployed.SchedulePath)
@@ -574,7 +640,7 @@ func TestAnyMixtureOfTamperingComesToRest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inAny(t, func(t *testing.T, a *account) {
 				s := deployStore(t, a, tpl.With(t, withoutRules))
-				whole, ofStore, ofTrail := s.state(), storeTamperings(), tamperingsOf("store")
+				whole, ofStore, ofTrail := s.state(), storeTamperings(), tamperingsOf("default")
 				for seed := range uint64(12) {
 					t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 						s, random := s.in(t), rand.New(rand.NewPCG(seed, 0))
@@ -623,8 +689,8 @@ func TestAnyMixtureOfTamperingComesToRest(t *testing.T) {
 // undoes nothing, and the guard of after finds all as declared.
 func TestADeploymentThatChangesTheLogStoreTellsNothing(t *testing.T) {
 	inAny(t, func(t *testing.T, a *account) {
-		s := deployStore(t, a, testbed.ReadTemplate(t, "store"))
-		changed := testbed.ReadTemplate(t, "store").With(t,
+		s := deployStore(t, a, testbed.ReadTemplate(t, "default"))
+		changed := testbed.ReadTemplate(t, "default").With(t,
 			testbed.Replaced(`"TransitionInDays":90`, `"TransitionInDays":30`), testbed.Replaced(`'Days':90`, `'Days':30`),
 			testbed.Replaced(`"Sid":"CloudTrailEncrypt"`, `"Sid":"CloudTrailEncrypts"`), testbed.Replaced(`'Sid':'CloudTrailEncrypt'`, `'Sid':'CloudTrailEncrypts'`))
 		told := s.messages(func() {

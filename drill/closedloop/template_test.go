@@ -2,10 +2,12 @@ package closedloop
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/trailguard/trailguard/drill/internal/testbed"
+	"github.com/trailguard/trailguard/internal/updates"
 )
 
 // withoutConfig leaves Config's rules, and takes what they start.
@@ -145,6 +147,19 @@ func declaring(name string, value any) testbed.Mutation {
 			inputs := runbook["mainSteps"].([]any)[0].(map[string]any)["inputs"].(map[string]any)
 			inputs["InputPayload"].(map[string]any)[name] = value
 		}
+	}
+}
+
+// updated changes in a template what an update of one property changes in the default one.
+func updated(name string) testbed.Mutation {
+	return func(t testbed.TB, tpl testbed.Template) {
+		all, _, err := updates.Read(testbed.Golden("updates.json"), testbed.Golden("default.template.json"))
+		testbed.Must(t, err)
+		i := slices.IndexFunc(all, func(u updates.Update) bool { return u.String() == name })
+		if i < 0 {
+			t.Fatalf("there is no update %s", name)
+		}
+		maps.Copy(tpl, updates.Apply(tpl, all[i].After))
 	}
 }
 

@@ -2,7 +2,9 @@ package deployed
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,7 +31,7 @@ type EventRule struct {
 	Starts bool
 	// Path is the path of a rule that starts the runbook; empty for other rules.
 	Path Path
-	// OfLogStore tells whether the rule is about the log store: it tells people, and starts the log store's runbook, not the trail's.
+	// OfLogStore tells whether the rule is about the log store: it tells people, and starts the runbook for the log store, not for the trail.
 	OfLogStore bool
 	// Target is the ARN that the rule starts the runbook by, with its version.
 	Target string
@@ -62,10 +64,11 @@ func ReadEventRules(ctx context.Context, clients Clients, guard Guard, resources
 		for _, target := range targets.Targets {
 			_, document, isDocument := strings.Cut(aws.ToString(target.Arn), ":automation-definition/")
 			name, _, _ := strings.Cut(document, ":")
-			if isDocument && name != guard.RunbookName && described.ScheduleExpression == nil {
-				rule.OfLogStore = true
-			}
-			if isDocument && name == guard.RunbookName {
+			switch {
+			case !isDocument || name != guard.RunbookName:
+			case StartsForLogStore(aws.ToString(target.Input)):
+				rule.OfLogStore = pathOf(described) != SchedulePath
+			default:
 				rule.Starts, rule.Path, rule.Target = true, pathOf(described), aws.ToString(target.Arn)
 				if target.DeadLetterConfig != nil {
 					rule.DeadLetters = aws.ToString(target.DeadLetterConfig.Arn)
@@ -75,6 +78,12 @@ func ReadEventRules(ctx context.Context, clients Clients, guard Guard, resources
 		rules = append(rules, rule)
 	}
 	return rules, nil
+}
+
+// StartsForLogStore tells whether the input of a target starts the runbook for the log store.
+func StartsForLogStore(input string) bool {
+	var parameters struct{ Resource []string }
+	return json.Unmarshal([]byte(input), &parameters) == nil && slices.Contains(parameters.Resource, logStore)
 }
 
 // pathOf is the path that a rule belongs to, by what triggers it.

@@ -12,6 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
+// logStore is the value of the parameter Resource of a runbook that restores a trail and a log store. By default it restores the trail.
+const logStore = "log store"
+
 // Execution is one run of the guard's runbook.
 type Execution struct {
 	ID         string
@@ -19,6 +22,7 @@ type Execution struct {
 	ExecutedBy string
 	Version    string // of the runbook
 	StartedBy  string // event, schedule, Config or hand, as the start said; read by ReadSteps
+	OfLogStore bool   // whether it restores the log store, not the trail; read by ReadSteps
 	Start, End time.Time
 	Failure    string
 	Steps      []Step     // those that were begun; read by ReadSteps
@@ -77,6 +81,7 @@ func ReadSteps(ctx context.Context, api SSM, x Execution) (Execution, error) {
 	}
 	x.Steps = nil
 	x.StartedBy, x.End = strings.Join(got.AutomationExecution.Parameters["StartedBy"], ""), aws.ToTime(got.AutomationExecution.ExecutionEndTime)
+	x.OfLogStore = strings.Join(got.AutomationExecution.Parameters["Resource"], "") == logStore
 	x.Status, x.Failure = string(got.AutomationExecution.AutomationExecutionStatus), aws.ToString(got.AutomationExecution.FailureMessage)
 	for _, step := range got.AutomationExecution.StepExecutions {
 		if step.ExecutionStartTime != nil {

@@ -77,8 +77,8 @@ func (r Runbook) value(input any, parameters map[string]string) (any, error) {
 	return value, nil
 }
 
-// declared is the state that the script restores: its InputPayload. A setting that the InputPayload lacks is not declared. parameters
-// are the values of the parameters that the runbook leaves open.
+// declared is the state that the script restores: its InputPayload. A text or a list that the InputPayload lacks is empty. parameters are
+// the values of the parameters that the runbook leaves open.
 func (r Runbook) declared(parameters map[string]string) (Declared, error) {
 	payload, _ := r.inputs()["InputPayload"].(map[string]any)
 	if payload["S3BucketName"] == nil {
@@ -93,15 +93,12 @@ func (r Runbook) declared(parameters map[string]string) (Declared, error) {
 		}
 		return value
 	}
-	read := func(member string, into any) bool {
-		value := given(member)
-		if value == nil {
-			return false
+	read := func(member string, into any) {
+		if value := given(member); value != nil {
+			if err := convert(value, into); err != nil {
+				problems = append(problems, fmt.Errorf("%s of the InputPayload: %w", member, err))
+			}
 		}
-		if err := convert(value, into); err != nil {
-			problems = append(problems, fmt.Errorf("%s of the InputPayload: %w", member, err))
-		}
-		return true
 	}
 	for _, row := range table {
 		if row.member == "" {
@@ -109,6 +106,9 @@ func (r Runbook) declared(parameters map[string]string) (Declared, error) {
 		}
 		switch value := given(row.member).(type) {
 		case nil:
+			if row.isText() {
+				declared[row.setting] = quote("")
+			}
 		case string:
 			declared[row.setting] = quote(value)
 		case bool:
@@ -122,14 +122,11 @@ func (r Runbook) declared(parameters map[string]string) (Declared, error) {
 		delete(declared, IsOrganizationTrail)
 	}
 	var state State
-	if read("EventSelectors", &state.EventSelectors) || read("AdvancedEventSelectors", &state.AdvancedEventSelectors) {
-		read("AdvancedEventSelectors", &state.AdvancedEventSelectors)
-		declared[EventSelectors] = selectorText(state)
-	}
-	if read("InsightSelectors", &state.InsightSelectors) {
-		declared[InsightSelectors] = insightText(state.InsightSelectors)
-	}
-	if read("TagsList", &state.Tags) && len(state.Tags) > 0 {
+	read("EventSelectors", &state.EventSelectors)
+	read("AdvancedEventSelectors", &state.AdvancedEventSelectors)
+	read("InsightSelectors", &state.InsightSelectors)
+	declared[EventSelectors], declared[InsightSelectors] = selectorText(state), insightText(state.InsightSelectors)
+	if read("TagsList", &state.Tags); len(state.Tags) > 0 {
 		declared[Tags] = tagText(state.Tags)
 	}
 	return declared, errors.Join(problems...)
@@ -148,17 +145,15 @@ func convert(from, into any) error {
 type RunReport struct {
 	// StartedBy is event, schedule, Config or hand.
 	StartedBy string `json:"startedBy"`
-	// Changed are the settings that the run found wrong.
+	// Changed are the settings that the run found wrong, and the Config rules of which it deleted remediation exceptions.
 	Changed map[string]struct {
 		Found    any `json:"found"`
 		Declared any `json:"declared"`
 	} `json:"changed"`
 	// Wrong is what the run left wrong, by part, with the error.
 	Wrong map[string]string `json:"wrong"`
-	// Writes are the calls with which the run changed the trail, in order, as boto3 names them.
+	// Writes are the calls with which the run changed something, in order, as boto3 names them.
 	Writes []string `json:"writes"`
-	// Armed are the Config rules of which the run deleted a remediation exception, once for each.
-	Armed []string `json:"armed"`
 	// Message is what people were told; empty if they were told nothing.
 	Message string `json:"message"`
 	// NotTold is why the message could not be sent; empty if it could.

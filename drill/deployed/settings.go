@@ -30,8 +30,8 @@ const (
 	Tags             Setting = "Tags"
 )
 
-// table is what is known of each setting. Reading a state, reading the runbook, comparing two states and restoring follow it.
-var table = []struct {
+// row is what is known of a setting.
+type row struct {
 	setting Setting
 	// member is the setting's name in CreateTrail, in UpdateTrail and in the runbook's InputPayload; empty if these do not have it. The
 	// types.Trail of the SDK has such a setting under its own name.
@@ -40,7 +40,16 @@ var table = []struct {
 	//
 	// Default: - the member's text or boolean is written.
 	text func(State) string
-}{
+}
+
+// isText tells whether the setting of a trail is a text.
+func (r row) isText() bool {
+	field, _ := reflect.TypeFor[types.Trail]().FieldByName(string(r.setting))
+	return r.member != "" && field.Type == reflect.TypeFor[*string]()
+}
+
+// table has all settings. Reading a state, reading the runbook, comparing two states and restoring follow it.
+var table = []row{
 	{setting: IsLogging, text: func(s State) string { return fmt.Sprint(s.IsLogging) }},
 	{setting: S3BucketName, member: "S3BucketName"},
 	{setting: S3KeyPrefix, member: "S3KeyPrefix"},

@@ -106,9 +106,12 @@ func (g guard) wantArmedBy(runs []run, messages []string) {
 	g.wantArmed()
 	var armed []string
 	for _, r := range runs {
-		armed = append(armed, r.Armed...)
-		for _, rule := range r.Armed {
-			if line := "\nConfig remediates again: an exception of " + rule + " was deleted\n"; !slices.Contains(messages, r.Message) || !strings.Contains(r.Message, line) {
+		for _, rule := range g.ConfigRuleNames {
+			if _, found := r.Changed[rule]; !found {
+				continue
+			}
+			armed = append(armed, rule)
+			if line := "\n" + rule + ": found \"exempted from remediation\", declared \"remediated\"\n"; !slices.Contains(messages, r.Message) || !strings.Contains(r.Message, line) {
 				g.T.Errorf("people are told %q", messages)
 			}
 		}

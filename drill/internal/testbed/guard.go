@@ -29,23 +29,21 @@ type Guard struct {
 	T TB
 	// Rules are the rules of EventBridge, as the template declares them.
 	Rules []deployed.EventRule
-	// LogStoreRunbook is the name of the runbook that restores the log store; empty if there is none.
-	LogStoreRunbook string
 }
 
-// Executions are those of every runbook but log stores'.
+// Executions are those of every runbook, but those that restore log stores.
 func (g Guard) Executions() []*automation.Execution {
 	return slices.DeleteFunc(slices.Clone(g.AWS.Executions()), isOfLogStore)
 }
 
-// LogStoreExecutions are those of the runbooks that restore log stores.
+// LogStoreExecutions are those that restore log stores.
 func (g Guard) LogStoreExecutions() []*automation.Execution {
 	return slices.DeleteFunc(slices.Clone(g.AWS.Executions()), func(x *automation.Execution) bool { return !isOfLogStore(x) })
 }
 
-// isOfLogStore goes by the name that CloudFormation makes of the document's logical id.
+// isOfLogStore goes by what the start said, or by the name that CloudFormation makes of the logical id of a document that restores nothing else.
 func isOfLogStore(x *automation.Execution) bool {
-	return strings.Contains(x.DocumentName, "StoreRemediationRunbook")
+	return slices.Equal(x.Parameters["Resource"], []string{"log store"}) || strings.Contains(x.DocumentName, "StoreRemediationRunbook")
 }
 
 // In is the guard in a part of a test.
@@ -98,13 +96,7 @@ func (a *Account) ReadGuard(t TB, stack string) Guard {
 	Must(t, err)
 	rules, err := deployed.ReadEventRules(t.Context(), a.Clients.Reads(), g, resources)
 	Must(t, err)
-	read := Guard{Account: a, Guard: g, T: t, Rules: rules}
-	for _, name := range resources["AWS::SSM::Document"] {
-		if name != g.RunbookName {
-			read.LogStoreRunbook = name
-		}
-	}
-	return read
+	return Guard{Account: a, Guard: g, T: t, Rules: rules}
 }
 
 // Must ends the test if an error keeps it from going on.
