@@ -122,8 +122,8 @@ func TestTheEventsOfTheScriptsCallsAreJudged(t *testing.T) {
 	} {
 		l := &look{
 			now: now, guard: deployed.Guard{TrailName: "org-trail", AutomationRoleARN: role},
-			ownCalls:   func() ([]trailEvent, error) { return test.events, nil },
-			executions: func() ([]deployed.Execution, error) { return test.executions, nil },
+			ownCalls: func() ([]trailEvent, error) { return test.events, nil },
+			listed:   func() ([]deployed.Execution, error) { return test.executions, nil },
 		}
 		if verdict, why, err := l.parametersOfEvents(t.Context()); verdict != test.parameters || err != nil {
 			t.Errorf("the parameters of %+v: it %s: %s, %v", test.events, verdict, why, err)
@@ -161,8 +161,8 @@ func TestAScheduleIsMissedOnlyWhereItWasDue(t *testing.T) {
 	} {
 		l := &look{
 			now: now, rules: func() ([]deployed.EventRule, error) { return []deployed.EventRule{test.rule}, nil },
-			deployed:   func() (time.Time, error) { return now.Add(-test.deployed), nil },
-			executions: func() ([]deployed.Execution, error) { return test.executions, nil },
+			deployed: func() (time.Time, error) { return now.Add(-test.deployed), nil },
+			listed:   func() ([]deployed.Execution, error) { return test.executions, nil },
 		}
 		if verdict, why, err := l.schedule(t.Context()); verdict != test.want || err != nil {
 			t.Errorf("%+v: it %s: %s, %v", test, verdict, why, err)

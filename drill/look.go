@@ -20,21 +20,20 @@ import (
 
 // look is what the checks look at. What several of them need is read once.
 type look struct {
-	clients    Clients
-	guard      deployed.Guard
-	now        time.Time
-	results    []Result
-	scenarios  []string // of the assumption that is judged
-	resources  func() (deployed.Resources, error)
-	rules      func() ([]deployed.EventRule, error)
-	executions func() ([]deployed.Execution, error)
-	listed     int // executions, of either resource; known once executions were asked for
-	deployed   func() (time.Time, error)
-	status     func() (*cloudtrail.GetTrailStatusOutput, error)
-	ownCalls   func() ([]trailEvent, error)
+	clients   Clients
+	guard     deployed.Guard
+	now       time.Time
+	results   []Result
+	scenarios []string // of the assumption that is judged
+	resources func() (deployed.Resources, error)
+	rules     func() ([]deployed.EventRule, error)
+	listed    func() ([]deployed.Execution, error) // the latest executions, with their steps
+	deployed  func() (time.Time, error)
+	status    func() (*cloudtrail.GetTrailStatusOutput, error)
+	ownCalls  func() ([]trailEvent, error)
 }
 
-// looked is how many of the latest executions are looked at, with their steps. Those that restore the log store are then left out.
+// looked is how many of the latest executions are looked at, with their steps.
 const looked = deployed.LatestExecutions
 
 func newLook(ctx context.Context, clients Clients, guard deployed.Guard, now time.Time) *look {
@@ -48,16 +47,15 @@ func newLook(ctx context.Context, clients Clients, guard deployed.Guard, now tim
 		}
 		return deployed.ReadEventRules(ctx, reads, guard, resources)
 	})
-	l.executions = sync.OnceValues(func() ([]deployed.Execution, error) {
+	l.listed = sync.OnceValues(func() ([]deployed.Execution, error) {
 		all, err := deployed.ListExecutions(ctx, clients.SSM, guard.RunbookName)
 		all = all[max(0, len(all)-looked):]
-		l.listed = len(all)
 		for i := range all {
 			if err == nil {
 				all[i], err = deployed.ReadSteps(ctx, clients.SSM, all[i])
 			}
 		}
-		return slices.DeleteFunc(all, func(x deployed.Execution) bool { return x.OfLogStore }), err
+		return all, err
 	})
 	l.deployed = sync.OnceValues(func() (time.Time, error) { return readDeployment(ctx, clients.CloudFormation, guard.Stack) })
 	l.status = sync.OnceValues(func() (*cloudtrail.GetTrailStatusOutput, error) {
@@ -65,6 +63,12 @@ func newLook(ctx context.Context, clients Clients, guard deployed.Guard, now tim
 	})
 	l.ownCalls = sync.OnceValues(func() ([]trailEvent, error) { return readOwnCalls(ctx, clients.CloudTrail, guard) })
 	return l
+}
+
+// executions are those of the latest executions that restore the trail.
+func (l *look) executions() ([]deployed.Execution, error) {
+	all, err := l.listed()
+	return slices.DeleteFunc(slices.Clone(all), func(x deployed.Execution) bool { return x.OfLogStore }), err
 }
 
 // startedBy are the executions that one of the starters started.
@@ -75,8 +79,8 @@ func (l *look) startedBy(starters ...string) ([]deployed.Execution, error) {
 
 // reach tells whether the executions that are looked at reach back to a time.
 func (l *look) reach(t time.Time) bool {
-	all, err := l.executions()
-	return err == nil && (l.listed < looked || len(all) > 0 && all[0].Start.Before(t))
+	all, err := l.listed()
+	return err == nil && (len(all) < looked || all[0].Start.Before(t))
 }
 
 // trailEvent is the part of a CloudTrail event that the guard's patterns look at.

@@ -105,6 +105,8 @@ func TestTheRunbookThatIsDeployedDeclaresItsOnlyValues(t *testing.T) {
 	got, err := runbook.declared(nil)
 	want := Declared{
 		IsLogging: "true", S3BucketName: `"logs"`, IsMultiRegionTrail: "false", SNSTopicARN: `"arn:topic"`, InsightSelectors: "[]", Tags: `{"owner":"security"}`,
+		// A text that is not there is declared as empty: the script clears it.
+		S3KeyPrefix: `""`, KMSKeyID: `""`, CloudWatchLogsLogGroupARN: `""`, CloudWatchLogsRoleARN: `""`,
 		EventSelectors: `["eventCategory = Data and resources.ARN starts with arn:aws:s3:::a/ or arn:aws:s3:::b/ and resources.type = AWS::S3::Object","eventCategory = Management"]`,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {

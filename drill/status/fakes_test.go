@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,18 @@ func (f fakeSSM) DescribeAutomationExecutions(context.Context, *ssm.DescribeAuto
 	return &ssm.DescribeAutomationExecutionsOutput{AutomationExecutionMetadataList: f.runs}, nil
 }
 
+// GetAutomationExecution answers with the parameters that the id of an execution of the log store stands for.
+func (f fakeSSM) GetAutomationExecution(_ context.Context, in *ssm.GetAutomationExecutionInput, _ ...func(*ssm.Options)) (*ssm.GetAutomationExecutionOutput, error) {
+	i := slices.IndexFunc(f.runs, func(run ssmtypes.AutomationExecutionMetadata) bool {
+		return *run.AutomationExecutionId == *in.AutomationExecutionId
+	})
+	got := &ssmtypes.AutomationExecution{AutomationExecutionStatus: f.runs[i].AutomationExecutionStatus, FailureMessage: f.runs[i].FailureMessage}
+	if strings.HasPrefix(*in.AutomationExecutionId, "store") {
+		got.Parameters = map[string][]string{"Resource": {"log store"}}
+	}
+	return &ssm.GetAutomationExecutionOutput{AutomationExecution: got}, nil
+}
+
 type fakeSNS struct {
 	SNS
 	subscriptions []snstypes.Subscription
@@ -199,7 +212,15 @@ func TestWhatTheLocalAWSDoesNotDoIsFound(t *testing.T) {
 		return Clients{CloudTrail: fakeTrail{status: status}}
 	}
 	run := func(status ssmtypes.AutomationExecutionStatus, start time.Duration) ssmtypes.AutomationExecutionMetadata {
-		return ssmtypes.AutomationExecutionMetadata{AutomationExecutionId: aws.String("x-1"), DocumentName: aws.String("runbook"), AutomationExecutionStatus: status, ExecutionStartTime: ago(start)}
+		return ssmtypes.AutomationExecutionMetadata{AutomationExecutionId: aws.String(fmt.Sprintf("x-%.0f", start.Minutes())), DocumentName: aws.String("runbook"), AutomationExecutionStatus: status, ExecutionStartTime: ago(start)}
+	}
+	ofLogStore := func(run ssmtypes.AutomationExecutionMetadata) ssmtypes.AutomationExecutionMetadata {
+		run.AutomationExecutionId, run.DocumentName = aws.String("store-"+*run.AutomationExecutionId), aws.String("both")
+		return run
+	}
+	ofTrail := func(run ssmtypes.AutomationExecutionMetadata) ssmtypes.AutomationExecutionMetadata {
+		run.DocumentName = aws.String("both")
+		return run
 	}
 	recording := func(change func(*fakeConfig)) Clients {
 		config := fakeConfig{recorder: configtypes.ConfigurationRecorder{Name: aws.String("default"), RecordingGroup: &configtypes.RecordingGroup{AllSupported: true}}, status: configtypes.ConfigurationRecorderStatus{Recording: true}}
@@ -222,6 +243,15 @@ func TestWhatTheLocalAWSDoesNotDoIsFound(t *testing.T) {
 		lookAtEventBus(ctx, v, resource{name: "bus", properties: map[string]any{"Policy": map[string]any{"Statement": []any{map[string]any{"Sid": "In", "Effect": "Allow"}}}}}, f)
 	}
 	runs := func(ctx context.Context, v *view, f *Finding) { lookAtRuns(ctx, v, resource{name: "runbook"}, f) }
+	runsOfBoth := func(ctx context.Context, v *view, f *Finding) {
+		start := func(input string) any {
+			return map[string]any{"Arn": "arn:aws:ssm:us-east-1:123456789012:automation-definition/both:1", "Input": input}
+		}
+		v.stack.resources = []resource{{kind: "AWS::Events::Rule", properties: map[string]any{
+			"ScheduleExpression": "rate(1 hour)", "Targets": []any{start(`{"StartedBy":["schedule"]}`), start(`{"Resource":["log store"]}`)},
+		}}}
+		lookAtRuns(ctx, v, resource{name: "both"}, f)
+	}
 	subscribed := func(arn string) snstypes.Subscription {
 		return snstypes.Subscription{SubscriptionArn: &arn, Protocol: aws.String("email"), Endpoint: aws.String("a@example.com")}
 	}
@@ -254,6 +284,12 @@ func TestWhatTheLocalAWSDoesNotDoIsFound(t *testing.T) {
 		{"an organization", Clients{Organizations: fakeOrganizations{organization: &orgtypes.Organization{FeatureSet: orgtypes.OrganizationFeatureSetAll}}}, lookAtOrganization, "", ""},
 		{"it runs", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{run("InProgress", 0), run("Success", 30*time.Minute), run("Failed", 2*time.Hour)}}}, runs, "", ""},
 		{"it does not run any more", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{run("Success", 2*time.Hour)}}}, runs, "it has not run since 2030-01-02 10:00:00 UTC, and should each 30m0s", "start-automation-execution"},
+		{"it runs for both", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{ofLogStore(run("Success", 0)), ofTrail(run("Success", 0))}}}, runsOfBoth, "", ""},
+		{"it does not run for the log store any more", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{ofTrail(run("Success", 0)), ofLogStore(run("Success", 3*time.Hour))}}}, runsOfBoth,
+			"it has not run for the log store since 2030-01-02 09:00:00 UTC, and should each 1h0m0s", `start-automation-execution --document-name both --document-version 1 --parameters '{"Resource":["log store"]}'`},
+		{"it never ran for the trail", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{ofLogStore(run("Success", 0))}}}, runsOfBoth, "it has not run yet, and should each 1h0m0s", "start-automation-execution"},
+		{"the last for the log store failed", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{ofTrail(run("Success", 0)), ofLogStore(run("Failed", time.Minute))}}}, runsOfBoth,
+			"the last run for the log store, at ", "aws ssm get-automation-execution --automation-execution-id store-x-1; then aws ssm start-automation-execution"},
 		{"it never ran", Clients{SSM: fakeSSM{}}, runs, "it has not run yet, and should each 30m0s", "start-automation-execution"},
 		{"the last failed", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{run("TimedOut", time.Minute), run("Success", time.Hour)}}}, runs, "is TimedOut", "aws ssm get-automation-execution --automation-execution-id x-1"},
 		{"T60: the queue is full", Clients{SSM: fakeSSM{runs: []ssmtypes.AutomationExecutionMetadata{run("Pending", 0), run("Pending", time.Minute), run("Success", time.Hour)}}}, runs, "2 runs wait for others to end", "stop-automation-execution"},

@@ -412,18 +412,18 @@ func TestStatusFindsEachTampering(t *testing.T) {
 
 // TestAGuardThatRepairsItsLogStoreIsWhole, and of the parts of the repair status finds what is wrong.
 func TestAGuardThatRepairsItsLogStoreIsWhole(t *testing.T) {
-	g := deploy(t, accounts["default"], "store")
+	g := deploy(t, accounts["default"], "default")
 	g.wantWhole("after the deployment")
 	of := func(kind string) *string { return aws.String(g.name(kind, "StoreRemediation")) }
 	for _, attack := range []attack{
-		{"T34", "UpdateDocumentDefaultVersion", "store", func(g *guard) func() {
-			name := of("AWS::SSM::Document")
+		{"T34", "UpdateDocumentDefaultVersion", "default", func(g *guard) func() {
+			name := &g.RunbookName
 			must(g, g.ssm.ModifyDocumentPermission, &ssm.ModifyDocumentPermissionInput{Name: name, PermissionType: "Share", AccountIdsToAdd: []string{"999999999999"}})
 			return func() {
 				must(g, g.ssm.ModifyDocumentPermission, &ssm.ModifyDocumentPermissionInput{Name: name, PermissionType: "Share", AccountIdsToRemove: []string{"999999999999"}})
 			}
 		}, []want{{"runbook", "it is shared with 999999999999", "aws ssm modify-document-permission --name "}}},
-		{"T40", "PutRolePolicy without the key", "store", func(g *guard) func() {
+		{"T40", "PutRolePolicy without the key", "default", func(g *guard) func() {
 			role, policy := of("AWS::IAM::Role"), aws.String("RestoreLogStore")
 			before := must(g, g.iam.GetRolePolicy, &iam.GetRolePolicyInput{RoleName: role, PolicyName: policy})
 			put := func(document string) {
@@ -433,7 +433,7 @@ func TestAGuardThatRepairsItsLogStoreIsWhole(t *testing.T) {
 			put(strings.Replace(document, "kms:EnableKey", "kms:ListKeys", 1))
 			return func() { put(document) }
 		}, []want{{"role", "statement RestoreKey: Action lacks kms:enablekey", revert}}},
-		{"T41", "DisableRule", "store", func(g *guard) func() {
+		{"T41", "DisableRule", "default", func(g *guard) func() {
 			name := of("AWS::Events::Rule")
 			must(g, g.events.DisableRule, &eventbridge.DisableRuleInput{Name: name})
 			return func() { must(g, g.events.EnableRule, &eventbridge.EnableRuleInput{Name: name}) }

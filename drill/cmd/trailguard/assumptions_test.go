@@ -172,7 +172,7 @@ func TestEachAssumptionIsFoundToHoldOrNot(t *testing.T) {
 		"A13": answers("GetTrailStatus", `{"IsLogging"`, `{"LatestDigestDeliveryError":"AccessDenied","IsLogging"`),
 		"A14": answers("GetTrailStatus", `{"IsLogging"`, `{"LatestNotificationError":"AuthorizationError","IsLogging"`),
 		"A15": answers("GetTrailStatus", `{"IsLogging"`, `{"LatestCloudWatchLogsDeliveryError":"Access denied","IsLogging"`),
-		"A16": answers(read, `\"wrong\": {}`, `\"wrong\": {\"`+g.guard.ConfigRuleNames[0]+`\": \"no such key\"}`).and(answers(read, `\"armed\"`, `\"formerly\"`)),
+		"A16": answers(read, `\"wrong\": {}`, `\"wrong\": {\"`+g.guard.ConfigRuleNames[0]+`\": \"no such key\"}`).and(answers(read, `\"changed\"`, `\"formerly\"`)),
 	}
 	slow := late(t, 2*time.Minute)
 	byScenario := map[string]struct {

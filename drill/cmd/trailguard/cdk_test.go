@@ -37,6 +37,9 @@ func TestTheAppIsDeployedComparedChangedAndDestroyed(t *testing.T) {
 	if err := localaws.PutRecorder(ctx, config); err != nil {
 		t.Fatal(err)
 	}
+	if err := localaws.Bootstrap(ctx, config); err != nil {
+		t.Fatal(err)
+	}
 	var printed strings.Builder
 	cdk := p.newCDK(found, local.URL(), api.Region, t.TempDir(), local.Credentials(localaws.Administrator), func(line string) { printed.WriteString(line + "\n") })
 	must := func(err error) {

@@ -147,6 +147,10 @@ func (d *localDrill) deploy(ctx context.Context, p *program, o drillOptions, fou
 		if err := d.putRecorder(ctx, made.template); err != nil {
 			return err
 		}
+		d.say("the account is bootstrapped for the CDK")
+		if err := localaws.Bootstrap(ctx, d.local.Config(localaws.Administrator)); err != nil {
+			return err
+		}
 		stack = made.stack
 		d.say("cdk deploy %s", stack)
 		if err := cdk.deploy(ctx, output); err != nil {
