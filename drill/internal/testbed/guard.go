@@ -118,8 +118,8 @@ func (g Guard) Pass(d time.Duration) {
 	g.Must(g.Advance(g.T.Context(), d))
 }
 
-// Only lets these paths start the runbook, and no others, and has nothing but the schedule start the log store's. The rules are switched as
-// somebody with the permission can; one that the template declares disabled stays so.
+// Only lets these paths start the runbook for the trail, and no others. For the log store events start it if all paths may, and the schedule
+// does. The rules are switched as somebody with the permission can; one that the template declares disabled stays so.
 func (g Guard) Only(paths ...deployed.Path) {
 	g.T.Helper()
 	armed := func(path deployed.Path) bool {
@@ -130,7 +130,7 @@ func (g Guard) Only(paths ...deployed.Path) {
 			g.Enable(rule.Name, rule.Enabled && armed(rule.Path))
 		}
 		if rule.OfLogStore {
-			g.Enable(rule.Name, false)
+			g.Enable(rule.Name, slices.Contains(paths, deployed.AllPaths))
 		}
 	}
 	g.HoldConfig(!armed(deployed.ConfigPath))
