@@ -2,7 +2,6 @@ package review
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -141,43 +140,30 @@ func guardPolicy(t *testing.T, template map[string]any) (string, map[string]any)
 				policy = resolved(details["PolicyText"]).(string)
 			}
 		case "AWS::SSM::Document":
-			if document := resolved(properties["Content"]).(map[string]any); document["parameters"].(map[string]any)["CloudTrailName"] != nil {
-				content = document
-			}
+			content = resolved(properties["Content"]).(map[string]any)
 		}
 	}
 	payload := inputs(t, content)["InputPayload"].(map[string]any)
-	declared := func(setting string) any {
-		name, isReference := strings.CutPrefix(fmt.Sprint(payload[setting]), "{{ ")
-		if !isReference {
-			return payload[setting]
-		}
-		return content["parameters"].(map[string]any)[strings.TrimSuffix(name, " }}")].(map[string]any)["default"]
-	}
-	optional := func(setting string) any {
-		if declared(setting) == "" {
-			return nil
-		}
-		return declared(setting)
-	}
-	custom := len(declared("AdvancedEventSelectors").([]any)) > 0
-	for _, selector := range declared("EventSelectors").([]any) {
-		custom = custom || len(selector.(map[string]any)["DataResources"].([]any)) > 0
+	// What is not declared is not in the payload.
+	custom := payload["AdvancedEventSelectors"] != nil
+	selectors, _ := payload["EventSelectors"].([]any)
+	for _, selector := range selectors {
+		custom = custom || selector.(map[string]any)["DataResources"] != nil
 	}
 	return policy, map[string]any{
 		"trailARN":                   resolved(template["Outputs"].(map[string]any)["TrailArn"].(map[string]any)["Value"]),
-		"s3BucketName":               declared("S3BucketName"),
-		"s3KeyPrefix":                optional("S3KeyPrefix"),
-		"kmsKeyId":                   declared("KmsKeyId"),
-		"snsTopicARN":                optional("SnsTopicName"),
-		"cloudWatchLogsLogGroupArn":  optional("CloudWatchLogsLogGroupArn"),
-		"cloudWatchLogsRoleArn":      optional("CloudWatchLogsRoleArn"),
-		"isMultiRegionTrail":         declared("IsMultiRegionTrail"),
-		"isOrganizationTrail":        declared("IsOrganizationTrail"),
-		"includeGlobalServiceEvents": declared("IncludeGlobalServiceEvents"),
-		"logFileValidationEnabled":   declared("EnableLogFileValidation"),
+		"s3BucketName":               payload["S3BucketName"],
+		"s3KeyPrefix":                payload["S3KeyPrefix"],
+		"kmsKeyId":                   payload["KmsKeyId"],
+		"snsTopicARN":                payload["SnsTopicName"],
+		"cloudWatchLogsLogGroupArn":  payload["CloudWatchLogsLogGroupArn"],
+		"cloudWatchLogsRoleArn":      payload["CloudWatchLogsRoleArn"],
+		"isMultiRegionTrail":         payload["IsMultiRegionTrail"],
+		"isOrganizationTrail":        payload["IsOrganizationTrail"] == true,
+		"includeGlobalServiceEvents": payload["IncludeGlobalServiceEvents"],
+		"logFileValidationEnabled":   payload["EnableLogFileValidation"],
 		"hasCustomEventSelectors":    custom,
-		"hasInsightSelectors":        len(declared("InsightSelectors").([]any)) > 0,
+		"hasInsightSelectors":        payload["InsightSelectors"] != nil,
 	}
 }
 

@@ -96,7 +96,8 @@ def restore(service, setting, value, names, of=''):
     answer = ask(part, get, service, **names)
     if answer is None and ('Denied' not in wrong[part] or part in changed):
         return
-    found = (answer or {}).get(member, answer or {})
+    answer = answer or {}
+    found = answer.get(member, answer) or type(declared)()
     if member == 'Policy':
         found, value = found and json.loads(found), dict(Policy=json.dumps(declared))
     elif isinstance(declared, dict):

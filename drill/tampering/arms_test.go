@@ -2,6 +2,7 @@ package tampering
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -258,7 +259,7 @@ func TestTheRunbookTakesNoForeignValues(t *testing.T) {
 				g.Settle()
 				g.wantExecutions(before, 0)
 				g.WantRepaired()
-				g.Must(g.begin(map[string][]string{"CloudTrailName": {g.TrailName}, "CloudTrailS3BucketName": {g.LogBucketName}, "CloudTrailKmsKeyId": {g.LogKeyARN}}))
+				g.Must(g.begin(map[string][]string{"Resource": {"CloudTrail trail"}, "AutomationAssumeRole": {g.AutomationRoleARN}}))
 				g.Settle()
 				g.wantExecutions(before, 1)
 			})
@@ -271,9 +272,10 @@ func TestARunbookThatTakesAnyValueIsTurnedAgainstTheTrail(t *testing.T) {
 	inEach(t, func(t *testing.T, a *account) {
 		g := guarded(t, a, testbed.ReadTemplate(t, "default").With(t, func(_ testbed.TB, tpl testbed.Template) {
 			for _, document := range tpl.Resources(runbook) {
-				for _, parameter := range document["Content"].(map[string]any)["parameters"].(map[string]any) {
-					delete(parameter.(map[string]any), "allowedValues")
-				}
+				content := document["Content"].(map[string]any)
+				payload := content["mainSteps"].([]any)[0].(map[string]any)["inputs"].(map[string]any)["InputPayload"].(map[string]any)
+				content["parameters"].(map[string]any)["CloudTrailS3BucketName"] = map[string]any{"type": "String", "default": payload["S3BucketName"]}
+				payload["S3BucketName"] = "{{ CloudTrailS3BucketName }}"
 			}
 		}))
 		start := map[string][]string{"CloudTrailS3BucketName": {g.foreignValues(t)["CloudTrailS3BucketName"]}}
@@ -284,7 +286,7 @@ func TestARunbookThatTakesAnyValueIsTurnedAgainstTheTrail(t *testing.T) {
 	})
 }
 
-// foreignValues are a value for each parameter of the runbook that it must not take.
+// foreignValues are a value for each parameter of the runbook that it must not take, and for parameters that it must not have.
 func (g guard) foreignValues(t *testing.T) map[string]string {
 	t.Helper()
 	elsewhere := g.elsewhere()
@@ -292,7 +294,10 @@ func (g guard) foreignValues(t *testing.T) map[string]string {
 		"CloudTrailName": g.TrailName + "-2", "CloudTrailS3BucketName": elsewhere.Bucket, "CloudTrailKmsKeyId": elsewhere.KeyARN,
 		"AutomationAssumeRole": "arn:aws:iam::" + api.Account + ":role/operators",
 	}
-	foreign := map[string]string{}
+	foreign := maps.Clone(values)
+	for _, setting := range []string{"IsMultiRegionTrail", "IncludeGlobalServiceEvents", "EnableLogFileValidation"} {
+		foreign[setting] = "false"
+	}
 	for name, parameter := range g.Runbook.Parameters {
 		switch declared := parameter.Default.(type) {
 		case bool:
