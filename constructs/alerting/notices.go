@@ -26,11 +26,9 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 		props = &NoticesProps{}
 	}
 	validation.Panic("Notices of", a.Node().Path(), props.Validate())
-	for _, statement := range Publish(a.topic) {
-		props.EventRules.TargetRole().AddToPolicy(statement)
-	}
+	props.EventRules.Targets().Allow(Publish(a.topic)...)
 	if props.CentralEventBus != nil {
-		props.EventRules.TargetRole().AddToPolicy(PutEvents(props.CentralEventBus))
+		props.EventRules.Targets().Allow(PutEvents(props.CentralEventBus))
 	}
 	notice := func(id string, of detection.Pattern, paths map[string]any, template string) awsevents.IRule {
 		pattern := of.Object()

@@ -73,8 +73,10 @@ func NewConfigRules(scope constructs.Construct, id *string, props *ConfigRulesPr
 		requires = append(requires, newRecorder(this, jsii.String("Recorder")))
 	}
 	this.rules = []awsconfig.IRule{this.newTrailEnabled(), this.newSecurityTrailEnabled(), this.newTrailSettings()}
+	// Each waits for the one before, and so for all that the first waits for.
 	for _, rule := range this.rules {
 		rule.Node().AddDependency(requires...)
+		requires = []constructs.IDependable{rule}
 	}
 	return this
 }

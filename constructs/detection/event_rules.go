@@ -55,7 +55,7 @@ type EventRules interface {
 	// Rules are all rules that start the runbook.
 	Rules() *[]awsevents.IRule
 	// Define defines a rule of the guard with its targets: EventBridge reaches them with the TargetRole, and puts what it cannot deliver into
-	// the DeadLetterQueue, once KeepUndelivered lets it. The rule waits for the role's policy.
+	// the DeadLetterQueue, once KeepUndelivered lets it.
 	Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule
 	// TargetRole is the role with which EventBridge reaches the targets of the guard's rules.
 	TargetRole() awsiam.Role

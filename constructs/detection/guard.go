@@ -52,8 +52,8 @@ func guardPolicy(settings trail.Settings) string {
 		is("hasInsightSelectors", true)
 	}
 
-	return fmt.Sprintf("rule trail_is_as_declared when configuration.trailARN == %q {\n  configuration {\n    %s\n  }\n}\n",
-		settings.ARN, strings.Join(clauses, "\n    "))
+	return fmt.Sprintf("rule trail_is_as_declared when configuration.trailARN == %q {\n configuration {\n  %s\n }\n}\n",
+		settings.ARN, strings.Join(clauses, "\n  "))
 }
 
 // supplied are the values of the policy that are not the guard's own, by the properties that they come from.

@@ -27,7 +27,6 @@ func newRecorder(scope constructs.Construct, id *string) constructs.IDependable 
 	})
 	bucket.Policy().ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
 	role := newRecorderRole(this, bucket)
-	policy := role.Node().FindChild(jsii.String("DefaultPolicy"))
 	recorder := awsconfig.NewCfnConfigurationRecorder(this, jsii.String("ConfigurationRecorder"), &awsconfig.CfnConfigurationRecorderProps{
 		RoleArn: role.RoleArn(),
 		RecordingGroup: &awsconfig.CfnConfigurationRecorder_RecordingGroupProperty{
@@ -35,11 +34,10 @@ func newRecorder(scope constructs.Construct, id *string) constructs.IDependable 
 			ResourceTypes: jsii.Strings("AWS::CloudTrail::Trail"),
 		},
 	})
-	recorder.Node().AddDependency(policy)
 	channel := awsconfig.NewCfnDeliveryChannel(this, jsii.String("DeliveryChannel"), &awsconfig.CfnDeliveryChannelProps{
 		S3BucketName: bucket.BucketName(),
 	})
-	channel.Node().AddDependency(policy)
+	channel.Node().AddDependency(role)
 	return recorder
 }
 
@@ -48,7 +46,7 @@ func newRecorder(scope constructs.Construct, id *string) constructs.IDependable 
 // https://docs.aws.amazon.com/config/latest/developerguide/iamrole-permissions.html
 func newRecorderRole(scope constructs.Construct, bucket awss3.IBucket) awsiam.IRole {
 	account := awscdk.Stack_Of(scope).Account()
-	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
+	return awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("config.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]interface{}{
 				"StringEquals": map[string]interface{}{"aws:SourceAccount": account},
@@ -57,16 +55,19 @@ func newRecorderRole(scope constructs.Construct, bucket awss3.IBucket) awsiam.IR
 		ManagedPolicies: &[]awsiam.IManagedPolicy{
 			awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String("service-role/AWS_ConfigRole")),
 		},
+		InlinePolicies: &map[string]awsiam.PolicyDocument{"DeliverConfiguration": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
+			Statements: &[]awsiam.PolicyStatement{
+				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+					Sid:       jsii.String("CheckBucket"),
+					Actions:   jsii.Strings("s3:GetBucketAcl", "s3:ListBucket"),
+					Resources: &[]*string{bucket.BucketArn()},
+				}),
+				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+					Sid:       jsii.String("DeliverConfiguration"),
+					Actions:   jsii.Strings("s3:PutObject"),
+					Resources: &[]*string{bucket.ArnForObjects(jsii.String("AWSLogs/" + *account + "/Config/*"))},
+				}),
+			},
+		})},
 	})
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:       jsii.String("CheckBucket"),
-		Actions:   jsii.Strings("s3:GetBucketAcl", "s3:ListBucket"),
-		Resources: &[]*string{bucket.BucketArn()},
-	}))
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:       jsii.String("DeliverConfiguration"),
-		Actions:   jsii.Strings("s3:PutObject"),
-		Resources: &[]*string{bucket.ArnForObjects(jsii.String("AWSLogs/" + *account + "/Config/*"))},
-	}))
-	return role
 }

@@ -15,8 +15,10 @@ import (
 // Targets are what the event rules of a construct have in common: the role with which EventBridge reaches their targets, and the queue for what it
 // cannot deliver.
 type Targets struct {
-	role  awsiam.Role
-	queue awssqs.Queue
+	role awsiam.Role
+	// allowed is what the role may do. A rule that refers to the role waits for it, for it is part of the role.
+	allowed awsiam.PolicyDocument
+	queue   awssqs.Queue
 	// start and pass let the role start runbooks, nil while it starts none.
 	start, pass awsiam.PolicyStatement
 	// started are the runbooks that it starts.
@@ -61,7 +63,9 @@ func (s Start) arn(resource, version string) *string {
 // DefineTargets defines DeadLetterQueue and TargetRole in the scope. The role may do nothing yet. By its path the policies of an organization
 // know it as the guard's: of its name, which CloudFormation makes up, they know the beginning alone.
 func DefineTargets(scope constructs.Construct) *Targets {
+	allowed := awsiam.NewPolicyDocument(nil)
 	return &Targets{
+		allowed: allowed,
 		queue: awssqs.NewQueue(scope, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
 			Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 			EnforceSSL:      jsii.Bool(true),
@@ -76,6 +80,7 @@ func DefineTargets(scope constructs.Construct) *Targets {
 					"ArnLike": map[string]interface{}{"aws:SourceArn": arn("events", "rule/*")},
 				},
 			}),
+			InlinePolicies: &map[string]awsiam.PolicyDocument{"ReachTargets": allowed},
 		}),
 	}
 }
@@ -86,13 +91,14 @@ func (t *Targets) Role() awsiam.Role { return t.role }
 // DeadLetterQueue holds events that could not be delivered to a target, for 14 days.
 func (t *Targets) DeadLetterQueue() awssqs.Queue { return t.queue }
 
+// Allow lets the role do what statements say.
+func (t *Targets) Allow(statements ...awsiam.PolicyStatement) { t.allowed.AddStatements(statements...) }
+
 // Define defines a rule with its targets: EventBridge reaches them with the role, and puts what it cannot deliver into the queue, once
-// KeepUndelivered lets it. The rule waits for the role's policy, so that the role must have a statement by then.
+// KeepUndelivered lets it.
 func (t *Targets) Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule {
 	props.Targets = t.reached(targets)
-	rule := defineEventRule(scope, id, props)
-	rule.Node().AddDependency(t.role.Node().FindChild(jsii.String("DefaultPolicy")))
-	return rule
+	return defineEventRule(scope, id, props)
 }
 
 // LetStart lets the role start a runbook, as the role that it runs as.
@@ -121,8 +127,7 @@ func (t *Targets) LetStart(start Start) {
 			"StringEquals": map[string]interface{}{"iam:PassedToService": "ssm.amazonaws.com"},
 		},
 	})
-	t.role.AddToPolicy(t.start)
-	t.role.AddToPolicy(t.pass)
+	t.Allow(t.start, t.pass)
 }
 
 // add gives a rule that was defined further targets.

@@ -41,12 +41,10 @@ type notice struct {
 func newNotices(scope constructs.Construct, from awsevents.IEventBus, topic awssns.ITopic, bus awsevents.IEventBus) *notices {
 	n := &notices{scope: scope, from: from, topic: topic, bus: bus, targets: detection.DefineTargets(scope)}
 	if topic != nil {
-		for _, statement := range alerting.Publish(topic) {
-			n.targets.Role().AddToPolicy(statement)
-		}
+		n.targets.Allow(alerting.Publish(topic)...)
 	}
 	if bus != nil {
-		n.targets.Role().AddToPolicy(alerting.PutEvents(bus))
+		n.targets.Allow(alerting.PutEvents(bus))
 	}
 	return n
 }

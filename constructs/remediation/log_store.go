@@ -185,11 +185,9 @@ func (r *logStoreRemediation) newRules() {
 	if props.EventRules != nil {
 		props.EventRules.AlsoOnSchedule(start)
 	} else {
-		for _, statement := range alerting.Publish(props.AlertTopic) {
-			targets.Role().AddToPolicy(statement)
-		}
+		targets.Allow(alerting.Publish(props.AlertTopic)...)
 		if props.CentralEventBus != nil {
-			targets.Role().AddToPolicy(alerting.PutEvents(props.CentralEventBus))
+			targets.Allow(alerting.PutEvents(props.CentralEventBus))
 		}
 		targets.KeepUndelivered(detection.DefineSchedule(r, targets, props.CheckEvery, start))
 	}

@@ -54,16 +54,20 @@ func NewRole(scope constructs.Construct, id *string, props *RoleProps) awsiam.IR
 	}
 	validation.Panic("Role", id, validation.Required("id", id != nil), props.Validate())
 	validation.Panic("Role", id, props.ValidateIn(scope))
-	settings, role := props.Settings, props.AutomationRole
-	if role == nil {
-		role = awsiam.NewRole(scope, id, &awsiam.RoleProps{
-			Description: jsii.String("Lets the runbook restore the trail " + settings.Name),
-			AssumedBy:   automation(scope),
-			Path:        jsii.String(detection.GuardRolePath),
-		})
+	role := props.AutomationRole
+	if role != nil {
+		supplied.AddToRole(scope, *id, "AutomationRole", role, statements(scope, props)...)
+		return role
 	}
-	supplied.AddToRole(scope, *id, "AutomationRole", role, statements(scope, props)...)
-	return role
+	restore := statements(scope, props)
+	return awsiam.NewRole(scope, id, &awsiam.RoleProps{
+		Description: jsii.String("Lets the runbook restore the trail " + props.Settings.Name),
+		AssumedBy:   automation(scope),
+		Path:        jsii.String(detection.GuardRolePath),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{
+			"RestoreTrail": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &restore}),
+		},
+	})
 }
 
 // Validate returns an error that names every property that is missing or cannot be used, nil where there is none.
@@ -148,7 +152,7 @@ func statements(scope constructs.Construct, props *RoleProps) []awsiam.PolicySta
 		}))
 	}
 	if settings.IsOrganizationTrail {
-		statements = append(statements, organizationStatements(scope)...)
+		statements = append(statements, organizationStatements()...)
 	}
 	return statements
 }
@@ -166,12 +170,9 @@ func createByName(name string) awsiam.PolicyStatement {
 
 // organizationStatements are what CreateTrail and UpdateTrail need besides for an organization trail.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-an-organizational-trail-prepare.html
-func organizationStatements(scope constructs.Construct) []awsiam.PolicyStatement {
+func organizationStatements() []awsiam.PolicyStatement {
 	serviceLinkedRole := func(name string) *string {
-		return awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("iam"), Region: jsii.String(""), Resource: jsii.String("role"),
-			ResourceName: jsii.String("aws-service-role/" + name),
-		})
+		return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/"+name), nil)
 	}
 	return []awsiam.PolicyStatement{
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

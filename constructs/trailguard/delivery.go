@@ -29,9 +29,11 @@ func newDelivery(scope constructs.Construct, props *TrailGuardProps, logStore lo
 	if props.CloudWatchLogGroup != nil {
 		role := props.CloudWatchLogsRole
 		if role == nil {
-			role = newCloudWatchLogsRole(scope, *props.TrailName)
+			role = newCloudWatchLogsRole(scope, props)
+			d.policies = append(d.policies, role)
+		} else {
+			d.policies = append(d.policies, supplied.AddToRole(scope, "CloudWatchLogsRole", "CloudWatchLogsRole", role, writeEvents(scope, props))...)
 		}
-		d.policies = append(d.policies, supplied.AddToRole(scope, "CloudWatchLogsRole", "CloudWatchLogsRole", role, writeEvents(scope, props))...)
 		d.logGroupARN = *props.CloudWatchLogGroup.LogGroupArn()
 		d.logGroupRoleARN = *role.RoleArn()
 	}
@@ -65,12 +67,15 @@ func letTrailPublish(scope constructs.Construct, props *TrailGuardProps, logStor
 
 // newCloudWatchLogsRole is the role with which CloudTrail writes to the log group.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
-func newCloudWatchLogsRole(scope constructs.Construct, trailName string) awsiam.IRole {
+func newCloudWatchLogsRole(scope constructs.Construct, props *TrailGuardProps) awsiam.IRole {
 	return awsiam.NewRole(scope, jsii.String("CloudWatchLogsRole"), &awsiam.RoleProps{
-		Description: jsii.String("Lets CloudTrail send the events of the trail " + trailName + " to its log group"),
+		Description: jsii.String("Lets CloudTrail send the events of the trail " + *props.TrailName + " to its log group"),
 		// Without a condition: CloudTrail sends neither aws:SourceArn nor aws:SourceAccount when it assumes this role.
 		// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("cloudtrail.amazonaws.com"), nil),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{
+			"WriteEvents": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{writeEvents(scope, props)}}),
+		},
 	})
 }
 

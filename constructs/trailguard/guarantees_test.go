@@ -37,29 +37,33 @@ func TestARuleThatWaitsForNothingIsFound(t *testing.T) {
 	}
 }
 
-// TestEventRulesWaitForTheTargetRolesPolicy: an event that comes before it would end in the dead-letter queue.
+// TestEventRulesWaitForTheTargetRolesPolicy: an event that comes before it would end in the dead-letter queue. It is part of the role, to
+// which each target refers.
 func TestEventRulesWaitForTheTargetRolesPolicy(t *testing.T) {
 	for _, c := range cases.All() {
 		template := templateOf(t, c)
 		for _, id := range ofType(template, "AWS::Events::Rule") {
-			if !precedes(template, id)["EventRulesTargetRoleDefaultPolicy5BB4CCE4"] {
-				t.Errorf("%s: %s does not wait for the policy of the target role", c.Name, id)
+			if !precedes(template, id)["EventRulesTargetRole2F019CD9"] {
+				t.Errorf("%s: %s does not wait for the target role", c.Name, id)
 			}
-			delete(resource(template, id), "DependsOn")
-			if precedes(template, id)["EventRulesTargetRoleDefaultPolicy5BB4CCE4"] {
-				t.Errorf("%s: the check does not notice that %s has no DependsOn", c.Name, id)
+			delete(resource(template, id)["Properties"].(map[string]any), "Targets")
+			if precedes(template, id)["EventRulesTargetRole2F019CD9"] {
+				t.Errorf("%s: the check does not notice that %s has no target", c.Name, id)
 			}
+		}
+		if len(statements(template, "EventRulesTargetRole2F019CD9")) == 0 {
+			t.Errorf("%s: the target role has no policy of its own", c.Name)
 		}
 	}
 }
 
 // beside are the policies that are no part of what CloudTrail or the runbook needs.
-var beside = regexp.MustCompile("AccessLogs|RecorderBucketPolicy|^EventRules|^Alert")
+var beside = regexp.MustCompile("AccessLogs|RecorderBucketPolicy|^EventRules|^StoreRemediation|^Alert")
 
 // tooEarly names each rule and remediation that may exist before a policy that the runbook needs.
 func tooEarly(template map[string]any) []string {
 	var needed []string
-	for _, kind := range []string{"AWS::IAM::Policy", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::Config::ConfigurationRecorder"} {
+	for _, kind := range []string{"AWS::IAM::Role", "AWS::IAM::Policy", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::Config::ConfigurationRecorder"} {
 		needed = append(needed, ofType(template, kind)...)
 	}
 	var problems []string
@@ -195,8 +199,10 @@ func TestARunbookThatAcceptsAnotherValueIsFound(t *testing.T) {
 		"another role": func(p map[string]any) {
 			p["AutomationAssumeRole"].(map[string]any)["allowedValues"] = []any{map[string]any{"Fn::GetAtt": []any{"AutomationRoleC58D7324", "Arn"}}, "other"}
 		},
-		"another default":     func(p map[string]any) { p["AutomationAssumeRole"].(map[string]any)["default"] = "other" },
-		"another resource":    func(p map[string]any) { p["Resource"].(map[string]any)["allowedValues"] = []any{"CloudTrail trail", "bucket"} },
+		"another default": func(p map[string]any) { p["AutomationAssumeRole"].(map[string]any)["default"] = "other" },
+		"another resource": func(p map[string]any) {
+			p["Resource"].(map[string]any)["allowedValues"] = []any{"CloudTrail trail", "bucket"}
+		},
 		"another starter":     func(p map[string]any) { p["StartedBy"].(map[string]any)["allowedValues"] = []any{"hand", "nobody"} },
 		"a parameter more":    func(p map[string]any) { p["S3KeyPrefix"] = map[string]any{"default": "", "allowedValues": []any{""}} },
 		"a parameter missing": func(p map[string]any) { delete(p, "Resource") },

@@ -133,12 +133,21 @@ func camelCase(operation string) string {
 
 // statements are those of the policies of a role, by the beginning of the policies' ids.
 func statements(template map[string]any, prefix string) []map[string]any {
-	var statements []map[string]any
-	for _, id := range ofType(template, "AWS::IAM::Policy") {
+	var policies []any
+	for _, id := range append(ofType(template, "AWS::IAM::Role"), ofType(template, "AWS::IAM::Policy")...) {
 		if !strings.HasPrefix(id, prefix) {
 			continue
 		}
-		for _, statement := range resource(template, id)["Properties"].(map[string]any)["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+		properties := resource(template, id)["Properties"].(map[string]any)
+		if inline, ok := properties["Policies"].([]any); ok {
+			policies = append(policies, inline...)
+		} else if properties["PolicyDocument"] != nil {
+			policies = append(policies, properties)
+		}
+	}
+	var statements []map[string]any
+	for _, policy := range policies {
+		for _, statement := range policy.(map[string]any)["PolicyDocument"].(map[string]any)["Statement"].([]any) {
 			statements = append(statements, statement.(map[string]any))
 		}
 	}

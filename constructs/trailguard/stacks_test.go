@@ -45,8 +45,8 @@ func TestARoleOfAnotherStackGetsAPolicyInTheGuards(t *testing.T) {
 		t.Errorf("the policy is that of %s", got)
 	}
 	for _, rule := range ofType(guard, "AWS::Config::ConfigRule") {
-		if !slices.Contains(list(resource(guard, rule)["DependsOn"]), id) {
-			t.Errorf("%s does not wait for the policy, but for %v", rule, resource(guard, rule)["DependsOn"])
+		if before := precedes(guard, rule); !before[id] {
+			t.Errorf("%s does not wait for the policy, but for %v", rule, before)
 		}
 	}
 }

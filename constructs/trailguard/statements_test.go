@@ -191,13 +191,13 @@ func TestAStatementWithoutItsConditionIsFound(t *testing.T) {
 // TestWhatTheRolesMayDoIsBound: what each statement of the roles is for, and on which condition.
 func TestWhatTheRolesMayDoIsBound(t *testing.T) {
 	const (
-		linked    = "map[Fn::Join:[ [arn: map[Ref:AWS::Partition] :iam:: " + account + " :role/aws-service-role/"
-		cloud     = linked + "cloudtrail.amazonaws.com/AWSServiceRoleForCloudTrail]]]"
+		linked    = "map[Fn::Sub:arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/"
+		cloud     = linked + "cloudtrail.amazonaws.com/AWSServiceRoleForCloudTrail]"
 		logStream = "map[Fn::Join:[ [arn: map[Ref:AWS::Partition] :logs: map[Ref:AWS::Region] : " + account + " :log-group: map[Ref:EventsD32975C2] :log-stream:"
 		recorder  = "map[Fn::GetAtt:[ConfigRulesRecorderBucket79A9456B Arn]]"
 	)
 	want := map[string]string{
-		"iam:GetRole":                        "[" + cloud + " " + linked + "organizations.amazonaws.com/AWSServiceRoleForOrganizations]]]] if <nil>",
+		"iam:GetRole":                        "[" + cloud + " " + linked + "organizations.amazonaws.com/AWSServiceRoleForOrganizations]] if <nil>",
 		"iam:CreateServiceLinkedRole":        cloud + " if map[StringEquals:map[iam:AWSServiceName:cloudtrail.amazonaws.com]]",
 		"iam:PassRole":                       "map[Fn::GetAtt:[CloudWatchLogsRoleA37E13B4 Arn]] if map[StringEquals:map[iam:PassedToService:cloudtrail.amazonaws.com]]",
 		"iam:PassRole, EventRulesTargetRole": "[map[Fn::GetAtt:[AutomationRoleC58D7324 Arn]] map[Fn::GetAtt:[StoreRemediationRoleFBD4FF6D Arn]]] if map[StringEquals:map[iam:PassedToService:ssm.amazonaws.com]]",
@@ -207,11 +207,11 @@ func TestWhatTheRolesMayDoIsBound(t *testing.T) {
 		"s3:PutObject":                    "map[Fn::Join:[ [" + recorder + " /AWSLogs/ " + account + " /Config/*]]] if <nil>",
 	}
 	template := named(t, "everything")
-	for _, id := range ofType(template, "AWS::IAM::Policy") {
+	for _, id := range ofType(template, "AWS::IAM::Role") {
 		for _, statement := range statements(template, id) {
 			action := fmt.Sprint(statement["Action"])
 			got := fmt.Sprintf("%v if %v", statement["Resource"], statement["Condition"])
-			if _, ok := want[action+", "+strings.TrimSuffix(id, "DefaultPolicy5BB4CCE4")]; ok {
+			if _, ok := want[action+", "+strings.TrimSuffix(id, "2F019CD9")]; ok {
 				action += ", EventRulesTargetRole"
 			}
 			if wanted, ok := want[action]; ok && got != wanted {

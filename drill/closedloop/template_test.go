@@ -67,15 +67,27 @@ func withoutVersion(t testbed.TB, tpl testbed.Template) {
 	for _, remediation := range tpl.Resources("AWS::Config::RemediationConfiguration") {
 		delete(remediation, "TargetVersion")
 	}
-	for _, policy := range tpl.Resources("AWS::IAM::Policy") {
+	for _, policy := range rolePolicies(tpl) {
 		policy["PolicyDocument"] = testbed.ParseTemplate(t, strings.ReplaceAll(testbed.Template(policy).JSON(), version+`"`, `}:*"`))["PolicyDocument"]
 	}
+}
+
+// rolePolicies are the policies of roles: those within a role, and those that are resources of their own.
+func rolePolicies(tpl testbed.Template) []map[string]any {
+	policies := tpl.Resources("AWS::IAM::Policy")
+	for _, role := range tpl.Resources("AWS::IAM::Role") {
+		inline, _ := role["Policies"].([]any)
+		for _, policy := range inline {
+			policies = append(policies, policy.(map[string]any))
+		}
+	}
+	return policies
 }
 
 // withAction adds an action to the statement of the identity policies that has another.
 func withAction(beside, action string) testbed.Mutation {
 	return func(_ testbed.TB, tpl testbed.Template) {
-		for _, policy := range tpl.Resources("AWS::IAM::Policy") {
+		for _, policy := range rolePolicies(tpl) {
 			for _, statement := range policy["PolicyDocument"].(map[string]any)["Statement"].([]any) {
 				statement := statement.(map[string]any)
 				if actions := list(statement["Action"]); slices.Contains(actions, any(beside)) {
@@ -173,7 +185,7 @@ func list(v any) []any {
 // roleActions are the actions that the policy of the automation role allows, in order.
 func roleActions(tpl testbed.Template) []string {
 	var actions []string
-	for _, policy := range tpl.Resources("AWS::IAM::Policy") {
+	for _, policy := range rolePolicies(tpl) {
 		var own []string
 		for _, statement := range policy["PolicyDocument"].(map[string]any)["Statement"].([]any) {
 			for _, action := range list(statement.(map[string]any)["Action"]) {

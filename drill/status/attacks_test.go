@@ -117,9 +117,7 @@ func putRolePolicy(name func(g *guard) *string) func(g *guard) func() {
 	}
 }
 
-func automationPolicy(g *guard) *string {
-	return aws.String(g.name("AWS::IAM::Policy", "AutomationRole"))
-}
+func automationPolicy(*guard) *string { return aws.String("RestoreTrail") }
 
 // deleteRole deletes a role with its policies, and makes it again.
 func deleteRole(g *guard) func() {

@@ -157,13 +157,13 @@ func attacks() []attack {
 		{"T39", "ModifyDocumentPermission", base, shareDocument, one("runbook", "it is shared with 999988887777", "aws ssm modify-document-permission ")},
 		{"T39", "UpdateDocument", base, updateDocument(false), one("runbook", "it has a version 2, which no deployment makes", "aws ssm delete-document ")},
 		{"T58", "UpdateDocument, UpdateDocumentDefaultVersion", base, updateDocument(true), one("runbook", "its default version is 2, want 1", "aws ssm update-document-default-version ")},
-		{"T40", "DeleteRole", all, deleteRole, []want{{"role", "it is deleted", revert}, {"role policy", "is deleted", revert}}},
+		{"T40", "DeleteRole", all, deleteRole, one("role", "it is deleted", revert)},
 		{"T40", "DeleteRolePolicy", all, func(g *guard) func() {
 			undo := putRolePolicy(automationPolicy)(g)
 			must(g, g.iam.DeleteRolePolicy, &iam.DeleteRolePolicyInput{RoleName: automationRole(g), PolicyName: automationPolicy(g)})
 			return undo
-		}, one("role policy", "is deleted", revert)},
-		{"T40", "PutRolePolicy that replaces", all, putRolePolicy(automationPolicy), one("role policy", "statement RestoreTrail is missing", revert)},
+		}, one("role", "policy RestoreTrail of role ", revert)},
+		{"T40", "PutRolePolicy that replaces", all, putRolePolicy(automationPolicy), one("role", "statement RestoreTrail is missing", revert)},
 		{"T40", "PutRolePolicy that adds", all, putRolePolicy(func(*guard) *string { return aws.String("extra") }),
 			one("role", "it has a policy extra that is not in the template", "aws iam delete-role-policy --role-name ")},
 		{"T40", "DetachRolePolicy", all, func(g *guard) func() {
@@ -249,7 +249,7 @@ func attacks() []attack {
 		{"T55", "DeleteTopic, DeleteLogGroup and DeleteRolePolicy of what the trail writes to", all, func(g *guard) func() {
 			topic := g.name("AWS::SNS::Topic", "Deliveries")
 			before := must(g, g.sns.GetTopicAttributes, &sns.GetTopicAttributesInput{TopicArn: &topic}).Attributes
-			role, policy := aws.String(g.name("AWS::IAM::Role", "CloudWatchLogsRole")), aws.String(g.name("AWS::IAM::Policy", "CloudWatchLogsRole"))
+			role, policy := aws.String(g.name("AWS::IAM::Role", "CloudWatchLogsRole")), aws.String("WriteEvents")
 			document := must(g, g.iam.GetRolePolicy, &iam.GetRolePolicyInput{RoleName: role, PolicyName: policy}).PolicyDocument
 			must(g, g.sns.DeleteTopic, &sns.DeleteTopicInput{TopicArn: &topic})
 			must(g, g.iam.DeleteRolePolicy, &iam.DeleteRolePolicyInput{RoleName: role, PolicyName: policy})
@@ -259,7 +259,7 @@ func attacks() []attack {
 				must(g, g.sns.CreateTopic, &sns.CreateTopicInput{Name: aws.String(topic[strings.LastIndex(topic, ":")+1:]), Attributes: map[string]string{"Policy": before["Policy"]}})
 				must(g, g.iam.PutRolePolicy, &iam.PutRolePolicyInput{RoleName: role, PolicyName: policy, PolicyDocument: aws.String(unescaped(*document))})
 			}
-		}, []want{{"topic", "it is deleted", revert}, {"log group", "it is deleted", revert}, {"role policy", "is deleted", revert}}},
+		}, []want{{"topic", "it is deleted", revert}, {"log group", "it is deleted", revert}, {"role", "policy WriteEvents of role ", revert}}},
 		{"T57", "a second guard of the trail", base, func(g *guard) func() {
 			role := must(g, g.iam.GetRole, &iam.GetRoleInput{RoleName: automationRole(g)}).Role
 			must(g, g.iam.CreateRole, &iam.CreateRoleInput{RoleName: aws.String("another"), Path: role.Path, Description: role.Description, AssumeRolePolicyDocument: aws.String(unescaped(*role.AssumeRolePolicyDocument))})

@@ -14,7 +14,6 @@ const (
 	remediation   = "AWS::Config::RemediationConfiguration"
 	configRule    = "AWS::Config::ConfigRule"
 	runbook       = "AWS::SSM::Document"
-	rolePolicy    = "AWS::IAM::Policy"
 	ownedRecorder = "AWS::Config::ConfigurationRecorder"
 )
 
