@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/detection"
+	"github.com/trailguard/trailguard/constructs/partition"
 	"github.com/trailguard/trailguard/constructs/trailguard"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
@@ -63,16 +65,25 @@ func synthesize() (err error) {
 func (c configuration) defineAccount(app awscdk.App) ([]awscdk.Stack, error) {
 	stack := newStack(app, "TrailGuard", "Keeps the trail "+c.trailName()+" switched on and in its declared state", c.environment())
 	props := c.props(stack)
-	if err := errors.Join(props.Validate(), props.ValidateIn(stack)); err != nil {
-		return nil, inKeys(err)
+	if err := errors.Join(inKeys(errors.Join(props.Validate(), props.ValidateIn(stack))), c.checkIAMEvents()); err != nil {
+		return nil, err
 	}
 	// The id Default is left out of the logical ids, so that they and the outputs read as in a stack of one construct.
 	guard := trailguard.NewTrailGuard(stack, jsii.String("Default"), props)
 	if err := guard.Validate(); err != nil {
 		return nil, inKeys(err)
 	}
-	return []awscdk.Stack{stack}, validate(guard)
+	stacks := []awscdk.Stack{stack}
+	if c.IAMEvents != nil && *c.IAMEvents {
+		region := partition.IAMEventsRegion(*c.Region)
+		events := newStack(app, iamEventsStack, "Hands events of IAM on to TrailGuard in "+*c.Region, &awscdk.Environment{Account: c.Account, Region: &region})
+		detection.NewIamEvents(events, jsii.String("Default"), &detection.IamEventsProps{GuardStackName: stack.StackName(), GuardRegion: c.Region})
+		stacks = append(stacks, events)
+	}
+	return stacks, validate(app)
 }
+
+const iamEventsStack = "TrailGuardIamEvents"
 
 // checkTemplate refuses a template that is longer than a request to CloudFormation takes, and removes it, so that nothing deploys it.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html

@@ -102,6 +102,9 @@ func (c configuration) logArchive(stack awscdk.Stack) (func() error, error) {
 		ObjectLockRetention:    c.objectLockRetention(),
 		ServerAccessLogsBucket: c.props(stack).ServerAccessLogsBucket,
 		RemovalPolicy:          c.RemovalPolicy,
+		AlarmOnMissingDigests:  c.AlarmOnMissingDigests,
+		CentralEventBus:        c.centralEventBus(stack),
+		AlertEmailAddresses:    c.memberAddresses(),
 	}
 	if c.hasOrganizationTrail() {
 		props.TrailName, props.TrailAccount, props.PreviousTrailNames = jsii.String(c.trailName()), c.ManagementAccount, c.PreviousTrailNames
@@ -198,7 +201,7 @@ func (c configuration) guardProps(stack awscdk.Stack) *trailguard.TrailGuardProp
 // guard are the props of a guard of the organization.
 func (c configuration) guard(stack awscdk.Stack, archived bool) *trailguard.TrailGuardProps {
 	if archived { // the archive has what is declared of the store
-		c.TransitionAfterDays, c.ExpireAfterDays, c.ObjectLockRetentionDays, c.ServerAccessLogsBucketName = nil, nil, nil, nil
+		c.TransitionAfterDays, c.ExpireAfterDays, c.ObjectLockRetentionDays, c.ServerAccessLogsBucketName, c.AlarmOnMissingDigests = nil, nil, nil, nil, nil
 	}
 	props := c.props(stack)
 	if archived {
@@ -246,6 +249,9 @@ func (c configuration) central(stack awscdk.Stack) (func() error, error) {
 		OrganizationId:      c.OrganizationID,
 		AlertEmailAddresses: c.AlertEmailAddresses,
 		RemovalPolicy:       c.RemovalPolicy,
+	}
+	if every := c.CheckEveryMinutes; every == nil || *every > 0 && *every <= 60 {
+		props.HeartbeatAccounts = &[]*string{c.guardAccount()}
 	}
 	return func() error {
 		return organization.NewCentral(stack, jsii.String(thisID), props).Validate()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/trailguard/trailguard/constructs/partition"
 )
 
 func (c configuration) isOrganization() bool { return c.Mode != nil && *c.Mode == modeOrganization }
@@ -63,6 +65,19 @@ func (c configuration) checkMode() error {
 		}
 	}
 	return errors.Join(append(problems, c.checkMembers(), c.checkDelegation(), c.checkArchiveKey())...)
+}
+
+// checkIAMEvents refuses a stack that hands events on from where the guard is, or to where nobody knows.
+func (c configuration) checkIAMEvents() error {
+	switch {
+	case c.IAMEvents == nil || !*c.IAMEvents:
+		return nil
+	case c.Region == nil:
+		return errors.New("iamEvents: is true, and the stack's Region is not known: give region, or leave out iamEvents")
+	case *c.Region == partition.IAMEventsRegion(*c.Region):
+		return fmt.Errorf("iamEvents: is true, and the events of IAM arrive in %s, the region of the stack: leave out iamEvents", *c.Region)
+	}
+	return nil
 }
 
 func (c configuration) checkMembers() error {

@@ -36,6 +36,11 @@ type configuration struct {
 	//
 	// Default: - the template fits every Region in which CloudFormation has remediation of AWS Config.
 	Region *string `json:"region" prop:"-"`
+	// IAMEvents defines a second stack, TrailGuardIamEvents, that hands the events of calls on the guard's roles on to the stack's Region from
+	// the one in which the events of IAM arrive, such as us-east-1.
+	//
+	// Default: - calls on the guard's roles are told only if the stack is in that Region.
+	IAMEvents *bool `json:"iamEvents" prop:"-"`
 
 	TrailName              *string                              `json:"trailName"`
 	PreviousTrailNames     *[]*string                           `json:"previousTrailNames"`
@@ -70,6 +75,7 @@ type configuration struct {
 	ConfigRules                       *bool                               `json:"configRules"`
 	AlertTopicARN                     *string                             `json:"alertTopicArn" prop:"AlertTopic"`
 	AlertEmailAddresses               *[]*string                          `json:"alertEmailAddresses"`
+	AlarmOnMissingDigests             *bool                               `json:"alarmOnMissingDigests"`
 	CentralEventBusARN                *string                             `json:"centralEventBusArn" prop:"CentralEventBus"`
 	MaximumExecutionFrequency         awsconfig.MaximumExecutionFrequency `json:"maximumExecutionFrequency"`
 	MaximumAutomaticAttempts          *float64                            `json:"maximumAutomaticAttempts"`
@@ -178,6 +184,7 @@ func (c configuration) props(scope constructs.Construct) *trailguard.TrailGuardP
 		RepairLogStore:                    c.RepairLogStore,
 		ConfigRules:                       c.ConfigRules,
 		AlertEmailAddresses:               c.AlertEmailAddresses,
+		AlarmOnMissingDigests:             c.AlarmOnMissingDigests,
 		MaximumExecutionFrequency:         c.MaximumExecutionFrequency,
 		MaximumAutomaticAttempts:          c.MaximumAutomaticAttempts,
 		ConcurrentExecutionRatePercentage: c.ConcurrentExecutionRatePercentage,

@@ -88,6 +88,7 @@ var required = []string{"organizationId", "region", "managementAccount", "organi
 // ofAccount are the keys that the mode organization has no use for, with the reason.
 var ofAccount = map[string]string{
 	"account":            "each stack has its own: use managementAccount, logArchiveAccount and securityAccount",
+	"iamEvents":          "it hands the events of one account on",
 	"trailAccount":       "it is the managementAccount",
 	"centralEventBusArn": "it is that of the securityAccount",
 	"repairLogStore":     "no stack of an organization repairs its log store",

@@ -167,7 +167,7 @@ func TestEachKeyReachesItsPropAlone(t *testing.T) {
 		bus   = "arn:aws:events:eu-central-1:123456789012:event-bus/trailguard"
 	)
 	type props = *trailguard.TrailGuardProps
-	tested := map[string]bool{"account": true, "region": true, "objectLockMode": true, "mode": true} // below, and with objectLockRetentionDays
+	tested := map[string]bool{"account": true, "region": true, "objectLockMode": true, "mode": true, "iamEvents": true} // below, and with objectLockRetentionDays
 	for _, test := range []struct {
 		key, value string
 		of         func(p props) any
@@ -389,4 +389,29 @@ func decoded(t *testing.T, text string) any {
 		t.Fatal(err)
 	}
 	return value
+}
+
+// TestEventsOfIAMAreHandedOnToAnotherRegion: by a stack of its own, in the Region where they arrive.
+func TestEventsOfIAMAreHandedOnToAnotherRegion(t *testing.T) {
+	for block, want := range map[string]string{
+		`{"region": "eu-central-1"}`:                      "[TrailGuard eu-central-1]",
+		`{"region": "eu-central-1", "iamEvents": true}`:   "[TrailGuard eu-central-1 TrailGuardIamEvents us-east-1]",
+		`{"region": "us-gov-east-1", "iamEvents": true}`:  "[TrailGuard us-gov-east-1 TrailGuardIamEvents us-gov-west-1]",
+		`{"region": "cn-northwest-1", "iamEvents": true}`: "[TrailGuard cn-northwest-1 TrailGuardIamEvents cn-north-1]",
+		`{"region": "us-east-1", "iamEvents": true}`:      "iamEvents: is true, and the events of IAM arrive in us-east-1, the region of the stack: leave out iamEvents",
+		`{"iamEvents": true}`:                             "iamEvents: is true, and the stack's Region is not known: give region, or leave out iamEvents",
+	} {
+		c, err := readConfiguration(decoded(t, `{"trailguard": `+block+`}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stacks, err := c.defineAccount(awscdk.NewApp(nil))
+		got := []string{}
+		for _, stack := range stacks {
+			got = append(got, *stack.StackName(), *stack.Region())
+		}
+		if shown := fmt.Sprint(got); err == nil && shown != want || err != nil && err.Error() != want {
+			t.Errorf("of %s there are the stacks %s, %v", block, shown, err)
+		}
+	}
 }

@@ -108,13 +108,13 @@ func (w *wiring) newServices() (*services, *gateway.Services) {
 	membership := func(ctx context.Context) (cloudtrail.Membership, error) {
 		return w.common.inCloudTrail(ctx, place.Account)
 	}
+	found := &environment{place: place, common: w.common, iam: w.iam, directory: w.directory, membership: membership}
 	s.trails = cloudtrail.New(cloudtrail.Options{
 		Clock: w.clock, Place: place, RateLimited: w.options.RateLimited, Membership: membership,
 		Account:                   w.common.others.trails,
 		DefaultSelectorsAreCustom: w.options.Readings.DefaultSelectorsAreCustom,
-		Environment: &environment{
-			place: place, common: w.common, iam: w.iam, directory: w.directory, membership: membership,
-		},
+		Environment:               found,
+		Digests:                   found.delivered,
 	})
 	s.config = config.New(config.Options{
 		Clock: w.clock, Place: place, Trails: func() []config.Trail { return trailsForConfig(s.trails.Trails()) },

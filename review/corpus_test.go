@@ -404,8 +404,8 @@ func withSwitches(values map[string][]variant) map[string][]variant {
 // with advanced event selectors, and those of Config rules without them, or with the trail of another account.
 var without = [][]string{
 	{"LogBucket", "AdvancedEventSelectors", "TrailAccount"},
-	{"TransitionAfter", "ExpireAfter", "ObjectLockRetention", "ServerAccessLogsBucket", "RepairLogStore", "DataResources",
-		"TrailAccount"},
+	{"TransitionAfter", "ExpireAfter", "ObjectLockRetention", "ServerAccessLogsBucket", "RepairLogStore", "AlarmOnMissingDigests",
+		"DataResources", "TrailAccount"},
 	{"LogBucket", "AdvancedEventSelectors", "ConfigRules", "MaximumExecutionFrequency", "MaximumAutomaticAttempts", "RetryAttempt",
 		"ConcurrentExecutionRatePercentage", "ErrorPercentage", "CreateConfigurationRecorder"},
 }

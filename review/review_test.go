@@ -90,6 +90,20 @@ func resolved(value any) any {
 			}
 			return text
 		}
+		if choice, ok := value["Fn::Select"].([]any); ok {
+			parts, i := resolved(choice[1]).([]any), int(choice[0].(float64))
+			if i >= len(parts) { // of an ARN, which a physical id here is not
+				return "part"
+			}
+			return parts[i]
+		}
+		if split, ok := value["Fn::Split"].([]any); ok {
+			var parts []any
+			for _, part := range strings.Split(fmt.Sprint(resolved(split[1])), split[0].(string)) {
+				parts = append(parts, part)
+			}
+			return parts
+		}
 		if text, ok := value["Fn::Sub"].(string); ok {
 			return variable.ReplaceAllStringFunc(text, func(name string) string {
 				id, _, isAttribute := strings.Cut(name[2:len(name)-1], ".")

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -115,6 +116,26 @@ type NoticesProps struct {
 	Runbook awsssm.CfnDocument
 	// EventRules are the rules that start the runbook.
 	EventRules detection.EventRules
+
+	// CheckEvery is how often the schedule starts the runbook: an alarm tells if it fails twice in a row.
+	//
+	// Default: - every hour.
+	CheckEvery awscdk.Duration
+
+	// ConfigRules tells whether the taking apart of AWS Config is told.
+	//
+	// Default: - it is not.
+	ConfigRules bool
+
+	// SuppliedRoles are roles of the guard that the stack did not name.
+	//
+	// Default: - there are none.
+	SuppliedRoles *[]awsiam.IRole
+
+	// LogGroup is the log group that CloudTrail sends events to.
+	//
+	// Default: - there is none.
+	LogGroup awslogs.ILogGroup
 
 	// CentralEventBus gets the events as they are, too.
 	//

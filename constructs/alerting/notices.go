@@ -16,10 +16,12 @@ import (
 // AddNotices defines what is told besides what the runbook itself tells.
 //
 //	tampering by anyone but AutomationRole ────► Tampering ─────┐
+//	calls that change a part of the guard ─────► GuardTampering ┤
 //	executions of Runbook that fail ───────────► RepairFailed ──┴──tell, as TargetRole──► Topic, CentralEventBus
 //	                                                              └──if they cannot──► DeadLetterQueue
-//	events in DeadLetterQueue ─────────────────► Undelivered ───┐
-//	starts by Schedule that fail ──────────────► FailedInvocations, InvocationsFailedToBeSentToDlq ──► Topic
+//	failures in two checks in a row ───────────► RepeatedFailure┐
+//	events in DeadLetterQueue ─────────────────► Undelivered ───┤
+//	events that DeadLetterQueue did not take ──► InvocationsFailedToBeSentToDlq ──► Topic
 //	more than ten starts in ten minutes ───────► Flood ─────────┘
 func (a *alerts) AddNotices(props *NoticesProps) {
 	if props == nil {
@@ -30,21 +32,35 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 	if props.CentralEventBus != nil {
 		props.EventRules.Targets().Allow(PutEvents(props.CentralEventBus))
 	}
-	notice := func(id string, of detection.Pattern, paths map[string]any, template string) awsevents.IRule {
-		pattern := of.Object()
-		a.findings.AtSynthesis(a, detection.CheckPattern(id, pattern, props.Settings, *props.AutomationRole.RoleArn(), nil))
+	notice := func(id string, pattern map[string]any, problem error, paths map[string]any, template string) awsevents.IRule {
+		a.findings.AtSynthesis(a, problem)
 		return props.EventRules.Define(a, jsii.String(id), &awsevents.CfnRuleProps{EventPattern: pattern},
 			tellers(a.topic, props.CentralEventBus, paths, template)...)
 	}
+	check := func(id string, pattern map[string]any) error {
+		return detection.CheckPattern(id, pattern, props.Settings, *props.AutomationRole.RoleArn(), nil)
+	}
 	theTrail := "the trail " + props.Settings.Name
 	where := theTrail + " in account <account>, <region>"
-	tampering := notice("Tampering",
-		detection.TamperingPattern(props.Settings, *props.AutomationRole.RoleArn()), CallPaths(), tamperingWith(theTrail))
-	repairFailed := notice("RepairFailed",
-		RepairFailedPattern(props.Runbook), ExecutionPaths(),
+	ofTrail := detection.TamperingPattern(props.Settings, *props.AutomationRole.RoleArn()).Object()
+	tampering := notice("Tampering", ofTrail, check("Tampering", ofTrail), CallPaths(), tamperingWith(theTrail))
+	failed := RepairFailedPattern(props.Runbook).Object()
+	repairFailed := notice("RepairFailed", failed, check("RepairFailed", failed), ExecutionPaths(),
 		"REPAIR <status>: "+where+" at <when>, execution <execution>.")
-	props.EventRules.KeepUndelivered(tampering, repairFailed)
-	a.newAlarms(props)
+	parts := detection.Parts{
+		Scope: a, Rule: repairFailed, IsSupplied: a.Node().TryFindChild(jsii.String("Topic")) == nil, AlertTopic: a.topic, DeadLetterQueue: props.EventRules.DeadLetterQueue(),
+		LogGroup: props.LogGroup, ConfigRules: props.ConfigRules,
+	}
+	if props.SuppliedRoles != nil {
+		parts.Roles = *props.SuppliedRoles
+	}
+	notices := []awsevents.IRule{tampering, repairFailed}
+	for _, of := range detection.GuardTamperingPatterns(parts) {
+		notices = append(notices, notice(of.ID, of.Object(), of.TooLong, CallPaths(),
+			"TAMPERING: <what> on the guard of "+where+", by <who> from <from> at <when>. cdk deploy --revert-drift puts it back."))
+	}
+	props.EventRules.KeepUndelivered(notices...)
+	a.newAlarms(props, repairFailed)
 }
 
 func tamperingWith(what string) string {
@@ -76,19 +92,22 @@ func tellers(topic awssns.ITopic, bus awsevents.IEventBus, paths map[string]any,
 // the queue takes it, or if there is none any more. Of the rules that start the runbook, that is asked of the schedule's: it has
 // the role, the runbook and the queue of all, and is sure to start regularly.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
-func (a *alerts) newAlarms(props *NoticesProps) {
-	const starts, minutes = 10, 10
+//
+// A repair that fails is told of by an event. If the next check fails, too, that is no accident: nothing is repaired any more.
+func (a *alerts) newAlarms(props *NoticesProps, repairFailed awsevents.IRule) {
+	const starts, minutes, checks = 10, 10, 2
 	schedule := detection.EventRuleName(props.EventRules.Schedule())
 	theTrail := "the trail " + props.Settings.Name
 	alarms := []alarm{
 		undelivered(props.EventRules.DeadLetterQueue(), "An event did not start the repair of "+theTrail+", or was not told"),
-		{"FailedInvocations", "The regular check of " + theTrail + " does not start", "AWS/Events", "FailedInvocations", "RuleName", schedule, 0, 1},
-		{"InvocationsFailedToBeSentToDlq", "Events are lost that should start the repair of " + theTrail, "AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", schedule, 0, 1},
+		{"InvocationsFailedToBeSentToDlq", "Events are lost that should start the repair of " + theTrail, "AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", schedule, 0, 1, 0},
+		// Events match also a rule whose targets are removed.
+		{"RepeatedFailure", "The repair of " + theTrail + " keeps failing", "AWS/Events", "MatchedEvents", "RuleName", detection.EventRuleName(repairFailed), 0, detection.MinutesOf(props.CheckEvery), checks},
 	}
 	// Somebody tampers again and again, or another system and the guard undo each other's changes.
 	if tampering := props.EventRules.Tampering(); tampering != nil {
 		alarms = append(alarms,
-			alarm{"Flood", "Events keep starting the repair of " + theTrail, "AWS/Events", "Invocations", "RuleName", detection.EventRuleName(tampering), starts, minutes})
+			alarm{"Flood", "Events keep starting the repair of " + theTrail, "AWS/Events", "Invocations", "RuleName", detection.EventRuleName(tampering), starts, minutes, 0})
 	}
 	for _, alarm := range alarms {
 		alarm.define(a, a.topic)
@@ -101,11 +120,20 @@ type alarm struct {
 	namespace, metric, dimension string
 	value                        *string
 	threshold, minutes           float64
+	// inARow is how many sums have to be above it, one after the other; zero if one is enough.
+	inARow float64
 }
 
-// define asks for one of the latest five sums: metrics come late, and only then if there is something to count.
+// define asks for one of the latest five sums: metrics come late, and only then if there is something to count. For several in a row nothing is
+// added to that: CloudWatch looks at more sums than it is asked for, so that one that is missing in between, since a run ended a little
+// earlier or later than the one before, does no harm.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 func (a alarm) define(scope constructs.Construct, topic awssns.ITopic) {
+	enough, of := jsii.Number(1), jsii.Number(5)
+	if a.inARow > 0 {
+		enough, of = nil, &a.inARow
+	}
 	awscloudwatch.NewCfnAlarm(scope, &a.id, &awscloudwatch.CfnAlarmProps{
 		AlarmDescription:   &a.description,
 		AlarmActions:       &[]any{topic.TopicArn()},
@@ -116,8 +144,8 @@ func (a alarm) define(scope constructs.Construct, topic awssns.ITopic) {
 		Period:             jsii.Number(a.minutes * 60),
 		ComparisonOperator: jsii.String("GreaterThanThreshold"),
 		Threshold:          &a.threshold,
-		DatapointsToAlarm:  jsii.Number(1),
-		EvaluationPeriods:  jsii.Number(5),
+		DatapointsToAlarm:  enough,
+		EvaluationPeriods:  of,
 		TreatMissingData:   jsii.String("notBreaching"),
 	})
 }
@@ -128,7 +156,7 @@ func TellUndelivered(scope constructs.Construct, topic awssns.ITopic, queue awss
 }
 
 func undelivered(queue awssqs.IQueue, description string) alarm {
-	return alarm{"Undelivered", description, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.QueueName(), 0, 1}
+	return alarm{"Undelivered", description, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.QueueName(), 0, 1, 0}
 }
 
 // CallPaths are what a message takes from the event of an API call: what was called by whom, when and from where, in which account and Region.

@@ -43,6 +43,12 @@ type EventRulesProps struct {
 	//
 	// Default: - every hour.
 	CheckEvery awscdk.Duration
+
+	// CentralEventBus gets the event of each start by the schedule, too: that the guard is there, and that its rules work. The TargetRole must
+	// be allowed to put events there.
+	//
+	// Default: - no event leaves the account.
+	CentralEventBus awsevents.IEventBus
 }
 
 // EventRules are the EventBridge rules that start the runbook.
@@ -153,6 +159,9 @@ func (r *eventRules) newTampering() awsevents.IRule {
 // anew, and regularly: the certain path, which needs neither an event of the trail nor Config.
 func (r *eventRules) newSchedule() awsevents.IRule {
 	schedule := DefineSchedule(r, r.targets, r.props.CheckEvery, r.start())
+	if r.props.CentralEventBus != nil {
+		r.targets.add(schedule, &awsevents.CfnRule_TargetProperty{Id: jsii.String("CentralEventBus"), Arn: r.props.CentralEventBus.EventBusArn()})
+	}
 	r.rules = append(r.rules, schedule)
 	return schedule
 }
@@ -195,6 +204,15 @@ func (r *eventRules) Define(scope constructs.Construct, id *string, props *awsev
 }
 
 func (r *eventRules) KeepUndelivered(rules ...awsevents.IRule) { r.targets.KeepUndelivered(rules...) }
+
+// MinutesOf is how often the schedule starts the runbook, in minutes: every hour if it is not known, or if it never does.
+func MinutesOf(every awscdk.Duration) float64 {
+	const hourly = 60
+	if every == nil || *every.IsUnresolved() || *every.ToMinutes(nil) == 0 {
+		return hourly
+	}
+	return *every.ToMinutes(nil)
+}
 
 // rate is the schedule of a rule, nil for never.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html

@@ -8,13 +8,21 @@ import (
 // Pattern is an event pattern: it matches the events of a source and a type whose detail matches.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
 type Pattern struct {
+	// Source and DetailType are empty for the events of every source, and of every type.
 	Source, DetailType string
 	Detail             map[string]any
 }
 
 // Object is the pattern as CloudFormation takes it.
 func (p Pattern) Object() map[string]any {
-	return map[string]any{"source": []any{p.Source}, "detail-type": []any{p.DetailType}, "detail": p.Detail}
+	object := map[string]any{"detail": p.Detail}
+	if p.Source != "" {
+		object["source"] = []any{p.Source}
+	}
+	if p.DetailType != "" {
+		object["detail-type"] = []any{p.DetailType}
+	}
+	return object
 }
 
 // EventPattern is the pattern as the rules of the CDK take it.

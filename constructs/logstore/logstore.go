@@ -29,6 +29,9 @@ type LogStore interface {
 	// ServerAccessLogsBucket is the bucket that holds the access log of the log bucket. It is nil where the log bucket
 	// was supplied.
 	ServerAccessLogsBucket() awss3.IBucket
+	// DigestKeys matches the keys of the digest files of the trail, or of the trails of all members where only they may write, as the
+	// operator wildcard of EventBridge's patterns does. It is nil where the bucket does not send its object events to EventBridge.
+	DigestKeys() *string
 	// GrantRead lets the grantee list and read the log files, and decrypt them, and nothing else with the key.
 	GrantRead(grantee awsiam.IGrantable) awsiam.Grant
 	// Policy is the policy that must exist before CloudTrail can write to the bucket: a trail, or what creates one, depends
@@ -42,6 +45,7 @@ type logStore struct {
 	bucket                 awss3.IBucket
 	key                    awskms.IKey
 	serverAccessLogsBucket awss3.IBucket
+	digestKeys             *string
 }
 
 // NewLogStore defines a LogStore. It panics where props.Validate or props.ValidateIn returns an error.
@@ -69,6 +73,7 @@ func (s *logStore) SourceArns() *[]*string                { return jsii.Strings(
 func (s *logStore) Bucket() awss3.IBucket                 { return s.bucket }
 func (s *logStore) Key() awskms.IKey                      { return s.key }
 func (s *logStore) ServerAccessLogsBucket() awss3.IBucket { return s.serverAccessLogsBucket }
+func (s *logStore) DigestKeys() *string                   { return s.digestKeys }
 func (s *logStore) Policy() awss3.BucketPolicy            { return s.bucket.Policy() }
 
 func (s *logStore) TrailArn() *string {
@@ -168,6 +173,10 @@ func (s *logStore) newBucket(props *LogStoreProps) awss3.IBucket {
 			DestinationBucketName: s.serverAccessLogsBucket.BucketName(),
 		})
 		s.letAccessLogsIn(created)
+		if props.SendDigestEvents != nil && *props.SendDigestEvents {
+			sendEvents(created)
+			s.digestKeys = s.writer.digestKeys()
+		}
 		bucket = created
 	}
 	if !supplied.IsComplete(bucket) {

@@ -103,6 +103,12 @@ type LogStoreProps struct {
 	// Default: - a new bucket is created.
 	ServerAccessLogsBucket awss3.IBucket
 
+	// SendDigestEvents has the new bucket send its object events to EventBridge, for an alarm on digest files that do not arrive. S3
+	// then sends the events of all objects, at the price of EventBridge's opt-in events.
+	//
+	// Default: - the bucket sends no events.
+	SendDigestEvents *bool
+
 	// RemovalPolicy is what becomes of the new buckets and the new key when they are taken out of the stack.
 	//
 	// Default: - they are retained.

@@ -19,6 +19,8 @@ type writer struct {
 	// contexts match the encryption context that CloudTrail uses for each of them, in any Region.
 	contexts []string
 	account  string
+	// owner is the account as text for Fn::Sub.
+	owner string
 	// prefix is empty or ends in a slash.
 	prefix         string
 	organizationID string
@@ -31,6 +33,7 @@ func newWriter(scope constructs.Construct, props *LogStoreProps) writer {
 	if props.TrailAccount != nil {
 		owner, w.account = *props.TrailAccount, *props.TrailAccount
 	}
+	w.owner = owner
 	if props.TrailName != nil {
 		w.trailName = *props.TrailName
 		w.trailARN = trailARN(homeRegion, owner, w.trailName)

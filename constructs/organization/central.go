@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -42,6 +43,12 @@ type CentralProps struct {
 	// Default: - there are none.
 	AlertSubscriptions *[]awssns.ITopicSubscription
 
+	// HeartbeatAccounts are the ids of accounts with guards whose schedules tell the event bus each hour: there is an alarm for each that
+	// is silent for three hours. Its guard, or all of it, may have been taken away.
+	//
+	// Default: - nobody is told of accounts that fall silent.
+	HeartbeatAccounts *[]*string
+
 	// RemovalPolicy is what becomes of the new topic's key when it is taken out of the stack.
 	//
 	// Default: - it is retained.
@@ -63,6 +70,7 @@ func (p *CentralProps) Validate() error {
 	if name := p.EventBusName; name != nil && !*awscdk.Token_IsUnresolved(name) && (!eventBusName.MatchString(*name) || *name == "default") {
 		problems = append(problems, validation.Problem("EventBusName", "%q is not the name of an event bus of one's own: use 1-256 letters, digits and . _ -, not default", *name))
 	}
+	problems = append(problems, checkEach("HeartbeatAccounts", p.HeartbeatAccounts, trail.CheckAccountID)...)
 	return errors.Join(append(problems, p.alerts().Validate())...)
 }
 
@@ -100,8 +108,10 @@ type central struct {
 // props.ValidateIn returns an error.
 //
 //	accounts of the organization ──► EventBus ──► Tampering, Refused ─────┐
-//	                                     ├──────► Organization ───────────┼──tell──► Alerting (Topic) ──► subscriptions
-//	                                     └──────► Repaired, RepairFailed ─┘
+//	                                     ├──────► Organization, Guard ────┼──tell──► Alerting (Topic) ──► subscriptions
+//	                                     ├──────► Repaired, RepairFailed ─┤
+//	                                     ├──────► Alarm ──────────────────┘
+//	                                     └──────► Heartbeat… ──none──► Silent… (alarm) ──► Alerting (Topic)
 //	                                                   └──if they cannot──► DeadLetterQueue ──► Undelivered (alarm)
 //
 // Each message names the account and the Region that its event is from: EventBridge writes them, not the sender.
@@ -115,6 +125,8 @@ func NewCentral(scope constructs.Construct, id *string, props *CentralProps) Cen
 	this.notices = newNotices(this, bus, topic, nil)
 	this.addCalls()
 	this.addRepairs()
+	this.addAlarms()
+	this.addHeartbeats(listed(props.HeartbeatAccounts))
 	this.notices.keepUndelivered()
 	this.newOutputs()
 	return this
@@ -124,8 +136,9 @@ func (c *central) EventBus() awsevents.IEventBus { return c.notices.from }
 func (c *central) AlertTopic() awssns.ITopic     { return c.notices.topic }
 func (c *central) Validate() error               { return c.notices.Validate() }
 
-// sources are what guards send: events of AWS, which a rule of theirs hands on, and their own reports, which they put.
-var sources = []any{"aws.cloudtrail", "aws.config", "aws.guardduty", "aws.organizations", "aws.ssm", reportSource}
+// sources are what guards send: events of AWS, which a rule of theirs hands on, and their own reports, which they put. Calls against the
+// parts of a guard come from as many sources as it has parts.
+var sources = []any{"aws.*", reportSource}
 
 // newEventBus lets in the accounts of the organization alone. A caller cannot put an event whose source begins with aws. by itself. For events
 // that a rule hands on it is not documented whether they come with events:source: if they do not, the condition lets them in.
@@ -143,8 +156,8 @@ func (c *central) newEventBus(props *CentralProps) awsevents.IEventBus {
 			"Action":    "events:PutEvents",
 			"Resource":  bus.EventBusArn(),
 			"Condition": map[string]any{
-				"StringEquals":              map[string]any{"aws:PrincipalOrgID": props.OrganizationId},
-				"ForAllValues:StringEquals": map[string]any{"events:source": sources},
+				"StringEquals":            map[string]any{"aws:PrincipalOrgID": props.OrganizationId},
+				"ForAllValues:StringLike": map[string]any{"events:source": sources},
 			},
 		},
 	})
@@ -162,6 +175,10 @@ func (c *central) addCalls() {
 	}
 	c.notices.add(notice{"Tampering", withError(absent, calls("aws.cloudtrail", "aws.config")...), alerting.CallPaths(), call("TAMPERING"), ""})
 	c.notices.add(notice{"Organization", withError(absent, calls("aws.organizations")...), alerting.CallPaths(), call("ORGANIZATION"), ""})
+	c.notices.add(notice{"Guard", map[string]any{
+		"source": []any{map[string]any{"anything-but": []any{"aws.cloudtrail", "aws.config", "aws.organizations"}}}, "detail-type": []any{apiCall},
+		"detail": map[string]any{"errorCode": absent},
+	}, alerting.CallPaths(), "TAMPERING: <what> on a guard in account <account>, <region>, by <who> from <from> at <when>. cdk deploy --revert-drift puts it back.", ""})
 	c.notices.add(notice{"Refused", withError(present, calls("aws.cloudtrail", "aws.config", "aws.organizations")...), refusedPaths, refused, ""})
 }
 
@@ -182,6 +199,42 @@ func (c *central) addRepairs() {
 		"RepairFailed", alerting.RepairFailedPattern(nil).Object(), alerting.ExecutionPaths(),
 		"REPAIR <status>: in account <account>, <region>, at <when>, execution <execution>.", "",
 	})
+}
+
+// addAlarms tells of alarms.
+func (c *central) addAlarms() {
+	c.notices.add(notice{"Alarm", alarmPattern(), map[string]any{
+		"alarm": "$.detail.alarmName", "what": "$.detail.configuration.description", "account": "$.account", "region": "$.region", "when": "$.time",
+	}, "ALARM: <what> Alarm <alarm> in account <account>, <region>, at <when>.", ""})
+}
+
+// addHeartbeats tells of each account whose guard's schedule sends nothing any more. EventBridge writes the account into an event, not who
+// sends it. Metrics of EventBridge know no account, so that each has a rule of its own.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+func (c *central) addHeartbeats(accounts []*string) {
+	const hours = 3
+	for _, account := range accounts {
+		rule := awsevents.NewCfnRule(c, jsii.String("Heartbeat"+*account), &awsevents.CfnRuleProps{
+			EventBusName: c.notices.from.EventBusName(),
+			EventPattern: map[string]any{"source": []any{"aws.events"}, "detail-type": []any{"Scheduled Event"}, "account": []any{account}},
+		})
+		awscloudwatch.NewCfnAlarm(c, jsii.String("Silent"+*account), &awscloudwatch.CfnAlarmProps{
+			AlarmDescription: jsii.String("The guard in account " + *account + " has not told for three hours that it is there"),
+			AlarmActions:     &[]any{c.notices.topic.TopicArn()},
+			Namespace:        jsii.String("AWS/Events"),
+			MetricName:       jsii.String("MatchedEvents"),
+			Dimensions: []any{
+				map[string]any{"name": "EventBusName", "value": c.notices.from.EventBusName()},
+				map[string]any{"name": "RuleName", "value": awscdk.Fn_Select(jsii.Number(1), awscdk.Fn_Split(jsii.String("|"), rule.Ref(), nil))},
+			},
+			Statistic:          jsii.String("Sum"),
+			Period:             jsii.Number(60 * 60),
+			ComparisonOperator: jsii.String("LessThanThreshold"),
+			Threshold:          jsii.Number(1),
+			EvaluationPeriods:  jsii.Number(hours),
+			TreatMissingData:   jsii.String("breaching"),
+		})
+	}
 }
 
 func (c *central) newOutputs() {

@@ -20,6 +20,7 @@ func ExampleNewLogArchive() {
 		OrganizationId:  jsii.String("o-a1b2c3d4e5"),
 		MemberTrailName: jsii.String("trailguard"),
 		ReaderAccounts:  jsii.Strings("333333333333"),
+		CentralEventBus: organization.CentralEventBus(stack, jsii.String("CentralEventBus"), jsii.String("333333333333"), jsii.String("us-east-1")),
 	})
 	fmt.Println(*archive.LogStore().Bucket().BucketArn() != "")
 	show(stack, "AWS::S3::Bucket", "AWS::KMS::Key")

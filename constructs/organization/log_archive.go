@@ -5,10 +5,13 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/alerting"
 	"github.com/trailguard/trailguard/constructs/logstore"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
@@ -79,6 +82,28 @@ type LogArchiveProps struct {
 	// Default: - a new bucket is created.
 	ServerAccessLogsBucket awss3.IBucket
 
+	// AlarmOnMissingDigests tells whether there is an alarm if no digest file has arrived in the bucket for three hours: of the organization
+	// trail, in the account that owns it; of no trail of MemberTrailName, if there is no organization trail. The bucket then sends the
+	// events of all its objects to EventBridge.
+	//
+	// Default: - there is.
+	AlarmOnMissingDigests *bool
+
+	// CentralEventBus gets the event of the alarm, such as that of Central in the security account. It may be in another account.
+	//
+	// Default: - no event leaves the account, and AlertTopic is told.
+	CentralEventBus awsevents.IEventBus
+
+	// AlertTopic is an existing topic of the account that the alarm tells.
+	//
+	// Default: - a new topic is created, encrypted with a key of its own, if there is no CentralEventBus or somebody is to be told by e-mail.
+	AlertTopic awssns.ITopic
+
+	// AlertEmailAddresses are told of the alarm by e-mail, once each has confirmed its subscription.
+	//
+	// Default: - nobody is told by e-mail.
+	AlertEmailAddresses *[]*string
+
 	// RemovalPolicy is what becomes of the buckets and the key when they are taken out of the stack.
 	//
 	// Default: - they are retained.
@@ -99,7 +124,7 @@ func (p *LogArchiveProps) Validate() error {
 	if p.TrailName != nil && p.TrailAccount == nil {
 		problems = append(problems, validation.Problem("TrailAccount", "is not given, and is the account that owns the organization trail: give the management account"))
 	}
-	return errors.Join(append(problems, p.logStore(p.BucketName).Validate())...)
+	return errors.Join(append(problems, p.logStore(p.BucketName).Validate(), p.alerts().Validate())...)
 }
 
 // ValidateIn returns an error that names every property that cannot be used in the scope's stack, nil where there is none.
@@ -107,7 +132,20 @@ func (p *LogArchiveProps) ValidateIn(scope constructs.Construct) error {
 	if p == nil || p.TrailName == nil && p.MemberTrailName == nil {
 		return nil
 	}
-	return p.logStore(p.bucketName(scope)).ValidateIn(scope)
+	return errors.Join(p.logStore(p.bucketName(scope)).ValidateIn(scope), p.alerts().ValidateIn(scope))
+}
+
+func (p *LogArchiveProps) alerts() *alerting.AlertsProps {
+	return &alerting.AlertsProps{AlertTopic: p.AlertTopic, AlertEmailAddresses: p.AlertEmailAddresses, RemovalPolicy: p.RemovalPolicy}
+}
+
+func (p *LogArchiveProps) alarmsOnMissingDigests() bool {
+	return p.AlarmOnMissingDigests == nil || *p.AlarmOnMissingDigests
+}
+
+// tellsTopic tells whether the account has a topic that is told.
+func (p *LogArchiveProps) tellsTopic() bool {
+	return p.CentralEventBus == nil || p.AlertTopic != nil || len(listed(p.AlertEmailAddresses)) > 0
 }
 
 func (p *LogArchiveProps) logStore(bucketName *string) *logstore.LogStoreProps {
@@ -126,6 +164,7 @@ func (p *LogArchiveProps) logStore(bucketName *string) *logstore.LogStoreProps {
 		ObjectLockRetention:    p.ObjectLockRetention,
 		ServerAccessLogsBucket: p.ServerAccessLogsBucket,
 		RemovalPolicy:          p.RemovalPolicy,
+		SendDigestEvents:       jsii.Bool(p.alarmsOnMissingDigests()),
 	}
 }
 
@@ -143,17 +182,21 @@ type LogArchive interface {
 	constructs.Construct
 	// LogStore is the bucket and the key.
 	LogStore() logstore.LogStore
+	// AlertTopic is the topic that is told if no digest file arrives, nil if CentralEventBus alone is, or nobody.
+	AlertTopic() awssns.ITopic
 }
 
 type logArchive struct {
 	constructs.Construct
-	logStore logstore.LogStore
+	logStore   logstore.LogStore
+	alertTopic awssns.ITopic
 }
 
 // NewLogArchive defines a LogArchive, in an account that few can reach. It panics where props.Validate or props.ValidateIn returns an error.
 //
 //	the organization trail, of TrailAccount ──┐
 //	trails of MemberTrailName, of each account ──write──► LogStore (Bucket, Key) ◄──read── ReaderAccounts
+//	                                                         └──digest files──► MissingDigests (alarm) ──► AlertTopic, CentralEventBus
 //
 // The bucket has a fixed name. The ARN of the key has none that could be foretold: the output LogKeyArn is copied into the stacks that need it.
 func NewLogArchive(scope constructs.Construct, id *string, props *LogArchiveProps) LogArchive {
@@ -162,11 +205,36 @@ func NewLogArchive(scope constructs.Construct, id *string, props *LogArchiveProp
 	this := &logArchive{}
 	constructs.NewConstruct_Override(this, scope, id)
 	this.logStore = logstore.NewLogStore(this, jsii.String("LogStore"), props.logStore(props.bucketName(scope)))
+	if this.logStore.DigestKeys() != nil {
+		this.tellMissingDigests(props)
+	}
 	this.newOutputs()
 	return this
 }
 
 func (a *logArchive) LogStore() logstore.LogStore { return a.logStore }
+func (a *logArchive) AlertTopic() awssns.ITopic   { return a.alertTopic }
+
+// tellMissingDigests tells if the log does not arrive: the account's topic, and the event bus, which an alarm cannot tell itself, of each
+// time that the alarm rings.
+func (a *logArchive) tellMissingDigests(props *LogArchiveProps) {
+	if props.tellsTopic() {
+		a.alertTopic = alerting.NewAlerts(a, jsii.String("Alerting"), props.alerts()).Topic()
+	}
+	of := "the trails " + *textOr(props.MemberTrailName, "")
+	if props.TrailName != nil {
+		of = "the trail " + *props.TrailName
+	}
+	alarm := alerting.TellMissingDigests(a, alerting.MissingDigests{Of: of, Bucket: a.logStore.Bucket(), Keys: a.logStore.DigestKeys(), AlertTopic: a.alertTopic})
+	if props.CentralEventBus == nil {
+		return
+	}
+	notices := newNotices(a, nil, nil, props.CentralEventBus)
+	pattern := alarmPattern()
+	pattern["resources"] = []any{alarm.AttrArn()}
+	notices.add(notice{id: "Alarm", pattern: pattern})
+	notices.keepUndelivered()
+}
 
 func (a *logArchive) newOutputs() {
 	awscdk.NewCfnOutput(a, jsii.String("LogBucketName"), &awscdk.CfnOutputProps{Value: a.logStore.Bucket().BucketName()})

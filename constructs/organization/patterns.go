@@ -115,3 +115,12 @@ func withError(errorCode []any, patterns ...detection.Pattern) map[string]any {
 	}
 	return map[string]any{"source": sources, "detail-type": []any{apiCall}, "detail": detail}
 }
+
+// alarmPattern matches the event that an alarm rings.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
+func alarmPattern() map[string]any {
+	return map[string]any{
+		"source": []any{"aws.cloudwatch"}, "detail-type": []any{"CloudWatch Alarm State Change"},
+		"detail": map[string]any{"state": map[string]any{"value": []any{"ALARM"}}},
+	}
+}

@@ -43,3 +43,18 @@ func ConsoleDomain(region string) string {
 	}
 	return "aws.amazon.com"
 }
+
+// IAMEventsRegion is the Region in which the events of IAM arrive, of the partition of a Region: its endpoint is there alone.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
+// https://docs.aws.amazon.com/general/latest/gr/iam-service.html
+func IAMEventsRegion(region string) string {
+	for prefix, of := range map[string]string{
+		"cn-": "cn-north-1", "us-gov-": "us-gov-west-1", "eusc-": "eusc-de-east-1", "us-iso-": "us-iso-east-1", "us-isob-": "us-isob-east-1",
+		"us-isof-": "us-isof-south-1", "eu-isoe-": "eu-isoe-west-1",
+	} {
+		if strings.HasPrefix(region, prefix) {
+			return of
+		}
+	}
+	return "us-east-1"
+}

@@ -40,6 +40,8 @@ func TestConstructorsNameThePropsThatAreMissing(t *testing.T) {
 		{"EventRules, settings alone", func(scope constructs.Construct) {
 			detection.NewEventRules(scope, id, &detection.EventRulesProps{Settings: declared, CheckEvery: awscdk.Duration_Minutes(jsii.Number(1))})
 		}, "EventRules \"This\": AutomationRole: is required\nRunbook: is required\nCheckEvery: 1 minute " + checkRange},
+		{"IamEvents, nil", func(scope constructs.Construct) { detection.NewIamEvents(scope, id, nil) },
+			`IamEvents "This": GuardStackName: is required` + "\nGuardRegion: is required"},
 		{"Remediation, nil", func(scope constructs.Construct) { remediation.NewRemediation(scope, id, nil) }, `Remediation "This": ` + settings + "\nAutomationRole: is required"},
 		{"Remediation, settings alone", func(scope constructs.Construct) {
 			remediation.NewRemediation(scope, id, &remediation.RemediationProps{Settings: declared})

@@ -184,6 +184,13 @@ type TrailGuardProps struct {
 	// Default: - there are none.
 	AlertSubscriptions *[]awssns.ITopicSubscription
 
+	// AlarmOnMissingDigests tells whether the alert topic is told when no digest file of the trail has arrived in the new log bucket for
+	// three hours: whatever the cause, its log does not arrive. The bucket then sends the events of all its objects to EventBridge.
+	// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html
+	//
+	// Default: - it is told, if the log bucket is new.
+	AlarmOnMissingDigests *bool
+
 	// CentralEventBus is an event bus, in the stack's Region, that gets the events of tampering and of failed repairs as well, and
 	// each report of a repair: with the source trailguard and the type TrailGuard Repair. It may be of another account, whose policy
 	// of the bus must let the stack's account put events. It must not be the default bus of the stack's own account.
@@ -291,6 +298,7 @@ func (p *TrailGuardProps) Validate() error {
 		props.eventRules().ValidateOptional(),
 		props.checkTriggers(),
 		props.checkRepairLogStore(),
+		props.checkMissingDigests(),
 		props.alerts().Validate(),
 	)
 }
@@ -340,7 +348,21 @@ func (p *TrailGuardProps) logStore() *logstore.LogStoreProps {
 		ObjectLockRetention:    p.ObjectLockRetention,
 		ServerAccessLogsBucket: p.ServerAccessLogsBucket,
 		RemovalPolicy:          p.RemovalPolicy,
+		SendDigestEvents:       jsii.Bool(p.alarmsOnMissingDigests()),
 	}
+}
+
+// alarmsOnMissingDigests tells whether there is the alarm: of a supplied bucket, its owner decides what it sends.
+func (p *TrailGuardProps) alarmsOnMissingDigests() bool {
+	return p.LogBucket == nil && (p.AlarmOnMissingDigests == nil || *p.AlarmOnMissingDigests)
+}
+
+func (p *TrailGuardProps) checkMissingDigests() error {
+	if p.LogBucket != nil && p.AlarmOnMissingDigests != nil && *p.AlarmOnMissingDigests {
+		return validation.Problem("AlarmOnMissingDigests", "applies to a new bucket, and a bucket is supplied: leave out %s, or leave out the bucket",
+			validation.Prop("AlarmOnMissingDigests"))
+	}
+	return nil
 }
 
 func (p *TrailGuardProps) configRules() *detection.ConfigRulesProps {

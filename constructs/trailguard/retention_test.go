@@ -138,7 +138,7 @@ func TestEventBridgeTriesForADay(t *testing.T) {
 					t.Errorf("%s: %s tries for %s seconds, %s times", c.Name, id, age, attempts)
 				}
 			}
-			if len(targets) == 0 {
+			if len(targets) == 0 && id != "AlertingDigests33CDEC9B" { // whose metric is all that is wanted
 				t.Errorf("%s: %s has no target", c.Name, id)
 			}
 		}

@@ -112,13 +112,13 @@ func meaning(template map[string]any, condition string) string {
 		contexts = "[" + contexts + " " + strings.ReplaceAll(trailARN("old-trail"), "${AWS::Region}", "*") + "]"
 	}
 	var rules []string
-	for _, id := range []string{"EventRulesTampering76AE5C63", "EventRulesScheduleE2B5BCBC", "EventRulesNonCompliant03D8D8A9", "StoreRemediationTamperingBDA1392A",
-		"AlertingTampering3338980B", "AlertingRepairFailedF198EDF1"} {
-		if _, ok := template["Resources"].(map[string]any)[id]; ok {
+	for _, id := range ofType(template, "AWS::Events::Rule") {
+		if resource(template, id)["Properties"].(map[string]any)["Targets"] != nil {
 			rules = append(rules, "map[Fn::GetAtt:["+id+" Arn]]")
 		}
 	}
-	return strings.NewReplacer("TRAILS", trails, "CONTEXTS", contexts, "BUCKET", "map[Fn::GetAtt:[LogStoreBucket0AD36629 Arn]]", "RULES", fmt.Sprint(rules)).Replace(condition)
+	condition = strings.NewReplacer("TRAILS", trails, "CONTEXTS", contexts, "BUCKET", "map[Fn::GetAtt:[LogStoreBucket0AD36629 Arn]]").Replace(condition)
+	return strings.ReplaceAll(condition, "RULES", fmt.Sprint(rules))
 }
 
 // resourcePolicies are the statements of each policy of a resource and each trust policy, but of roles that are not the guard's.
@@ -158,6 +158,8 @@ func single(condition any) any {
 		for key, value := range keys.(map[string]any) {
 			if list, ok := value.([]any); ok && len(list) == 1 {
 				value = list[0]
+			} else if ok {
+				slices.SortFunc(list, func(one, other any) int { return strings.Compare(fmt.Sprint(one), fmt.Sprint(other)) })
 			}
 			values[key] = value
 		}

@@ -199,6 +199,7 @@ func (g *trailGuard) newEventRules() detection.EventRules {
 	props.AutomationRole = g.automationRole
 	props.Runbook = g.remediation.Runbook()
 	props.ConfigRules = g.configRules
+	props.CentralEventBus = g.props.CentralEventBus
 	return detection.NewEventRules(g, jsii.String("EventRules"), props)
 }
 
@@ -220,8 +221,28 @@ func (g *trailGuard) addNotices() {
 		AutomationRole:  g.automationRole,
 		Runbook:         g.remediation.Runbook(),
 		EventRules:      g.eventRules,
+		CheckEvery:      g.props.CheckEvery,
 		CentralEventBus: g.props.CentralEventBus,
+		ConfigRules:     g.props.hasConfigRules(),
+		SuppliedRoles:   g.suppliedRoles(),
+		LogGroup:        g.props.CloudWatchLogGroup,
 	})
+	if keys := g.logStore.DigestKeys(); keys != nil {
+		alerting.TellMissingDigests(g.alerts, alerting.MissingDigests{
+			Of: "the trail " + g.settings.Name, Bucket: g.LogBucket(), Keys: keys, AlertTopic: g.AlertTopic(),
+		})
+	}
+}
+
+// suppliedRoles are the roles of the guard whose names are not of the stack.
+func (g *trailGuard) suppliedRoles() *[]awsiam.IRole {
+	roles := []awsiam.IRole{}
+	for _, role := range []awsiam.IRole{g.props.AutomationRole, g.props.CloudWatchLogsRole} {
+		if role != nil {
+			roles = append(roles, role)
+		}
+	}
+	return &roles
 }
 
 // newOutputs tells people, and the fire drill, what the guard is made of.

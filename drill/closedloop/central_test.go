@@ -42,7 +42,8 @@ func (g guard) heard(since int) []map[string]any {
 	g.T.Helper()
 	var events []map[string]any
 	for _, delivery := range g.Bus().Deliveries()[since:] {
-		if strings.Contains(delivery.Target, "ReaderQueue") {
+		// What a test does to the guard's parts is told, too: package disarming is about that.
+		if strings.Contains(delivery.Target, "ReaderQueue") && delivery.Event["source"] != "aws.iam" && delivery.Event["source"] != "aws.events" {
 			events = append(events, delivery.Event)
 		}
 	}

@@ -58,7 +58,7 @@ var handlers = map[string]string{
 
 // others are what is needed for single properties, only where a creation fails, or by whoever calls CloudFormation.
 const others = "iam:AttachRolePolicy iam:CreateServiceLinkedRole iam:DetachRolePolicy iam:PassRole kms:ScheduleKeyDeletion s3:DeleteBucket " +
-	"s3:PutBucketObjectLockConfiguration cloudformation:CreateChangeSet cloudformation:CreateStack cloudformation:DeleteChangeSet " +
+	"s3:PutBucketObjectLockConfiguration s3:PutBucketNotification cloudformation:CreateChangeSet cloudformation:CreateStack cloudformation:DeleteChangeSet " +
 	"cloudformation:DeleteStack cloudformation:DescribeChangeSet cloudformation:DescribeStackEvents cloudformation:DescribeStacks " +
 	"cloudformation:ExecuteChangeSet cloudformation:GetTemplate cloudformation:UpdateStack"
 

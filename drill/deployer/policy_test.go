@@ -65,7 +65,9 @@ var changes = map[string]func(properties map[string]any){
 	},
 	"AWS::Events::Rule": func(p map[string]any) {
 		describe(p)
-		p["Targets"].([]any)[0].(map[string]any)["Id"] = "Other" // the target before it is removed
+		if targets, ok := p["Targets"].([]any); ok {
+			targets[0].(map[string]any)["Id"] = "Other" // the target before it is removed
+		}
 	},
 	"AWS::IAM::Policy": addStatement,
 	"AWS::IAM::Role": func(p map[string]any) {

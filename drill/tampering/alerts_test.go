@@ -43,7 +43,10 @@ func (g guard) told(do func()) []string {
 		} else if !strings.HasPrefix(text, subject) {
 			g.T.Errorf("the subject of %q is %q", text, subject)
 		}
-		messages = append(messages, text)
+		// What a test does to the guard's parts is told, too: package disarming is about that.
+		if !strings.Contains(text, " on the guard of the trail ") {
+			messages = append(messages, text)
+		}
 	}
 	return messages
 }
@@ -326,7 +329,7 @@ func TestADeadLetterHasToComeFromTheGuard(t *testing.T) {
 	for i, test := range []struct {
 		template string
 		rules    int
-	}{{"without-store", 4}, {"default", 5}} {
+	}{{"without-store", 6}, {"default", 7}} {
 		t.Run(test.template, func(t *testing.T) {
 			inTurn(t, i, func(t *testing.T, a *account) { onlyTheGuardLeavesDeadLetters(t, a, test.template, test.rules) })
 		})
@@ -339,7 +342,7 @@ func onlyTheGuardLeavesDeadLetters(t *testing.T, a *account, template string, wa
 	eventBridge := api.Principal{Type: api.AWSService, ARN: "events.amazonaws.com"}
 	rules := map[string]bool{"other": false}
 	for _, rule := range g.eventRules() {
-		rules[*rule.Name] = true
+		rules[*rule.Name] = len(rule.targets) > 0
 	}
 	if len(rules)-1 != want {
 		t.Errorf("the guard has %d rules, want %d", len(rules)-1, want)

@@ -54,7 +54,7 @@ func exception(rule map[string]any) map[string]any {
 func isStart(rule map[string]any) bool { return len(alternatives(rule)) > 0 }
 
 func isSchedule(rule map[string]any) bool {
-	return slices.Contains(texts(pattern(rule)["source"]), "aws.cloudformation")
+	return slices.Equal(texts(pattern(rule)["source"]), []string{"aws.cloudformation"})
 }
 
 func isTamperingNotice(rule map[string]any) bool {

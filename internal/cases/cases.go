@@ -86,7 +86,8 @@ func configOnly(stack awscdk.Stack) *trailguard.TrailGuardProps {
 // withoutConfig also selects events by their fields.
 func withoutConfig(awscdk.Stack) *trailguard.TrailGuardProps {
 	return &trailguard.TrailGuardProps{
-		ConfigRules: jsii.Bool(false),
+		ConfigRules:           jsii.Bool(false),
+		AlarmOnMissingDigests: jsii.Bool(false),
 		AdvancedEventSelectors: &[]*trailguard.AdvancedEventSelector{{
 			Name: jsii.String("Objects that are deleted"),
 			FieldSelectors: &[]*trailguard.AdvancedFieldSelector{
@@ -149,6 +150,7 @@ func everything(stack awscdk.Stack) *trailguard.TrailGuardProps {
 		CheckEvery:                        awscdk.Duration_Minutes(jsii.Number(30)),
 		ConfigRules:                       jsii.Bool(true),
 		AlertEmailAddresses:               jsii.Strings("security@example.com"),
+		AlarmOnMissingDigests:             jsii.Bool(true),
 		AlertSubscriptions:                &[]awssns.ITopicSubscription{awssnssubscriptions.NewUrlSubscription(jsii.String("https://example.com/alerts"), nil)},
 		MaximumExecutionFrequency:         awsconfig.MaximumExecutionFrequency_ONE_HOUR,
 		MaximumAutomaticAttempts:          jsii.Number(10),
@@ -241,6 +243,9 @@ func Options() []Option {
 		{Prop: "ErrorPercentage", Resource: "AWS::Config::RemediationConfiguration", Path: "ExecutionControls.SsmControls.ErrorPercentage", Default: "<nil>", Set: "100"},
 		{Prop: "AlertEmailAddresses", Resource: "AlertingEmailsecurityexamplecom4CD17086", Path: "Endpoint", Default: "<nil>", Set: "security@example.com"},
 		{Prop: "AlertSubscriptions", Resource: "AlertingTopichttpsexamplecomalertsD8C87C5C", Path: "Endpoint", Default: "<nil>", Set: "https://example.com/alerts"},
+		{Prop: "AlarmOnMissingDigests", Resource: "AlertingMissingDigestsE4323E57", Path: "TreatMissingData", Default: "breaching", Set: "breaching"},
+		{Prop: "AlarmOnMissingDigests", Name: "off", Resource: "LogStoreBucket0AD36629", Path: "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled",
+			Default: "true", Set: "<nil>", Case: "without-config"},
 		{Prop: "CreateConfigurationRecorder", Resource: "AWS::Config::ConfigurationRecorder", Path: "RecordingGroup.ResourceTypes", Default: "<nil>", Set: "[AWS::CloudTrail::Trail]"},
 		{Prop: "RemovalPolicy", Resource: "LogStoreBucket0AD36629", Path: "DeletionPolicy", Default: "Retain", Set: "RetainExceptOnCreate"},
 		{Prop: "LogBucket", Resource: document, Path: payload + "S3BucketName", Default: "map[Ref:LogStoreBucket0AD36629]", Set: "my-log-bucket", Case: "supplied"},
@@ -337,6 +342,7 @@ func Updates() []Update {
 		{"ServerAccessLogsBucket", "supplied", nil, func(stack awscdk.Stack, p *props) {
 			p.ServerAccessLogsBucket = awss3.NewBucket(stack, jsii.String("AccessLogs"), nil)
 		}},
+		{"AlarmOnMissingDigests", "off", nil, func(_ awscdk.Stack, p *props) { p.AlarmOnMissingDigests = jsii.Bool(false) }},
 		{"RemovalPolicy", "destroy", nil, func(_ awscdk.Stack, p *props) { p.RemovalPolicy = awscdk.RemovalPolicy_DESTROY }},
 		{"AutomationRole", "supplied", nil, func(stack awscdk.Stack, p *props) {
 			p.AutomationRole = awsiam.NewRole(stack, jsii.String("Role"), &awsiam.RoleProps{

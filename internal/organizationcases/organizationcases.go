@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/organization"
 	"github.com/trailguard/trailguard/constructs/partition"
 	"github.com/trailguard/trailguard/constructs/trailguard"
@@ -43,6 +44,7 @@ func All() []Case {
 		{"central", securityAccount, home, central},
 		{"prevention", managementAccount, home, prevention},
 		{"organization-events", managementAccount, home, organizationEvents},
+		{"iam-events", "", home, iamEvents},
 		{"govcloud-management", managementAccount, "us-gov-east-1", management},
 		{"govcloud-rollout-guard", managementAccount, "us-gov-east-1", RolloutOf(GuardMember, 1)},
 		{"china-rollout-watch", managementAccount, "cn-northwest-1", RolloutOf(WatchMember, 1)},
@@ -74,6 +76,7 @@ func logArchive(stack awscdk.Stack) {
 		TrailAccount:    jsii.String(managementAccount),
 		MemberTrailName: jsii.String(trailguard.DefaultTrailName),
 		ReaderAccounts:  jsii.Strings(securityAccount),
+		CentralEventBus: organization.CentralEventBus(stack, jsii.String("CentralEventBus"), jsii.String(securityAccount), stack.Region()),
 	})
 }
 
@@ -87,6 +90,10 @@ func organizationEvents(stack awscdk.Stack) {
 	organization.NewOrganizationEvents(stack, jsii.String("Default"), &organization.OrganizationEventsProps{
 		CentralEventBus: organization.CentralEventBus(stack, jsii.String("CentralEventBus"), jsii.String(securityAccount), jsii.String("eu-central-1")),
 	})
+}
+
+func iamEvents(stack awscdk.Stack) {
+	detection.NewIamEvents(stack, jsii.String("Default"), &detection.IamEventsProps{GuardStackName: jsii.String("TrailGuard"), GuardRegion: jsii.String("eu-central-1")})
 }
 
 func prevention(stack awscdk.Stack) {

@@ -48,6 +48,7 @@ const (
 	ScheduleEventID
 	StackEventID
 	PutEventID
+	ObjectEventID
 )
 
 // UUID is the next number as a UUID.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -77,4 +78,17 @@ func (h *History) lookup(_ context.Context, call api.Call) (any, error) {
 		}
 	}
 	return map[string]any{"Events": found}, nil
+}
+
+// Events are copies of the events, the oldest first.
+func (h *History) Events() []map[string]any {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	events := make([]map[string]any, 0, len(h.events))
+	for _, event := range h.events {
+		event = maps.Clone(event)
+		event["detail"] = maps.Clone(event["detail"].(map[string]any))
+		events = append(events, event)
+	}
+	return events
 }

@@ -74,6 +74,9 @@ type Options struct {
 	Membership func(ctx context.Context) (Membership, error)
 	// Account is the CloudTrail of another account of the organization. Default: - there is none.
 	Account func(id string) *Service
+	// Digests receives the hours at whose ends digest files of a trail were delivered.
+	// Default: - nobody is told.
+	Digests func(ctx context.Context, t Trail, ends []time.Time) error
 	// RateLimited refuses a second call that changes something within one second of the clock (ThrottlingException).
 	// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
 	// Default: - any number of calls is accepted.
@@ -146,6 +149,9 @@ func (s *Service) deliver(ctx context.Context, now time.Time, t *Trail) error {
 	if t.LogFileValidationEnabled {
 		t.Digest.attempt(now, log)
 	}
+	if err := s.deliverDigests(ctx, now, t, log); err != nil {
+		return err
+	}
 	if t.SNSTopicARN != "" && log == nil {
 		notification, err := asRefusal(env.MayNotify(ctx, *t))
 		if err != nil {
@@ -161,6 +167,31 @@ func (s *Service) deliver(ctx context.Context, now time.Time, t *Trail) error {
 		t.CloudWatchLogs.attempt(now, logs)
 	}
 	return nil
+}
+
+// mostDigests bounds what a delivery after a long time makes up for.
+const mostDigests = 14 * 24
+
+// deliverDigests delivers the digest file of each hour that has ended, also of one without activity. What could not be delivered at the
+// end of an hour is not delivered later. Before a delivery nothing changes but time, so that what holds now has held all the while.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html
+func (s *Service) deliverDigests(ctx context.Context, now time.Time, t *Trail, refusal *api.Error) error {
+	from := t.DigestedUntil
+	if from.Before(t.StartLoggingTime) {
+		from = t.StartLoggingTime
+	}
+	t.DigestedUntil = now
+	if s.options.Digests == nil || !t.LogFileValidationEnabled || refusal != nil {
+		return nil
+	}
+	var ends []time.Time
+	for end := from.Truncate(time.Hour).Add(time.Hour); !end.After(now); end = end.Add(time.Hour) {
+		ends = append(ends, end)
+	}
+	if len(ends) == 0 {
+		return nil
+	}
+	return s.options.Digests(ctx, *t, ends[max(0, len(ends)-mostDigests):])
 }
 
 // asRefusal separates a refusal of the environment from a failure of it.

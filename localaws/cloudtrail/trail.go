@@ -52,6 +52,9 @@ type Trail struct {
 	Notification   Delivery
 	CloudWatchLogs Delivery
 
+	// DigestedUntil is until when the hours have had their digest files, or never will.
+	DigestedUntil time.Time
+
 	// Demotions counts the updates that turned the trail from an organization's into an account's: each of them removed it
 	// from every member account.
 	Demotions int

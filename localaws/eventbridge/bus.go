@@ -85,6 +85,7 @@ type Bus struct {
 	retries    []*invocation
 	deliveries []Delivery
 	metrics    map[string]Metrics
+	matched    map[string][]time.Time
 	timers     map[string]timer // of the rules that are enabled and have a schedule, by key
 	fired      int              // schedules so far
 }
@@ -117,7 +118,7 @@ type failure struct {
 
 // NewBus returns a bus with an empty queue.
 func NewBus(rules RuleSource, targets Targets, clock *api.Clock, options Options) *Bus {
-	return &Bus{rules: rules, targets: targets, clock: clock, options: options, metrics: map[string]Metrics{}}
+	return &Bus{rules: rules, targets: targets, clock: clock, options: options, metrics: map[string]Metrics{}, matched: map[string][]time.Time{}}
 }
 
 // Publish queues an event of the account on the default event bus of the event's Region. A target may publish while Deliver runs.
@@ -224,6 +225,26 @@ func (b *Bus) Metrics() map[string]Metrics {
 	return maps.Clone(b.metrics)
 }
 
+// MatchedAt are the times of the events that a rule has matched so far, by its key in Metrics: what the metric MatchedEvents counts in
+// a period.
+func (b *Bus) MatchedAt(rule string) []time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.matched[rule])
+}
+
+func (b *Bus) match(rule Rule, event arrival) {
+	at := event.at
+	if text, ok := event.event["time"].(string); ok {
+		if written, err := time.Parse(time.RFC3339, text); err == nil {
+			at = written
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.matched[rule.key()] = append(b.matched[rule.key()], at)
+}
+
 func (b *Bus) nextArrival() (arrival, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -259,6 +280,7 @@ func (b *Bus) trigger(ctx context.Context, rule Rule, event arrival) error {
 		m.MatchedEvents++
 		m.TriggeredRules++
 	})
+	b.match(rule, event)
 	var faults []error
 	for _, target := range rule.Targets {
 		// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html

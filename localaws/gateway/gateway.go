@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -295,6 +296,16 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// invokedBy is the service that calls with the credentials: one that they were issued to, or one that calls in its caller's name, as
+// CloudFormation does, and has its name as user agent. It is empty if no service does.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html
+func invokedBy(from caller, userAgent string) string {
+	if name, _, _ := strings.Cut(userAgent, " "); from.invokedBy == "" && strings.HasSuffix(name, ".amazonaws.com") {
+		return name
+	}
+	return from.invokedBy
+}
+
 // handle takes a request from its arrival to its answer. unread is why its body was not read to the end. The record of a
 // request that is no call of anyone is not kept.
 func (g *Gateway) handle(r *http.Request, body []byte, unread error) (*wire.Response, CallRecord) {
@@ -319,7 +330,7 @@ func (g *Gateway) handle(r *http.Request, body []byte, unread error) (*wire.Resp
 		return g.turnAway(p, call, unknownKey(p), requestID)
 	}
 	call.Principal = from.principal
-	request := api.Request{Call: call, ID: requestID, AccessKeyID: where.AccessKeyID, InvokedBy: from.invokedBy, UserAgent: r.UserAgent()}
+	request := api.Request{Call: call, ID: requestID, AccessKeyID: where.AccessKeyID, InvokedBy: invokedBy(from, r.UserAgent()), UserAgent: r.UserAgent()}
 	owner, err := g.ownerOf(r.Context(), call)
 	if err != nil {
 		return g.turnAway(p, call, err, requestID)

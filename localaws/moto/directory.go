@@ -252,6 +252,15 @@ func (d *Directory) BucketRegion(ctx context.Context, bucket string) (string, er
 	return string(got.LocationConstraint), nil
 }
 
+// SendsToEventBridge tells whether a bucket sends its object events to EventBridge.
+func (d *Directory) SendsToEventBridge(ctx context.Context, bucket string) (bool, error) {
+	got, err := d.s3.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
+	if err != nil {
+		return false, fmt.Errorf("reading the notifications of bucket %s: %w", bucket, Refused(err))
+	}
+	return got.EventBridgeConfiguration != nil, nil
+}
+
 // BucketExists tells whether there is a bucket of this name.
 func (d *Directory) BucketExists(ctx context.Context, bucket string) (bool, error) {
 	_, err := d.BucketRegion(ctx, bucket)

@@ -19,6 +19,7 @@ from moto.iam.access_control import PermissionResult
 from moto.kms.responses import KmsResponse
 from moto.s3.exceptions import InvalidBucketState
 from moto.s3.models import FakeBucket, S3Backend
+from moto.s3.responses import S3Response
 from moto.sns import models as sns
 
 
@@ -32,6 +33,7 @@ def install():
     FakeBucket.get_permission = get_permission
     S3Backend.put_object_lock_configuration = put_object_lock_configuration
     FakeBucket._log_permissions_enabled_policy = log_permissions_enabled_policy
+    S3Response.get_bucket_notification = get_bucket_notification
     sns.requests = Nowhere
     events.EventBus.add_permission = add_permission
     events.EventBus.add_policy = add_policy
@@ -113,6 +115,15 @@ def put_object_lock_configuration(backend, bucket_name, lock_enabled, mode=None,
         raise InvalidBucketState("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration")
     bucket.object_lock_enabled = bucket.object_lock_enabled or lock_enabled
     bucket.default_lock_mode, bucket.default_lock_days, bucket.default_lock_years = mode, days, years
+
+
+def get_bucket_notification(response, original=S3Response.get_bucket_notification):
+    """Stands in for S3Response.get_bucket_notification, which leaves out that the bucket sends its events to EventBridge."""
+    found = response.backend.get_bucket_notification_configuration(response.bucket_name)
+    if not found or found.event_bridge is None or found.topic or found.queue or found.cloud_function:
+        return original(response)
+    response.data["Action"] = "GetBucketNotificationConfiguration"
+    return response.serialized(responses.ActionResult({"EventBridgeConfiguration": {}}))
 
 
 def log_permissions_enabled_policy(bucket, target_bucket, target_prefix):

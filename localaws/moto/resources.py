@@ -213,8 +213,8 @@ class Bucket(Resource):
     type = "AWS::S3::Bucket"
     properties = (
         "AccessControl", "BucketEncryption", "BucketName", "LifecycleConfiguration", "LoggingConfiguration",
-        "ObjectLockConfiguration", "ObjectLockEnabled", "OwnershipControls", "PublicAccessBlockConfiguration", "Tags",
-        "VersioningConfiguration",
+        "NotificationConfiguration", "ObjectLockConfiguration", "ObjectLockEnabled", "OwnershipControls",
+        "PublicAccessBlockConfiguration", "Tags", "VersioningConfiguration",
     )
     create_only = ("BucketName",)
     attributes = ("Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL")
@@ -253,6 +253,7 @@ class Bucket(Resource):
             ("PublicAccessBlockConfiguration", self._put_public_access_block, self._remover("DeletePublicAccessBlock")),
             ("LifecycleConfiguration", self._put_lifecycle, self._remover("DeleteBucketLifecycle")),
             ("LoggingConfiguration", self._put_logging, lambda: self._put_logging(None)),
+            ("NotificationConfiguration", self._put_notification, lambda: self._put_notification({})),
             ("AccessControl", self._put_acl, lambda: self._put_acl("Private")),
             ("Tags", self._put_tags, self._remover("DeleteBucketTagging")),
         )
@@ -365,6 +366,15 @@ class Bucket(Resource):
                 **pick(configuration, "TargetObjectKeyFormat"),
             }
         self._put("PutBucketLogging", BucketLoggingStatus=status)
+
+    def _put_notification(self, configuration):
+        """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-eventbridgeconfiguration.html"""
+        unknown = sorted(set(configuration) - {"EventBridgeConfiguration"})
+        if unknown:
+            raise Failure(f"NotificationConfiguration: the local AWS does not model {', '.join(unknown)}")
+        enabled = configuration.get("EventBridgeConfiguration", {}).get("EventBridgeEnabled", False)
+        self._put("PutBucketNotificationConfiguration", NotificationConfiguration={
+            "EventBridgeConfiguration": {}} if boolean(enabled, "EventBridgeEnabled") else {})
 
     def _put_acl(self, acl):
         words = {"BucketOwnerFullControl": "bucket-owner-full-control", "BucketOwnerRead": "bucket-owner-read",
