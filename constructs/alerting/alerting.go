@@ -279,25 +279,26 @@ func PutEvents(bus awsevents.IEventBus) awsiam.PolicyStatement {
 // its messages.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 func Publish(topic awssns.ITopic) []awsiam.PolicyStatement {
-	statements := []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	publish := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:       jsii.String("TellPeople"),
 		Actions:   jsii.Strings("sns:Publish"),
 		Resources: &[]*string{topic.TopicArn()},
-	})}
-	encrypt := &awsiam.PolicyStatementProps{
-		Sid:     jsii.String("EncryptMessages"),
-		Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
-	}
+	})
+	encrypt := jsii.Strings("kms:Decrypt", "kms:GenerateDataKey")
 	if key := topic.MasterKey(); key != nil {
-		encrypt.Resources = &[]*string{key.KeyArn()}
+		// No action takes the resource of the others.
+		publish.AddActions(*encrypt...)
+		publish.AddResources(key.KeyArn())
 	} else if _, isDefined := topic.(awssns.Topic); !isDefined {
-		// Which key that is cannot be seen; SNS uses it for no other topic in this context.
-		encrypt.Resources = &[]*string{awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"), nil)}
-		encrypt.Conditions = &map[string]interface{}{
-			"StringEquals": map[string]interface{}{"kms:EncryptionContext:aws:sns:topicArn": topic.TopicArn()},
-		}
-	} else {
-		return statements
+		return []awsiam.PolicyStatement{publish, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:     jsii.String("EncryptMessages"),
+			Actions: encrypt,
+			// Which key that is cannot be seen; SNS uses it for no other topic in this context.
+			Resources: &[]*string{awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"), nil)},
+			Conditions: &map[string]interface{}{
+				"StringEquals": map[string]interface{}{"kms:EncryptionContext:aws:sns:topicArn": topic.TopicArn()},
+			},
+		})}
 	}
-	return append(statements, awsiam.NewPolicyStatement(encrypt))
+	return []awsiam.PolicyStatement{publish}
 }

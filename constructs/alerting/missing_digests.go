@@ -38,7 +38,6 @@ type MissingDigests struct {
 func TellMissingDigests(scope constructs.Construct, digests MissingDigests) awscloudwatch.CfnAlarm {
 	const hours = 3
 	rule := awsevents.NewCfnRule(scope, jsii.String("Digests"), &awsevents.CfnRuleProps{EventPattern: map[string]any{
-		"source": []any{"aws.s3", "aws.cloudformation"},
 		"detail": map[string]any{"$or": []any{
 			map[string]any{
 				"bucket": map[string]any{"name": []any{digests.Bucket.BucketName()}},
@@ -48,7 +47,7 @@ func TellMissingDigests(scope constructs.Construct, digests MissingDigests) awsc
 		}},
 	}})
 	alarm := awscloudwatch.NewCfnAlarm(scope, jsii.String("MissingDigests"), &awscloudwatch.CfnAlarmProps{
-		AlarmDescription:   jsii.String("The log of " + digests.Of + " has not arrived for three hours: see LatestDeliveryError of aws cloudtrail get-trail-status"),
+		AlarmDescription:   jsii.String("The log of " + digests.Of + " has not arrived for three hours"),
 		Namespace:          jsii.String("AWS/Events"),
 		MetricName:         jsii.String("MatchedEvents"),
 		Dimensions:         []any{map[string]any{"name": "RuleName", "value": rule.Ref()}},

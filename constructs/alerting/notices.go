@@ -43,7 +43,7 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 	theTrail := "the trail " + props.Settings.Name
 	where := theTrail + " in account <account>, <region>"
 	ofTrail := detection.TamperingPattern(props.Settings, *props.AutomationRole.RoleArn()).Object()
-	tampering := notice("Tampering", ofTrail, check("Tampering", ofTrail), CallPaths(), tamperingWith(theTrail))
+	notice("Tampering", ofTrail, check("Tampering", ofTrail), CallPaths(), tamperingWith(theTrail))
 	failed := RepairFailedPattern(props.Runbook).Object()
 	repairFailed := notice("RepairFailed", failed, check("RepairFailed", failed), ExecutionPaths(),
 		"REPAIR <status>: "+where+" at <when>, execution <execution>.")
@@ -54,12 +54,10 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 	if props.SuppliedRoles != nil {
 		parts.Roles = *props.SuppliedRoles
 	}
-	notices := []awsevents.IRule{tampering, repairFailed}
 	for _, of := range detection.GuardTamperingPatterns(parts) {
-		notices = append(notices, notice(of.ID, of.Object(), of.TooLong, CallPaths(),
-			"TAMPERING: <what> on the guard of "+where+", by <who> from <from> at <when>. cdk deploy --revert-drift puts it back."))
+		notice(of.ID, of.Object(), of.TooLong, CallPaths(),
+			"TAMPERING: <what> on the guard of "+where+", by <who> from <from> at <when>. cdk deploy --revert-drift puts it back.")
 	}
-	props.EventRules.KeepUndelivered(notices...)
 	a.newAlarms(props, repairFailed)
 }
 
@@ -188,8 +186,10 @@ func RepairPattern(runbook awsssm.CfnDocument, statuses ...string) detection.Pat
 		reached = append(reached, status)
 	}
 	detail := map[string]any{"Status": reached}
-	if runbook != nil {
-		detail["Definition"] = []any{runbook.Ref()}
+	if runbook == nil {
+		return detection.Pattern{Source: "aws.ssm", DetailType: "EC2 Automation Execution Status-change Notification", Detail: detail}
 	}
-	return detection.Pattern{Source: "aws.ssm", DetailType: "EC2 Automation Execution Status-change Notification", Detail: detail}
+	// No event of another type has a runbook for its definition.
+	detail["Definition"] = []any{runbook.Ref()}
+	return detection.Pattern{Source: "aws.ssm", Detail: detail}
 }

@@ -114,7 +114,6 @@ func (r *configRules) newTrailEnabled() awsconfig.IRule {
 	}
 	r.findings.AtSynthesis(r, checkInputParameters(r.props.Settings, parameters))
 	return newConfigRule(r, jsii.String("TrailEnabled"), &awsconfig.CfnConfigRuleProps{
-		Description:               jsii.String("The trail " + r.props.Settings.Name + " is logging to its bucket"),
 		Source:                    managedRule("CLOUD_TRAIL_ENABLED"),
 		InputParameters:           parameters,
 		MaximumExecutionFrequency: r.frequency(),
@@ -138,7 +137,6 @@ func checkInputParameters(settings trail.Settings, parameters map[string]any) er
 // https://docs.aws.amazon.com/config/latest/developerguide/cloudtrail-security-trail-enabled.html
 func (r *configRules) newSecurityTrailEnabled() awsconfig.IRule {
 	return newConfigRule(r, jsii.String("SecurityTrailEnabled"), &awsconfig.CfnConfigRuleProps{
-		Description:               jsii.String("A trail with every security setting logs all management events"),
 		Source:                    managedRule("CLOUDTRAIL_SECURITY_TRAIL_ENABLED"),
 		MaximumExecutionFrequency: r.frequency(),
 	})
@@ -149,7 +147,6 @@ func (r *configRules) newTrailSettings() awsconfig.IRule {
 	policy := guardPolicy(r.props.Settings)
 	r.findings.AtSynthesis(r, checkPolicy(r.props.Settings, policy))
 	return newConfigRule(r, jsii.String("TrailSettings"), &awsconfig.CfnConfigRuleProps{
-		Description: jsii.String("The trail " + r.props.Settings.Name + " has the declared settings"),
 		Scope: &awsconfig.CfnConfigRule_ScopeProperty{
 			ComplianceResourceTypes: jsii.Strings("AWS::CloudTrail::Trail"),
 		},

@@ -61,14 +61,12 @@ type EventRules interface {
 	// Rules are all rules that start the runbook.
 	Rules() *[]awsevents.IRule
 	// Define defines a rule of the guard with its targets: EventBridge reaches them with the TargetRole, and puts what it cannot deliver into
-	// the DeadLetterQueue, once KeepUndelivered lets it.
+	// the DeadLetterQueue.
 	Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule
 	// TargetRole is the role with which EventBridge reaches the targets of the guard's rules.
 	TargetRole() awsiam.Role
 	// DeadLetterQueue holds events that could not be delivered to a target, for 14 days.
 	DeadLetterQueue() awssqs.Queue
-	// KeepUndelivered lets EventBridge put into the DeadLetterQueue what the rules could not deliver.
-	KeepUndelivered(rules ...awsevents.IRule)
 	// Targets are the TargetRole and the DeadLetterQueue.
 	Targets() *Targets
 	// AlsoOnSchedule makes the Schedule start another runbook, too, which the Targets let start.
@@ -109,7 +107,6 @@ func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProp
 	if props.ConfigRules != nil && !partition.HasRemediation(this) {
 		this.newNonCompliant()
 	}
-	this.KeepUndelivered(this.rules...)
 	return this
 }
 
@@ -202,8 +199,6 @@ func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps)
 func (r *eventRules) Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule {
 	return r.targets.Define(scope, id, props, targets...)
 }
-
-func (r *eventRules) KeepUndelivered(rules ...awsevents.IRule) { r.targets.KeepUndelivered(rules...) }
 
 // MinutesOf is how often the schedule starts the runbook, in minutes: every hour if it is not known, or if it never does.
 func MinutesOf(every awscdk.Duration) float64 {

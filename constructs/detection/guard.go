@@ -52,7 +52,7 @@ func guardPolicy(settings trail.Settings) string {
 		is("hasInsightSelectors", true)
 	}
 
-	return fmt.Sprintf("rule trail_is_as_declared when configuration.trailARN == %q {\n configuration {\n  %s\n }\n}\n",
+	return fmt.Sprintf("rule as_declared when configuration.trailARN == %q {\n configuration {\n  %s\n }\n}\n",
 		settings.ARN, strings.Join(clauses, "\n  "))
 }
 

@@ -73,7 +73,7 @@ func TestGuardPolicyComparesEveryFieldOfTheConfigurationItem(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			want := "rule trail_is_as_declared when configuration.trailARN == \"arn\" {\n" +
+			want := "rule as_declared when configuration.trailARN == \"arn\" {\n" +
 				" configuration {\n  " + strings.Join(test.want, "\n  ") + "\n }\n}\n"
 			if got := guardPolicy(test.settings); got != want {
 				t.Errorf("the policy is\n%s\nnot\n%s", got, want)

@@ -79,7 +79,6 @@ func NewIamEvents(scope constructs.Construct, id *string, props *IamEventsProps)
 	this.rule = targets.Define(this, jsii.String("Roles"), &awsevents.CfnRuleProps{EventPattern: Pattern{"aws.iam", "AWS API Call via CloudTrail", map[string]any{
 		"requestParameters": map[string]any{"roleName": []any{map[string]any{"prefix": prefix[:min(len(prefix), certain)]}}},
 	}}.Object()}, &awsevents.CfnRule_TargetProperty{Id: jsii.String("GuardRegion"), Arn: bus})
-	targets.KeepUndelivered(this.rule)
 	return this
 }
 

@@ -125,9 +125,10 @@ func (p Parts) ofStack() (alternatives []any, longest map[string]int) {
 // them long.
 func (p Parts) supplied() (alternatives []any, longest map[string]int, given map[string]string) {
 	const roleName, topicARN, logGroupName = 64, 320, 512
-	longest = map[string]int{*p.AlertTopic.TopicArn(): topicARN}
-	given = map[string]string{"AlertTopic": *p.AlertTopic.TopicArn()}
+	longest, given = map[string]int{}, map[string]string{}
 	if p.IsSupplied {
+		longest[*p.AlertTopic.TopicArn()] = topicARN
+		given["AlertTopic"] = *p.AlertTopic.TopicArn()
 		alternatives = append(alternatives, p.ofTopic(), anyOf(p.namedOfTopic()))
 	}
 	if len(p.Roles) > 0 {

@@ -13,6 +13,9 @@ type Pattern struct {
 	Detail             map[string]any
 }
 
+// anyType is the type of patterns for API calls: only their events have the name of an operation in the detail.
+const anyType = ""
+
 // Object is the pattern as CloudFormation takes it.
 func (p Pattern) Object() map[string]any {
 	object := map[string]any{"detail": p.Detail}
@@ -27,7 +30,11 @@ func (p Pattern) Object() map[string]any {
 
 // EventPattern is the pattern as the rules of the CDK take it.
 func (p Pattern) EventPattern() *awsevents.EventPattern {
-	return &awsevents.EventPattern{Source: jsii.Strings(p.Source), DetailType: jsii.Strings(p.DetailType), Detail: &p.Detail}
+	pattern := &awsevents.EventPattern{Source: jsii.Strings(p.Source), Detail: &p.Detail}
+	if p.DetailType != anyType {
+		pattern.DetailType = jsii.Strings(p.DetailType)
+	}
+	return pattern
 }
 
 // AnyOf is the pattern, as CloudFormation takes it, that matches what one of the patterns matches.

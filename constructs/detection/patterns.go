@@ -63,7 +63,7 @@ func tampering(settings trail.Settings, roles ...any) Pattern {
 		calls = append(calls, "AddTags", "RemoveTags")
 		parameters["resourceId"] = theTrail[1:]
 	}
-	return Pattern{"aws.cloudtrail", "AWS API Call via CloudTrail", map[string]any{
+	return Pattern{"aws.cloudtrail", anyType, map[string]any{
 		"eventName":         calls,
 		"errorCode":         []any{absent},
 		"requestParameters": parameters,
@@ -107,7 +107,7 @@ func LogStorePattern(parts ...LogStorePart) map[string]any {
 		calls = append(calls, map[string]any{"keyId": keys})
 	}
 	return map[string]any{
-		"source": sources, "detail-type": []any{"AWS API Call via CloudTrail"},
+		"source": sources,
 		"detail": map[string]any{
 			"eventName":         names,
 			"errorCode":         []any{absent},
@@ -132,7 +132,7 @@ func CheckLogStorePattern(rule string, pattern map[string]any, trailName string)
 // exceptions that Config writes itself, when its attempts are used up, no event is documented.
 // https://docs.aws.amazon.com/config/latest/APIReference/API_PutRemediationExceptions.html
 func exception(rules ConfigRules) Pattern {
-	return Pattern{"aws.config", "AWS API Call via CloudTrail", map[string]any{
+	return Pattern{"aws.config", anyType, map[string]any{
 		"eventName":         []any{"PutRemediationExceptions"},
 		"errorCode":         []any{absent},
 		"requestParameters": map[string]any{"configRuleName": names(rules)},

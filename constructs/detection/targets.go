@@ -23,9 +23,6 @@ type Targets struct {
 	start, pass awsiam.PolicyStatement
 	// started are the runbooks that it starts.
 	started []awsssm.CfnDocument
-	// undelivered lets rules, those of the ARNs, put events into the queue.
-	undelivered awsiam.PolicyStatement
-	undelivers  []*string
 }
 
 // Start is what starts a runbook: its first version, so that a later one changes nothing.
@@ -63,23 +60,30 @@ func (s Start) arn(resource, version string) *string {
 // DefineTargets defines DeadLetterQueue and TargetRole in the scope. The role may do nothing yet. By its path the policies of an organization
 // know it as the guard's: of its name, which CloudFormation makes up, they know the beginning alone.
 func DefineTargets(scope constructs.Construct) *Targets {
+	rules := map[string]interface{}{
+		// The rules of the account: each of the guard's refers to the role, so that the role cannot refer to them, and the list of them
+		// would be the longer the more there are.
+		"ArnLike": map[string]interface{}{"aws:SourceArn": arn("events", "rule/*")},
+	}
+	queue := awssqs.NewQueue(scope, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
+		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:      jsii.Bool(true),
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
+	})
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+	queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sqs:SendMessage"),
+		Resources:  &[]*string{queue.QueueArn()},
+		Conditions: &rules,
+	}))
 	allowed := awsiam.NewPolicyDocument(nil)
 	return &Targets{
 		allowed: allowed,
-		queue: awssqs.NewQueue(scope, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
-			Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
-			EnforceSSL:      jsii.Bool(true),
-			RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-		}),
+		queue:   queue,
 		role: awsiam.NewRole(scope, jsii.String("TargetRole"), &awsiam.RoleProps{
-			Path: jsii.String(GuardRolePath),
-			AssumedBy: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-				Conditions: &map[string]interface{}{
-					"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
-					// A condition on the rules' ARNs would be circular: each rule refers to this role.
-					"ArnLike": map[string]interface{}{"aws:SourceArn": arn("events", "rule/*")},
-				},
-			}),
+			Path:           jsii.String(GuardRolePath),
+			AssumedBy:      awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{Conditions: &rules}),
 			InlinePolicies: &map[string]awsiam.PolicyDocument{"ReachTargets": allowed},
 		}),
 	}
@@ -94,8 +98,7 @@ func (t *Targets) DeadLetterQueue() awssqs.Queue { return t.queue }
 // Allow lets the role do what statements say.
 func (t *Targets) Allow(statements ...awsiam.PolicyStatement) { t.allowed.AddStatements(statements...) }
 
-// Define defines a rule with its targets: EventBridge reaches them with the role, and puts what it cannot deliver into the queue, once
-// KeepUndelivered lets it.
+// Define defines a rule with its targets: EventBridge reaches them with the role, and puts what it cannot deliver into the queue.
 func (t *Targets) Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule {
 	props.Targets = t.reached(targets)
 	return defineEventRule(scope, id, props)
@@ -146,23 +149,6 @@ func (t *Targets) reached(targets []*awsevents.CfnRule_TargetProperty) []any {
 		reached = append(reached, target)
 	}
 	return reached
-}
-
-// KeepUndelivered lets EventBridge put into the queue what the rules could not deliver.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-func (t *Targets) KeepUndelivered(rules ...awsevents.IRule) {
-	for _, rule := range rules {
-		t.undelivers = append(t.undelivers, rule.RuleArn())
-	}
-	if t.undelivered == nil {
-		t.undelivered = awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
-			Actions:    jsii.Strings("sqs:SendMessage"),
-			Resources:  &[]*string{t.queue.QueueArn()},
-		})
-		t.queue.AddToResourcePolicy(t.undelivered)
-	}
-	t.undelivered.AddCondition(jsii.String("ArnEquals"), map[string]any{"aws:SourceArn": t.undelivers})
 }
 
 // arn is an ARN of the stack's partition, Region and account, which may refer to resources by ${LogicalId}.

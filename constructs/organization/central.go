@@ -127,7 +127,7 @@ func NewCentral(scope constructs.Construct, id *string, props *CentralProps) Cen
 	this.addRepairs()
 	this.addAlarms()
 	this.addHeartbeats(listed(props.HeartbeatAccounts))
-	this.notices.keepUndelivered()
+	this.notices.tellUndelivered()
 	this.newOutputs()
 	return this
 }

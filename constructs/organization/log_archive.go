@@ -233,7 +233,7 @@ func (a *logArchive) tellMissingDigests(props *LogArchiveProps) {
 	pattern := alarmPattern()
 	pattern["resources"] = []any{alarm.AttrArn()}
 	notices.add(notice{id: "Alarm", pattern: pattern})
-	notices.keepUndelivered()
+	notices.tellUndelivered()
 }
 
 func (a *logArchive) newOutputs() {

@@ -25,7 +25,6 @@ type notices struct {
 	bus   awsevents.IEventBus
 
 	targets *detection.Targets
-	rules   []awsevents.IRule
 }
 
 // notice is what one rule matches, and the message that it makes of it.
@@ -81,7 +80,7 @@ func (n *notices) add(notice notice) {
 		props.EventBusName = n.from.EventBusName()
 	}
 	n.findings.AtSynthesis(n.scope, checkPattern(notice.id, notice.pattern))
-	n.rules = append(n.rules, n.targets.Define(n.scope, &notice.id, props, targets...))
+	n.targets.Define(n.scope, &notice.id, props, targets...)
 }
 
 // Validate returns an error if an event pattern is longer than EventBridge takes.
@@ -96,9 +95,8 @@ func checkPattern(rule string, pattern map[string]any) error {
 	}.Check()
 }
 
-// keepUndelivered lets the rules put into the queue what they cannot deliver, and tells the topic if they do.
-func (n *notices) keepUndelivered() {
-	n.targets.KeepUndelivered(n.rules...)
+// tellUndelivered tells the topic if the rules put into the queue what they could not deliver.
+func (n *notices) tellUndelivered() {
 	if n.topic != nil {
 		alerting.TellUndelivered(n.scope, n.topic, n.targets.DeadLetterQueue(), "An event of TrailGuard was not told: it is in the dead-letter queue")
 	}

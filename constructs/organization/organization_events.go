@@ -86,7 +86,7 @@ func NewOrganizationEvents(scope constructs.Construct, id *string, props *Organi
 		patterns = append(organizationPatterns(texts(props.PolicyIds)), patterns...)
 	}
 	this.notices.add(notice{"Organization", withError(absent, patterns...), alerting.CallPaths(), call("ORGANIZATION"), ""})
-	this.notices.keepUndelivered()
+	this.notices.tellUndelivered()
 	return this
 }
 

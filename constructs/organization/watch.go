@@ -122,7 +122,7 @@ func NewWatch(scope constructs.Construct, id *string, props *WatchProps) Watch {
 	}
 	this.notices.add(notice{"Tampering", withError(absent, slices.Concat(outside(props.GuardAccount, guarded), watched)...), alerting.CallPaths(), call("TAMPERING"), ""})
 	this.notices.add(notice{"Refused", withError(present, slices.Concat(guarded, watched)...), refusedPaths, refused, ""})
-	this.notices.keepUndelivered()
+	this.notices.tellUndelivered()
 	if topic != nil {
 		awscdk.NewCfnOutput(this, jsii.String("AlertTopicArn"), &awscdk.CfnOutputProps{Value: topic.TopicArn()})
 	}

@@ -189,7 +189,7 @@ func (r *logStoreRemediation) newRules() {
 		if props.CentralEventBus != nil {
 			targets.Allow(alerting.PutEvents(props.CentralEventBus))
 		}
-		targets.KeepUndelivered(detection.DefineSchedule(r, targets, props.CheckEvery, start))
+		detection.DefineSchedule(r, targets, props.CheckEvery, start)
 	}
 	pattern := detection.LogStorePattern(r.parts()...)
 	r.findings.AtSynthesis(r, detection.CheckLogStorePattern("Tampering", pattern, *props.TrailName))
@@ -198,7 +198,6 @@ func (r *logStoreRemediation) newRules() {
 		reached = append(reached, start.Target("Runbook", "event"))
 	}
 	r.tampering = targets.Define(r, jsii.String("Tampering"), &awsevents.CfnRuleProps{EventPattern: pattern}, reached...)
-	targets.KeepUndelivered(r.tampering)
 }
 
 // parts are what the calls of tampering are about.
@@ -251,7 +250,7 @@ func (r *logStoreRemediation) newRole() awsiam.Role {
 		statements = append(statements, alerting.PutEvents(r.props.CentralEventBus))
 	}
 	return awsiam.NewRole(r, jsii.String("Role"), &awsiam.RoleProps{
-		AssumedBy: automation(r),
+		AssumedBy: automation(),
 		Path:      jsii.String(detection.GuardRolePath),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"RestoreLogStore": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),

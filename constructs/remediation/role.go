@@ -61,9 +61,8 @@ func NewRole(scope constructs.Construct, id *string, props *RoleProps) awsiam.IR
 	}
 	restore := statements(scope, props)
 	return awsiam.NewRole(scope, id, &awsiam.RoleProps{
-		Description: jsii.String("Lets the runbook restore the trail " + props.Settings.Name),
-		AssumedBy:   automation(scope),
-		Path:        jsii.String(detection.GuardRolePath),
+		AssumedBy: automation(),
+		Path:      jsii.String(detection.GuardRolePath),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"RestoreTrail": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &restore}),
 		},
@@ -117,6 +116,9 @@ func statements(scope constructs.Construct, props *RoleProps) []awsiam.PolicySta
 	if props.ConfigRules && partition.HasRemediation(scope) {
 		everywhere = append(everywhere, "config:DeleteRemediationExceptions", "config:DescribeRemediationExceptions")
 	}
+	if settings.IsOrganizationTrail {
+		everywhere = append(everywhere, readOrganization...)
+	}
 	statements := []awsiam.PolicyStatement{
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:       jsii.String("RestoreTrail"),
@@ -129,6 +131,7 @@ func statements(scope constructs.Construct, props *RoleProps) []awsiam.PolicySta
 			// These actions take no resource.
 			// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html
 			// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsconfig.html
+			// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html
 			Resources: jsii.Strings("*"),
 		}),
 	}
@@ -168,6 +171,11 @@ func createByName(name string) awsiam.PolicyStatement {
 	})
 }
 
+// readOrganization is what CreateTrail and UpdateTrail ask of an organization.
+var readOrganization = []string{
+	"organizations:DescribeOrganization", "organizations:ListAWSServiceAccessForOrganization", "organizations:ListAccounts",
+}
+
 // organizationStatements are what CreateTrail and UpdateTrail need besides for an organization trail.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-an-organizational-trail-prepare.html
 func organizationStatements() []awsiam.PolicyStatement {
@@ -175,17 +183,6 @@ func organizationStatements() []awsiam.PolicyStatement {
 		return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/"+name), nil)
 	}
 	return []awsiam.PolicyStatement{
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid: jsii.String("ReadOrganization"),
-			Actions: jsii.Strings(
-				"organizations:DescribeOrganization",
-				"organizations:ListAWSServiceAccessForOrganization",
-				"organizations:ListAccounts",
-			),
-			// These actions take no resource.
-			// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html
-			Resources: jsii.Strings("*"),
-		}),
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:     jsii.String("ReadServiceLinkedRoles"),
 			Actions: jsii.Strings("iam:GetRole"),
@@ -209,13 +206,11 @@ func organizationStatements() []awsiam.PolicyStatement {
 
 // automation is the principal ssm.amazonaws.com, for executions in this account only.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
-func automation(scope constructs.Construct) awsiam.IPrincipal {
-	stack := awscdk.Stack_Of(scope)
+func automation() awsiam.IPrincipal {
 	executions := awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:ssm:*:${AWS::AccountId}:automation-execution/*"), nil)
 	return awsiam.NewServicePrincipal(jsii.String("ssm.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 		Conditions: &map[string]interface{}{
-			"StringEquals": map[string]interface{}{"aws:SourceAccount": stack.Account()},
-			"ArnLike":      map[string]interface{}{"aws:SourceArn": executions},
+			"ArnLike": map[string]interface{}{"aws:SourceArn": executions},
 		},
 	})
 }

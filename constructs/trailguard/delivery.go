@@ -69,7 +69,6 @@ func letTrailPublish(scope constructs.Construct, props *TrailGuardProps, logStor
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
 func newCloudWatchLogsRole(scope constructs.Construct, props *TrailGuardProps) awsiam.IRole {
 	return awsiam.NewRole(scope, jsii.String("CloudWatchLogsRole"), &awsiam.RoleProps{
-		Description: jsii.String("Lets CloudTrail send the events of the trail " + *props.TrailName + " to its log group"),
 		// Without a condition: CloudTrail sends neither aws:SourceArn nor aws:SourceAccount when it assumes this role.
 		// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("cloudtrail.amazonaws.com"), nil),
@@ -83,9 +82,9 @@ func newCloudWatchLogsRole(scope constructs.Construct, props *TrailGuardProps) a
 // organization.
 func writeEvents(scope constructs.Construct, props *TrailGuardProps) awsiam.PolicyStatement {
 	account := trailAccount(scope, props)
-	streams := []*string{logStreams(scope, props.CloudWatchLogGroup, *account+"_CloudTrail_"+*awscdk.Stack_Of(scope).Region()+"*")}
+	streams := []*string{logStreams(props.CloudWatchLogGroup, account, "_CloudTrail_${AWS::Region}*")}
 	if props.OrganizationId != nil {
-		streams = append(streams, logStreams(scope, props.CloudWatchLogGroup, *props.OrganizationId+"_*"))
+		streams = append(streams, logStreams(props.CloudWatchLogGroup, props.OrganizationId, "_*"))
 	}
 	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:       jsii.String("WriteEvents"),
@@ -102,12 +101,10 @@ func trailAccount(scope constructs.Construct, props *TrailGuardProps) *string {
 	return awscdk.Stack_Of(scope).Account()
 }
 
-func logStreams(scope constructs.Construct, group awslogs.ILogGroup, pattern string) *string {
-	return awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("logs"), Resource: jsii.String("log-group"),
-		ResourceName: jsii.String(*group.LogGroupName() + ":log-stream:" + pattern),
-		ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
-	})
+// logStreams are those that CloudTrail names after an account, or an organization: either may be a token.
+func logStreams(group awslogs.ILogGroup, owner *string, pattern string) *string {
+	streams := "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Group}:log-stream:${Owner}" + pattern
+	return awscdk.Fn_Sub(&streams, &map[string]*string{"Group": group.LogGroupName(), "Owner": owner})
 }
 
 func cloudTrail() *[]awsiam.IPrincipal {
