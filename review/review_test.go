@@ -104,6 +104,13 @@ func resolved(value any) any {
 			}
 			return parts
 		}
+		if given, ok := value["Fn::Sub"].([]any); ok {
+			text := given[0].(string)
+			for name, variable := range given[1].(map[string]any) {
+				text = strings.ReplaceAll(text, "${"+name+"}", fmt.Sprint(resolved(variable)))
+			}
+			return resolved(map[string]any{"Fn::Sub": text})
+		}
 		if text, ok := value["Fn::Sub"].(string); ok {
 			return variable.ReplaceAllStringFunc(text, func(name string) string {
 				id, _, isAttribute := strings.Cut(name[2:len(name)-1], ".")

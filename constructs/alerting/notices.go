@@ -32,7 +32,7 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 	if props.CentralEventBus != nil {
 		props.EventRules.Targets().Allow(PutEvents(props.CentralEventBus))
 	}
-	notice := func(id string, pattern map[string]any, problem error, paths map[string]any, template string) awsevents.IRule {
+	notice := func(id string, pattern any, problem error, paths map[string]any, template string) awsevents.IRule {
 		a.findings.AtSynthesis(a, problem)
 		return props.EventRules.Define(a, jsii.String(id), &awsevents.CfnRuleProps{EventPattern: pattern},
 			tellers(a.topic, props.CentralEventBus, paths, template)...)
@@ -48,14 +48,13 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 	repairFailed := notice("RepairFailed", failed, check("RepairFailed", failed), ExecutionPaths(),
 		"REPAIR <status>: "+where+" at <when>, execution <execution>.")
 	parts := detection.Parts{
-		Scope: a, Rule: repairFailed, IsSupplied: a.Node().TryFindChild(jsii.String("Topic")) == nil, AlertTopic: a.topic, DeadLetterQueue: props.EventRules.DeadLetterQueue(),
-		LogGroup: props.LogGroup, ConfigRules: props.ConfigRules,
+		Rule: repairFailed, AlertTopic: a.topic, IsSupplied: a.Node().TryFindChild(jsii.String("Topic")) == nil, LogGroup: props.LogGroup, ConfigRules: props.ConfigRules,
 	}
 	if props.SuppliedRoles != nil {
 		parts.Roles = *props.SuppliedRoles
 	}
 	for _, of := range detection.GuardTamperingPatterns(parts) {
-		notice(of.ID, of.Object(), of.TooLong, CallPaths(),
+		notice(of.ID, of.Text, of.TooLong, CallPaths(),
 			"TAMPERING: <what> on the guard of "+where+", by <who> from <from> at <when>. cdk deploy --revert-drift puts it back.")
 	}
 	a.newAlarms(props, repairFailed)

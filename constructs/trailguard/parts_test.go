@@ -1,28 +1,25 @@
 package trailguard_test
 
 import (
-	"fmt"
+	"encoding/json"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/jsii-runtime-go"
-
-	"github.com/trailguard/trailguard/constructs/trailguard"
+	"github.com/trailguard/trailguard/internal/cases"
 )
 
-// TestThePatternOfThePartsFitsIntoStacksWithLongNames: StackSets put StackSet- in front of a name, and 37 characters behind it.
-func TestThePatternOfThePartsFitsIntoStacksWithLongNames(t *testing.T) {
-	validate := func(stackName string) error {
-		app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
-		stack := awscdk.NewStack(app, jsii.String("Stack"), &awscdk.StackProps{StackName: &stackName})
-		return trailguard.NewTrailGuard(stack, jsii.String("Default"), nil).Validate()
-	}
-	if err := validate("StackSet-" + strings.Repeat("x", 30) + "-00000000-0000-0000-0000-000000000000"); err != nil {
-		t.Error(err)
-	}
-	got := fmt.Sprint(validate(strings.Repeat("x", 128)))
-	if !strings.HasPrefix(got, "StackName: makes the event pattern of the rule GuardTampering up to 2") || !strings.Contains(got, " characters long, and EventBridge takes 2048: ") {
-		t.Errorf("of a name that is too long it says %s", got)
+// TestThePatternOfThePartsFitsWhateverTheStackIsCalled: the name of a stack may have 128 characters, of which those of its rules have at most 38,
+// and the id of a key has 36.
+func TestThePatternOfThePartsFitsWhateverTheStackIsCalled(t *testing.T) {
+	const most = 2048 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+	for _, c := range cases.All() {
+		text := at(resource(templateOf(t, c), "AlertingGuardTamperingEF980C89"), "Properties", "EventPattern", "Fn::Sub").([]any)[0].(string)
+		if strings.Count(text, "${S}") < 7 || strings.Count(text, "${AWS::StackName}") != 2 {
+			t.Errorf("%s: the stack's name is not in %s", c.Name, text)
+		}
+		deployed := strings.NewReplacer("${S}", strings.Repeat("x", 38), "${AWS::StackName}", strings.Repeat("x", 128), "${AlertingKeyF32BC376}", strings.Repeat("x", 36)).Replace(text)
+		if strings.Contains(deployed, "${") || !json.Valid([]byte(deployed)) || len(deployed) > most {
+			t.Errorf("%s: the pattern has %d characters: %s", c.Name, len(deployed), deployed)
+		}
 	}
 }

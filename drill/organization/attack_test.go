@@ -66,7 +66,7 @@ func (h *house) ofOrganization(call string) string {
 }
 
 // toldAt is what a message ends with, or goes on with, after what it is known to begin with.
-var toldAt = regexp.MustCompile(`^(127\.0\.0\.1 at )?2030-01-[0-9T:]+Z(\.|: [A-Za-z0-9]+\.|, execution [0-9a-f-]+\.)(\n|$)`)
+var toldAt = regexp.MustCompile(`^(127\.0\.0\.1 at )?2030-01-[0-9T:]+Z(\.|: [A-Za-z0-9]+\.|, execution [0-9a-f-]+\.|\. cdk deploy --revert-drift puts it back\.)(\n|$)`)
 
 // wantHeard reports messages of the central topic, since the last call, that are not exactly those that begin so.
 func (h *house) wantHeard(what string, beginnings ...string) []string {

@@ -79,7 +79,7 @@ func (p project) deploy(stack, assembly string) string {
 // needs it, and the policies last.
 func TestTheCommandLineDeploysEachStackInTheAccountWhereItBelongs(t *testing.T) {
 	t.Parallel()
-	s := &shape{region: "us-east-1", account: standing, keys: map[string]any{"members": "guard"}}
+	s := &shape{region: "us-east-1", account: standing, keys: map[string]any{"members": "guard", "configRules": false}}
 	h := begin(t, s)
 	h.must(localaws.PutRecorder(t.Context(), h.as(management)))
 	block := s.configuration(map[string]any{"organizationalUnitIds": []string{h.unit("Core"), h.unit("Workloads")}})

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
 	"github.com/trailguard/trailguard/drill/deployed"
@@ -87,7 +88,7 @@ func testFailedRepair(h *house, account string, guard deployed.Guard) {
 	restore := h.withoutPermission(account, guard.AutomationRoleARN, "cloudtrail:StartLogging")
 	h.tamper(stop, account, by, guard, guard.TrailARN)
 	h.settle()
-	messages := h.wantHeard("a repair that fails", h.tampering("StopLogging", account, by), h.notRepaired(account), h.repairFailed(account))
+	messages := h.wantHeard("a repair that fails", append(h.ofGuard("PutRolePolicy", account), h.tampering("StopLogging", account, by), h.notRepaired(account), h.repairFailed(account))...)
 	if !strings.Contains(strings.Join(messages, "\n"), "AccessDenied") {
 		h.t.Errorf("no message says why: %v", messages)
 	}
@@ -95,6 +96,57 @@ func testFailedRepair(h *house, account string, guard deployed.Guard) {
 	h.pass(time.Hour)
 	h.wantKept(account, guard)
 	h.wantHeard("the next repair", h.repaired(account))
+}
+
+// ofGuard is the message of what an administrator does to a role of a guard, which is told in the Region where the events of IAM arrive.
+func (h *house) ofGuard(call, account string) []string {
+	if h.region != "us-east-1" {
+		return nil
+	}
+	return []string{fmt.Sprintf("TAMPERING: %s on a guard in account %s, %s, by %s from ", call, account, h.region, h.Account(account).Administrator().ARN)}
+}
+
+// testSilence takes the schedule away, whose events tell the central bus each hour that the guard is there.
+func testSilence(h *house, guard deployed.Guard) {
+	beats := func() (n int) {
+		bus := h.Account(security).Bus()
+		for rule := range bus.Metrics() {
+			if strings.Contains(rule, "Heartbeat"+guard.Account()) {
+				n += len(bus.MatchedAt(rule))
+			}
+		}
+		return n
+	}
+	hours := func(n int) {
+		for range n {
+			h.pass(time.Hour)
+		}
+	}
+	before := beats()
+	hours(3)
+	if got := beats() - before; got != 3 {
+		h.t.Errorf("in three hours the central bus gets %d heartbeats", got)
+	}
+	client := eventbridge.NewFromConfig(h.as(guard.Account()))
+	resources, err := cloudformation.NewFromConfig(h.as(guard.Account())).DescribeStackResources(h.t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: &guard.Stack})
+	h.must(err)
+	i := slices.IndexFunc(resources.StackResources, func(r cloudformationtypes.StackResource) bool {
+		return strings.HasPrefix(*r.LogicalResourceId, "EventRulesSchedule")
+	})
+	rule := resources.StackResources[i].PhysicalResourceId
+	_, err = client.DisableRule(h.t.Context(), &eventbridge.DisableRuleInput{Name: rule})
+	h.must(err)
+	h.settle()
+	h.wantHeard("a schedule that is disabled", h.ofGuard("DisableRule", guard.Account())...)
+	before = beats()
+	hours(3)
+	if got := beats() - before; got != 0 {
+		h.t.Errorf("without the schedule the central bus gets %d heartbeats in three hours", got)
+	}
+	_, err = client.EnableRule(h.t.Context(), &eventbridge.EnableRuleInput{Name: rule})
+	h.must(err)
+	h.settle()
+	h.wantHeard("a schedule that is enabled", h.ofGuard("EnableRule", guard.Account())...)
 }
 
 // calls of an administrator of the management account to AWS Organizations.

@@ -42,6 +42,7 @@ func TestOneTrailCoversTheOrganization(t *testing.T) {
 		h.wantEachScenarioRepairedAndToldOnce(guards, func(g deployed.Guard) string { return g.TrailName })
 	})
 	h.step("a repair that fails is told centrally, and made up for by the schedule", func(h *house) { testFailedRepair(h, management, guard) })
+	h.step("a guard whose schedule is taken away falls silent, which the central bus can see", func(h *house) { testSilence(h, guard) })
 	h.step("what a member tries on the shadow of the trail is refused and told centrally once", func(h *house) { testShadow(h, guard) })
 	h.step("what a member does to AWS Config is told centrally once", testConfig)
 	h.step("calls to AWS Organizations are told centrally once", testOrganizationEvents)

@@ -33,7 +33,7 @@ func lookAtEventRule(ctx context.Context, v *view, r resource, f *Finding) {
 			enable += " --event-bus-name " + *bus
 		}
 		f.compare(enable, "State", want, string(described.State))
-		f.compare(revert, "EventPattern", r.properties["EventPattern"], opened(orNone(aws.ToString(described.EventPattern))))
+		f.compare(revert, "EventPattern", opened(r.properties["EventPattern"]), opened(orNone(aws.ToString(described.EventPattern))))
 		f.compare(revert, "ScheduleExpression", r.properties["ScheduleExpression"], orNone(aws.ToString(described.ScheduleExpression)))
 		f.compare(revert, "RoleArn", r.properties["RoleArn"], orNone(aws.ToString(described.RoleArn)))
 	}

@@ -41,7 +41,8 @@ func detail(rule map[string]any) map[string]any {
 	if list := alternatives(rule); len(list) > 0 {
 		return list[0].(map[string]any)["detail"].(map[string]any)
 	}
-	return pattern(rule)["detail"].(map[string]any)
+	found, _ := pattern(rule)["detail"].(map[string]any) // which a pattern that is a text does not have
+	return found
 }
 
 // exception is what the pattern of the rule that starts the runbook says of remediation exceptions.
