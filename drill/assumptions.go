@@ -381,6 +381,29 @@ func Assumptions() []Assumption {
 			IfWrong:   "These settings of the log store are not restored, and each run tells people so.",
 			Unchecked: logStoreUnchecked,
 		},
+		{
+			Statement: "CloudTrail delivers a digest file at the end of each hour in which a trail with validation logs, also if nothing was called, and S3 sends " +
+				"EventBridge the event Object Created of it; EventBridge counts in MatchedEvents what a rule without targets matches.",
+			Sources: []string{
+				"https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html",
+				"https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html", "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html",
+			},
+			IfWrong:   "The alarm MissingDigests rings although the log arrives.",
+			Unchecked: "the alarm itself shows it three hours after the deployment",
+		},
+		{
+			Statement: "What CloudFormation calls a rule, role, document, alarm, queue, topic or Config rule of a stack begins with the stack's name, of which as much is " +
+				"left in each as in the name of a rule whose logical id has 28 characters; and the CloudTrail events of calls on them have these names in " +
+				"requestParameters, as rule, name, roleName, alarmName, alarmNames, configRuleName, or in queueUrl, topicArn and subscriptionArn.",
+			Sources:   []string{"https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html"},
+			IfWrong:   "Calls that change the part in question are not told.",
+			Unchecked: "a drill does not take the guard of an AWS account apart",
+		},
+		{
+			Statement: "CloudFormation's drift detection compares an EventPattern that is a text with that of the rule by its meaning.",
+			IfWrong:   "Drift detection shows the rule GuardTampering as changed although it is not, and a deployment that reverts drift puts the same pattern again.",
+			Unchecked: "a drill deploys nothing",
+		},
 	}
 	for i := range all {
 		all[i].ID = fmt.Sprintf("A%02d", i+1)

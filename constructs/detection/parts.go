@@ -88,7 +88,7 @@ func (p Parts) ofStack(text *patternText) []any {
 		// A trail may be named as the stack is: the services whose name is meant are named, too.
 		naming("name", ofStack, map[string]any{"eventSource": []any{"events.amazonaws.com", "ssm.amazonaws.com"}}),
 		// It is named by its name, or by its ARN.
-		naming("stackName", []any{wholeName, map[string]any{"wildcard": "*/" + wholeName + "/*"}},
+		naming("stackName", []any{wholeName, stackID},
 			callsOf("DeleteStack", "UpdateStack", "SetStackPolicy", "UpdateTerminationProtection")),
 	}
 	if !p.IsSupplied {
@@ -136,10 +136,11 @@ func (p Parts) supplied(text *patternText) []any {
 	return alternatives
 }
 
-// Variables of a patternText: the stack's name as it is in the names of rules and roles, and as it is.
+// Variables of a patternText: the stack's name as it is in the names of rules and roles, as it is, and its ARN.
 const (
 	cutName   = "${S}"
 	wholeName = "${AWS::StackName}"
+	stackID   = "${AWS::StackId}"
 )
 
 const (
@@ -157,11 +158,11 @@ type patternText struct {
 }
 
 func (p Parts) newText() *patternText {
-	const mostOfStack = 38
+	const mostOfStack, restOfID = 38, len("arn:aws-us-gov:cloudformation:us-gov-west-1:123456789012:stack//") + uuid
 	name := validation.Characters(*p.Rule.Stack().StackName())
 	return &patternText{
 		variables: map[string]*string{"S": stackIn(p.Rule)},
-		longest:   map[string]int{cutName: min(mostOfStack, name), wholeName: name},
+		longest:   map[string]int{cutName: min(mostOfStack, name), wholeName: name, stackID: restOfID + name},
 		given:     map[string]string{"StackName": strings.Repeat("x", name)},
 	}
 }
