@@ -1,7 +1,6 @@
 package closedloop
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -89,119 +88,16 @@ func (s store) messages(do func()) []string {
 	return messages
 }
 
-// state is everything that the services say about the key and the buckets, by the names of the operations.
+// state is everything that the services say about the key and the buckets.
 func (s store) state() map[string]string {
 	s.T.Helper()
-	ctx, state := s.T.Context(), map[string]string{}
-	note := func(name string, value any, err error) {
-		s.T.Helper()
-		if err != nil && !testbed.HasCode(err, "NoSuchBucketPolicy", "NoSuchLifecycleConfiguration", "NoSuchPublicAccessBlockConfiguration",
-			"ServerSideEncryptionConfigurationNotFoundError", "OwnershipControlsNotFoundError", "ObjectLockConfigurationNotFoundError",
-			"ReplicationConfigurationNotFoundError", "NoSuchTagSet") {
-			s.Must(err)
-		}
-		state[name] = plainJSON(s.T, value)
-	}
-	key, err := s.Clients.KMS.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &s.LogKeyARN})
-	s.Must(err)
-	note("key", fmt.Sprint(key.KeyMetadata.KeyState, key.KeyMetadata.DeletionDate), nil)
-	note("key policy", json.RawMessage(s.keyPolicy(s.LogKeyARN)), nil)
-	rotation, err := s.Clients.KMS.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: &s.LogKeyARN})
-	s.Must(err)
-	note("rotation", rotation.KeyRotationEnabled, nil)
-	for what, bucket := range map[string]*string{"log": &s.LogBucketName, "access log": &s.accessLog} {
-		client := s.Clients.S3
-		policy, err := client.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: bucket})
-		text := json.RawMessage("null")
-		if err == nil {
-			text = json.RawMessage(*policy.Policy)
-		}
-		note(what+": policy", text, err)
-		lifecycle, err := client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: bucket})
-		if err == nil {
-			for i := range lifecycle.Rules {
-				lifecycle.Rules[i].ID = nil
-			}
-			note(what+": lifecycle", lifecycle.Rules, nil)
-		} else {
-			note(what+": lifecycle", nil, err)
-		}
-		versioning, err := client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: bucket})
-		s.Must(err)
-		note(what+": versioning", versioning.Status, nil)
-		encryption, err := client.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: bucket})
-		if err == nil {
-			note(what+": encryption", encryption.ServerSideEncryptionConfiguration, nil)
-		} else {
-			note(what+": encryption", nil, err)
-		}
-		block, err := client.GetPublicAccessBlock(ctx, &s3.GetPublicAccessBlockInput{Bucket: bucket})
-		if err == nil {
-			note(what+": public access block", block.PublicAccessBlockConfiguration, nil)
-		} else {
-			note(what+": public access block", nil, err)
-		}
-		ownership, err := client.GetBucketOwnershipControls(ctx, &s3.GetBucketOwnershipControlsInput{Bucket: bucket})
-		if err == nil {
-			note(what+": ownership", ownership.OwnershipControls, nil)
-		} else {
-			note(what+": ownership", nil, err)
-		}
-		acl, err := client.GetBucketAcl(ctx, &s3.GetBucketAclInput{Bucket: bucket})
-		s.Must(err)
-		note(what+": access control list", acl.Grants, nil)
-		logging, err := client.GetBucketLogging(ctx, &s3.GetBucketLoggingInput{Bucket: bucket})
-		s.Must(err)
-		note(what+": access logging", logging.LoggingEnabled, nil)
-		lock, err := client.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: bucket})
-		if err == nil {
-			note(what+": Object Lock", lock.ObjectLockConfiguration, nil)
-		} else {
-			note(what+": Object Lock", nil, err)
-		}
-	}
-	return state
-}
-
-// plainJSON is the JSON of a value with the members of objects in order, without those that are nothing.
-func plainJSON(t testbed.TB, value any) string {
-	t.Helper()
-	encoded, err := json.Marshal(value)
-	testbed.Must(t, err)
-	var plain any
-	testbed.Must(t, json.Unmarshal(encoded, &plain))
-	encoded, err = json.Marshal(withoutNothing(plain))
-	testbed.Must(t, err)
-	return string(encoded)
-}
-
-func withoutNothing(value any) any {
-	switch value := value.(type) {
-	case map[string]any:
-		kept := map[string]any{}
-		for name, member := range value {
-			if member = withoutNothing(member); member != nil && member != false && member != "" {
-				kept[name] = member
-			}
-		}
-		return kept
-	case []any:
-		for i := range value {
-			value[i] = withoutNothing(value[i])
-		}
-	}
-	return value
+	return testbed.LogStoreState(s.T, s.Clients, s.LogKeyARN, map[string]string{"log": s.LogBucketName, "access log": s.accessLog})
 }
 
 // wantState reports what is not as it was.
 func (s store) wantState(want map[string]string) {
 	s.T.Helper()
-	got := s.state()
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if got[name] != want[name] {
-			s.T.Errorf("%s is\n%s\nnot\n%s", name, got[name], want[name])
-		}
-	}
+	testbed.WantLogStoreState(s.T, s.state(), want)
 }
 
 // storeTampering is a way to take the log store out of its declared state.
