@@ -45,7 +45,7 @@ func (d *declared) Produce(context awscdk.IResolveContext) any {
 		if bucket != nil {
 			resource := bucket.Node().DefaultChild().(awss3.CfnBucket)
 			names = append(names, resolved(context, resource.Ref()))
-			settings = append(settings, bucketSettings(context, bucket, resource, bucket == d.log))
+			settings = append(settings, bucketSettings(context, bucket, resource))
 		}
 	}
 	if len(settings) < 2 {
@@ -63,7 +63,7 @@ func (d *declared) Produce(context awscdk.IResolveContext) any {
 }
 
 // bucketSettings are what the API puts, in the order in which it is restored: what lets nobody in, or deletes, comes first.
-func bucketSettings(context awscdk.IResolveContext, bucket awss3.IBucket, resource awss3.CfnBucket, isLog bool) []entry {
+func bucketSettings(context awscdk.IResolveContext, bucket awss3.IBucket, resource awss3.CfnBucket) []entry {
 	var settings []entry
 	add := func(name, member string, value any) { settings = append(settings, entry{name, entry1(member, value)}) }
 	if policy := bucket.Policy(); policy != nil {
@@ -71,7 +71,7 @@ func bucketSettings(context awscdk.IResolveContext, bucket awss3.IBucket, resour
 	}
 	if rules := lifecycle(resolved(context, resource.LifecycleConfiguration())); len(rules) > 0 {
 		add("bucket_lifecycle_configuration", "LifecycleConfiguration", map[string]any{"Rules": rules})
-	} else if isLog {
+	} else {
 		add("get_bucket_lifecycle_configuration delete_bucket_lifecycle", "LifecycleConfiguration", map[string]any{"Rules": rules})
 	}
 	if versioning := resolved(context, resource.VersioningConfiguration()); versioning != nil {

@@ -133,6 +133,7 @@ func storeTamperings() []storeTampering {
 	all := []storeTampering{
 		{"T20", "expire all after a day", []string{"PutBucketLifecycle"}, expire(aws.String(""), logBucket)},
 		{"T20", "expire the log files after a day", []string{"PutBucketLifecycle"}, expire(aws.String("AWSLogs/"), logBucket)},
+		{"T20", "expire the access log after a day", []string{"PutBucketLifecycle"}, expire(aws.String(""), func(s store) *string { return &s.accessLog })},
 		{"T20", "no lifecycle", []string{"DeleteBucketLifecycle"}, func(s store) error {
 			_, err := s.Clients.S3.DeleteBucketLifecycle(s.T.Context(), &s3.DeleteBucketLifecycleInput{Bucket: &s.LogBucketName})
 			return err
