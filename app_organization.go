@@ -93,6 +93,7 @@ func (c configuration) awaitsKey() bool {
 const thisID = "Default"
 
 func (c configuration) logArchive(stack awscdk.Stack) (func() error, error) {
+	guard := c.props(stack)
 	props := &organization.LogArchiveProps{
 		OrganizationId:         c.OrganizationID,
 		ReaderAccounts:         c.LogReaderAccounts,
@@ -100,11 +101,14 @@ func (c configuration) logArchive(stack awscdk.Stack) (func() error, error) {
 		TransitionAfter:        days(c.TransitionAfterDays),
 		ExpireAfter:            days(c.ExpireAfterDays),
 		ObjectLockRetention:    c.objectLockRetention(),
-		ServerAccessLogsBucket: c.props(stack).ServerAccessLogsBucket,
-		RemovalPolicy:          c.RemovalPolicy,
-		AlarmOnMissingDigests:  c.AlarmOnMissingDigests,
+		ServerAccessLogsBucket: guard.ServerAccessLogsBucket,
+		RepairLogStore:         c.RepairLogStore,
+		RepairOnEvents:         c.RepairOnEvents,
+		CheckEvery:             guard.CheckEvery,
 		CentralEventBus:        c.centralEventBus(stack),
 		AlertEmailAddresses:    c.memberAddresses(),
+		RemovalPolicy:          c.RemovalPolicy,
+		AlarmOnMissingDigests:  c.AlarmOnMissingDigests,
 	}
 	if c.hasOrganizationTrail() {
 		props.TrailName, props.TrailAccount, props.PreviousTrailNames = jsii.String(c.trailName()), c.ManagementAccount, c.PreviousTrailNames
@@ -200,8 +204,9 @@ func (c configuration) guardProps(stack awscdk.Stack) *trailguard.TrailGuardProp
 
 // guard are the props of a guard of the organization.
 func (c configuration) guard(stack awscdk.Stack, archived bool) *trailguard.TrailGuardProps {
-	if archived { // the archive has what is declared of the store
-		c.TransitionAfterDays, c.ExpireAfterDays, c.ObjectLockRetentionDays, c.ServerAccessLogsBucketName, c.AlarmOnMissingDigests = nil, nil, nil, nil, nil
+	if archived { // the archive has what is declared of the store, and its stack repairs it
+		c.TransitionAfterDays, c.ExpireAfterDays, c.ObjectLockRetentionDays, c.ServerAccessLogsBucketName = nil, nil, nil, nil
+		c.AlarmOnMissingDigests, c.RepairLogStore = nil, nil
 	}
 	props := c.props(stack)
 	if archived {

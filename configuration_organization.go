@@ -91,7 +91,6 @@ var ofAccount = map[string]string{
 	"iamEvents":          "it hands the events of one account on",
 	"trailAccount":       "it is the managementAccount",
 	"centralEventBusArn": "it is that of the securityAccount",
-	"repairLogStore":     "no stack of an organization repairs its log store",
 }
 
 // ofStore are the keys of a log store of one's own, which the archive takes the place of.

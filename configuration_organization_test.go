@@ -48,10 +48,9 @@ func TestWrongOrganizationsGetTheirErrors(t *testing.T) {
 			`accountFilter: "x" is not an account filter: use {"type": "DIFFERENCE", "accounts": ["123456789012"]}` + "\n" +
 				`maxConcurrentPercentage: "some" is not a number: use digits only` + "\n" + `organizationTrail: 1 is not a boolean: use true or false`},
 		{"keys of the mode account", ofTheOrganization(archive + `, "account": "111111111111", "trailAccount": "111111111111", "centralEventBusArn": "arn:aws:events:eu-central-1:333333333333:event-bus/trailguard",
-			"repairLogStore": true, "logBucketName": "my-bucket", "logKeyArn": "arn:aws:kms:eu-central-1:222222222222:key/1"`),
+			"logBucketName": "my-bucket", "logKeyArn": "arn:aws:kms:eu-central-1:222222222222:key/1"`),
 			"account: is not of the mode organization: each stack has its own: use managementAccount, logArchiveAccount and securityAccount\n" +
 				"trailAccount: is not of the mode organization: it is the managementAccount\n" +
-				"repairLogStore: is not of the mode organization: no stack of an organization repairs its log store\n" +
 				"centralEventBusArn: is not of the mode organization: it is that of the securityAccount\n" +
 				"logBucketName: names a log store, and the archive in logArchiveAccount is one: leave out logBucketName, or logArchiveAccount\n" +
 				"logKeyArn: names a log store, and the archive in logArchiveAccount is one: leave out logKeyArn, or logArchiveAccount"},
@@ -76,6 +75,10 @@ func TestWrongOrganizationsGetTheirErrors(t *testing.T) {
 		{"a key of another Region and account", ofTheOrganization(`"logArchiveAccount": "222222222222", "logArchiveKeyArn": "arn:aws:kms:eu-west-1:111111111111:key/1"`),
 			"logArchiveKeyArn: is in the Region eu-west-1, and the archive is in eu-central-1: give the output LogKeyArn of TrailGuardLogArchive\n" +
 				"logArchiveKeyArn: is of the account 111111111111, and the archive is in 222222222222: give the output LogKeyArn of TrailGuardLogArchive"},
+		{"an archive that nothing would repair", ofTheOrganization(archive + `, "repairOnEvents": false, "checkEveryMinutes": 0`),
+			"repairLogStore: is not false, repairOnEvents is false and checkEveryMinutes is 0, so that nothing would repair the archive: turn one of the two on, or set repairLogStore to false"},
+		{"the repair of a log store of somebody else's", ofTheOrganization(`"repairLogStore": true, "logBucketName": "my-bucket", "logKeyArn": "arn:aws:kms:eu-central-1:222222222222:key/1"`),
+			"repairLogStore: is true, and logBucketName and logKeyArn are imported, whose owner restores them: leave out one of the two, or set repairLogStore to false"},
 		{"Config rules of a delegated administrator", ofTheOrganization(`"delegatedAdministratorAccount": "444444444444", "configRules": true`), "configRules: …"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -185,6 +188,32 @@ func TestTheKeysReachTheStacks(t *testing.T) {
 		if got, want := text(t, test.got), text(t, test.want); got != want {
 			t.Errorf("%s: %s, not %s", test.what, got, want)
 		}
+	}
+}
+
+// TestTheLogStoresOfAnOrganizationAreRepaired where they stand: the archive's by default, those of guards if the key asks for it.
+func TestTheLogStoresOfAnOrganizationAreRepaired(t *testing.T) {
+	repairs := func(template any) bool { return strings.Contains(text(t, template), `"RestoreLogStore"`) }
+	for _, test := range []struct {
+		name, more                  string
+		archive, management, member bool
+	}{
+		{"by default", archive + `, "members": "guard", "alertEmailAddresses": ["a@example.com"], "checkEveryMinutes": 15`, true, false, false},
+		{"not", archive + `, "members": "guard", "memberLogs": "own", "repairLogStore": false`, false, false, false},
+		{"those of the members as well", archive + `, "members": "guard", "memberLogs": "own", "repairLogStore": true`, true, false, true},
+		{"those of all, without an archive", `"members": "guard", "memberLogs": "own", "repairLogStore": true`, false, true, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			templates := organizationTemplates(t, test.more)
+			member := decoded(t, propertiesOf(templates["Rollout"], "AWS::CloudFormation::StackSet")[0]["TemplateBody"].(string))
+			got := []bool{repairs(templates["LogArchive"]), repairs(templates["Management"]), repairs(member)}
+			if want := []bool{test.archive, test.management, test.member}; !slices.Equal(got, want) {
+				t.Errorf("those of the archive, the management account and the members are repaired: %v, not %v", got, want)
+			}
+			if got := text(t, templates["LogArchive"]); test.name == "by default" && (!strings.Contains(got, `"Endpoint":"a@example.com"`) || !strings.Contains(got, "rate(15 minutes)")) {
+				t.Errorf("the archive's stack is %s", got)
+			}
+		})
 	}
 }
 

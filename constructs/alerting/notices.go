@@ -41,12 +41,11 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 		return detection.CheckPattern(id, pattern, props.Settings, *props.AutomationRole.RoleArn(), nil)
 	}
 	theTrail := "the trail " + props.Settings.Name
-	where := theTrail + " in account <account>, <region>"
 	ofTrail := detection.TamperingPattern(props.Settings, *props.AutomationRole.RoleArn()).Object()
 	notice("Tampering", ofTrail, check("Tampering", ofTrail), CallPaths(), tamperingWith(theTrail))
 	failed := RepairFailedPattern(props.Runbook).Object()
 	repairFailed := notice("RepairFailed", failed, check("RepairFailed", failed), ExecutionPaths(),
-		"REPAIR <status>: "+where+" at <when>, execution <execution>.")
+		repairFailedWith(theTrail))
 	parts := detection.Parts{
 		Rule: repairFailed, AlertTopic: a.topic, IsSupplied: a.Node().TryFindChild(jsii.String("Topic")) == nil, LogGroup: props.LogGroup, ConfigRules: props.ConfigRules,
 	}
@@ -55,7 +54,7 @@ func (a *alerts) AddNotices(props *NoticesProps) {
 	}
 	for _, of := range detection.GuardTamperingPatterns(parts) {
 		notice(of.ID, of.Text, of.TooLong, CallPaths(),
-			"TAMPERING: <what> on the guard of "+where+", by <who> from <from> at <when>. cdk deploy --revert-drift puts it back.")
+			"TAMPERING: <what> on the guard of "+theTrail+" in account <account>, <region>, by <who> from <from> at <when>. cdk deploy --revert-drift puts it back.")
 	}
 	a.newAlarms(props, repairFailed)
 }
@@ -64,19 +63,31 @@ func tamperingWith(what string) string {
 	return "TAMPERING: <what> on " + what + " in account <account>, <region>, by <who> from <from> at <when>."
 }
 
-// CallTargets are the targets of a rule that tells of tampering with something: the topic and, if there is one, the event bus.
+func repairFailedWith(what string) string {
+	return "REPAIR <status>: " + what + " in account <account>, <region> at <when>, execution <execution>."
+}
+
+// CallTargets are the targets of a rule that tells of tampering with something: the topic and the event bus, of which one may be nil.
 func CallTargets(topic awssns.ITopic, bus awsevents.IEventBus, what string) []*awsevents.CfnRule_TargetProperty {
 	return tellers(topic, bus, CallPaths(), tamperingWith(what))
 }
 
+// RepairFailedTargets are those of a rule of RepairFailedPattern that tells of repairs of something.
+func RepairFailedTargets(topic awssns.ITopic, bus awsevents.IEventBus, what string) []*awsevents.CfnRule_TargetProperty {
+	return tellers(topic, bus, ExecutionPaths(), repairFailedWith(what))
+}
+
 func tellers(topic awssns.ITopic, bus awsevents.IEventBus, paths map[string]any, template string) []*awsevents.CfnRule_TargetProperty {
-	targets := []*awsevents.CfnRule_TargetProperty{{
-		Id: jsii.String("AlertTopic"), Arn: topic.TopicArn(),
-		InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
-			InputPathsMap: paths,
-			InputTemplate: jsii.String(`"` + template + `"`),
-		},
-	}}
+	var targets []*awsevents.CfnRule_TargetProperty
+	if topic != nil {
+		targets = append(targets, &awsevents.CfnRule_TargetProperty{
+			Id: jsii.String("AlertTopic"), Arn: topic.TopicArn(),
+			InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
+				InputPathsMap: paths,
+				InputTemplate: jsii.String(`"` + template + `"`),
+			},
+		})
+	}
 	if bus != nil {
 		// An event bus of another account takes the event only as it is.
 		// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html
@@ -93,21 +104,26 @@ func tellers(topic awssns.ITopic, bus awsevents.IEventBus, paths map[string]any,
 // A repair that fails is told of by an event. If the next check fails, too, that is no accident: nothing is repaired any more.
 func (a *alerts) newAlarms(props *NoticesProps, repairFailed awsevents.IRule) {
 	const starts, minutes, checks = 10, 10, 2
-	schedule := detection.EventRuleName(props.EventRules.Schedule())
 	theTrail := "the trail " + props.Settings.Name
-	alarms := []alarm{
-		undelivered(props.EventRules.DeadLetterQueue(), "An event did not start the repair of "+theTrail+", or was not told"),
-		{"InvocationsFailedToBeSentToDlq", "Events are lost that should start the repair of " + theTrail, "AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", schedule, 0, 1, 0},
-		// Events match also a rule whose targets are removed.
-		{"RepeatedFailure", "The repair of " + theTrail + " keeps failing", "AWS/Events", "MatchedEvents", "RuleName", detection.EventRuleName(repairFailed), 0, detection.MinutesOf(props.CheckEvery), checks},
-	}
+	TellUnstarted(a, a.topic, props.EventRules.DeadLetterQueue(), props.EventRules.Schedule(), theTrail)
+	// Events match also a rule whose targets are removed.
+	alarm{"RepeatedFailure", "The repair of " + theTrail + " keeps failing", "AWS/Events", "MatchedEvents", "RuleName",
+		detection.EventRuleName(repairFailed), 0, detection.MinutesOf(props.CheckEvery), checks}.define(a, a.topic)
 	// Somebody tampers again and again, or another system and the guard undo each other's changes.
 	if tampering := props.EventRules.Tampering(); tampering != nil {
-		alarms = append(alarms,
-			alarm{"Flood", "Events keep starting the repair of " + theTrail, "AWS/Events", "Invocations", "RuleName", detection.EventRuleName(tampering), starts, minutes, 0})
+		alarm{"Flood", "Events keep starting the repair of " + theTrail, "AWS/Events", "Invocations", "RuleName", detection.EventRuleName(tampering), starts, minutes, 0}.
+			define(a, a.topic)
 	}
-	for _, alarm := range alarms {
-		alarm.define(a, a.topic)
+}
+
+// TellUnstarted defines the alarms that tell the topic if the repair of something does not start.
+func TellUnstarted(scope constructs.Construct, topic awssns.ITopic, queue awssqs.IQueue, schedule awsevents.IRule, of string) {
+	name := detection.EventRuleName(schedule)
+	for _, alarm := range []alarm{
+		undelivered(queue, "An event did not start the repair of "+of+", or was not told"),
+		{"InvocationsFailedToBeSentToDlq", "Events are lost that should start the repair of " + of, "AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", name, 0, 1, 0},
+	} {
+		alarm.define(scope, topic)
 	}
 }
 

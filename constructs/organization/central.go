@@ -173,10 +173,10 @@ func (c *central) addCalls() {
 		}
 		return patterns
 	}
-	c.notices.add(notice{"Tampering", withError(absent, calls("aws.cloudtrail", "aws.config")...), alerting.CallPaths(), call("TAMPERING"), ""})
+	c.notices.add(notice{"Tampering", withError(absent, calls("aws.cloudtrail", "aws.config", "aws.kms", "aws.s3")...), alerting.CallPaths(), call("TAMPERING"), ""})
 	c.notices.add(notice{"Organization", withError(absent, calls("aws.organizations")...), alerting.CallPaths(), call("ORGANIZATION"), ""})
 	c.notices.add(notice{"Guard", map[string]any{
-		"source": []any{map[string]any{"anything-but": []any{"aws.cloudtrail", "aws.config", "aws.organizations"}}}, "detail-type": []any{apiCall},
+		"source": []any{map[string]any{"anything-but": []any{"aws.cloudtrail", "aws.config", "aws.kms", "aws.organizations", "aws.s3"}}}, "detail-type": []any{apiCall},
 		"detail": map[string]any{"errorCode": absent},
 	}, alerting.CallPaths(), "TAMPERING: <what> on a guard in account <account>, <region>, by <who> from <from> at <when>. cdk deploy --revert-drift puts it back.", ""})
 	c.notices.add(notice{"Refused", withError(present, calls("aws.cloudtrail", "aws.config", "aws.organizations")...), refusedPaths, refused, ""})

@@ -23,11 +23,12 @@ func ExampleNewLogArchive() {
 		CentralEventBus: organization.CentralEventBus(stack, jsii.String("CentralEventBus"), jsii.String("333333333333"), jsii.String("us-east-1")),
 	})
 	fmt.Println(*archive.LogStore().Bucket().BucketArn() != "")
-	show(stack, "AWS::S3::Bucket", "AWS::KMS::Key")
+	show(stack, "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SSM::Document")
 	// Output:
 	// true
 	// 2 AWS::S3::Bucket
 	// 1 AWS::KMS::Key
+	// 1 AWS::SSM::Document
 }
 
 func ExampleNewManagement() {

@@ -12,7 +12,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/alerting"
+	"github.com/trailguard/trailguard/constructs/detection"
 	"github.com/trailguard/trailguard/constructs/logstore"
+	"github.com/trailguard/trailguard/constructs/remediation"
 	"github.com/trailguard/trailguard/constructs/validation"
 )
 
@@ -89,22 +91,39 @@ type LogArchiveProps struct {
 	// Default: - there is.
 	AlarmOnMissingDigests *bool
 
-	// CentralEventBus gets the event of the alarm, such as that of Central in the security account. It may be in another account.
+	// RepairLogStore tells whether a runbook restores the bucket, the new bucket of its access log and the key: their policies and settings, with
+	// what is added to them in Go. It is started within seconds of a call against them, regularly, and at the end of the stack's deployment.
+	// What cannot be restored, as a bucket that is gone, is told.
 	//
-	// Default: - no event leaves the account, and AlertTopic is told.
+	// Default: - it does.
+	RepairLogStore *bool
+
+	// RepairOnEvents tells whether a call against them starts the runbook. People are told of it all the same.
+	//
+	// Default: - it does, within seconds.
+	RepairOnEvents *bool
+
+	// CheckEvery is how often the runbook is started regularly: whole minutes from 5 minutes to 24 hours, or 0 for never.
+	//
+	// Default: - every hour.
+	CheckEvery awscdk.Duration
+
+	// CentralEventBus gets what is told, such as that of Central in the security account. It may be in another account.
+	//
+	// Default: - the events stay in the account, and AlertTopic is told.
 	CentralEventBus awsevents.IEventBus
 
-	// AlertTopic is an existing topic of the account that the alarm tells.
+	// AlertTopic is an existing topic of the account that is told.
 	//
 	// Default: - a new topic is created, encrypted with a key of its own, if there is no CentralEventBus or somebody is to be told by e-mail.
 	AlertTopic awssns.ITopic
 
-	// AlertEmailAddresses are told of the alarm by e-mail, once each has confirmed its subscription.
+	// AlertEmailAddresses are told by e-mail, once each has confirmed its subscription.
 	//
 	// Default: - nobody is told by e-mail.
 	AlertEmailAddresses *[]*string
 
-	// RemovalPolicy is what becomes of the buckets and the key when they are taken out of the stack.
+	// RemovalPolicy is what becomes of the buckets and the keys when they are taken out of the stack.
 	//
 	// Default: - they are retained.
 	RemovalPolicy awscdk.RemovalPolicy
@@ -124,7 +143,20 @@ func (p *LogArchiveProps) Validate() error {
 	if p.TrailName != nil && p.TrailAccount == nil {
 		problems = append(problems, validation.Problem("TrailAccount", "is not given, and is the account that owns the organization trail: give the management account"))
 	}
-	return errors.Join(append(problems, p.logStore(p.BucketName).Validate(), p.alerts().Validate())...)
+	return errors.Join(append(problems, p.logStore(p.BucketName).Validate(), p.checkTriggers(), p.alerts().Validate())...)
+}
+
+// checkTriggers refuses a repair that nothing would start.
+func (p *LogArchiveProps) checkTriggers() error {
+	if !p.repairs() {
+		return nil
+	}
+	never := p.CheckEvery != nil && !*p.CheckEvery.IsUnresolved() && *p.CheckEvery.ToMilliseconds(nil) == 0
+	if never && p.RepairOnEvents != nil && !*p.RepairOnEvents {
+		return validation.Problem("RepairLogStore", "is not false, %s is false and %s is 0, so that nothing would repair the archive: turn one of the two on, or set %s to false",
+			validation.Prop("RepairOnEvents"), validation.Prop("CheckEvery"), validation.Prop("RepairLogStore"))
+	}
+	return (&detection.EventRulesProps{CheckEvery: p.CheckEvery}).ValidateOptional()
 }
 
 // ValidateIn returns an error that names every property that cannot be used in the scope's stack, nil where there is none.
@@ -142,6 +174,7 @@ func (p *LogArchiveProps) alerts() *alerting.AlertsProps {
 func (p *LogArchiveProps) alarmsOnMissingDigests() bool {
 	return p.AlarmOnMissingDigests == nil || *p.AlarmOnMissingDigests
 }
+func (p *LogArchiveProps) repairs() bool { return p.RepairLogStore == nil || *p.RepairLogStore }
 
 // tellsTopic tells whether the account has a topic that is told.
 func (p *LogArchiveProps) tellsTopic() bool {
@@ -182,7 +215,7 @@ type LogArchive interface {
 	constructs.Construct
 	// LogStore is the bucket and the key.
 	LogStore() logstore.LogStore
-	// AlertTopic is the topic that is told if no digest file arrives, nil if CentralEventBus alone is, or nobody.
+	// AlertTopic is the topic that is told, nil if CentralEventBus alone is, or nobody.
 	AlertTopic() awssns.ITopic
 }
 
@@ -196,7 +229,9 @@ type logArchive struct {
 //
 //	the organization trail, of TrailAccount ──┐
 //	trails of MemberTrailName, of each account ──write──► LogStore (Bucket, Key) ◄──read── ReaderAccounts
-//	                                                         └──digest files──► MissingDigests (alarm) ──► AlertTopic, CentralEventBus
+//	                                                          ▲ └──seen by──► StoreRemediation ──tells──► Alerting (Topic), CentralEventBus
+//	                                                          └──restored by─────────┘
+//	                                                          └──digest files──► MissingDigests (alarm) ──► Alerting (Topic), CentralEventBus
 //
 // The bucket has a fixed name. The ARN of the key has none that could be foretold: the output LogKeyArn is copied into the stacks that need it.
 func NewLogArchive(scope constructs.Construct, id *string, props *LogArchiveProps) LogArchive {
@@ -205,6 +240,12 @@ func NewLogArchive(scope constructs.Construct, id *string, props *LogArchiveProp
 	this := &logArchive{}
 	constructs.NewConstruct_Override(this, scope, id)
 	this.logStore = logstore.NewLogStore(this, jsii.String("LogStore"), props.logStore(props.bucketName(scope)))
+	if (props.repairs() || this.logStore.DigestKeys() != nil) && props.tellsTopic() {
+		this.alertTopic = alerting.NewAlerts(this, jsii.String("Alerting"), props.alerts()).Topic()
+	}
+	if props.repairs() {
+		this.repair(props)
+	}
 	if this.logStore.DigestKeys() != nil {
 		this.tellMissingDigests(props)
 	}
@@ -215,12 +256,21 @@ func NewLogArchive(scope constructs.Construct, id *string, props *LogArchiveProp
 func (a *logArchive) LogStore() logstore.LogStore { return a.logStore }
 func (a *logArchive) AlertTopic() awssns.ITopic   { return a.alertTopic }
 
+// repair defines what restores the log store, and whom it tells.
+func (a *logArchive) repair(props *LogArchiveProps) {
+	remediation.NewLogStoreRemediation(a, jsii.String("StoreRemediation"), &remediation.LogStoreRemediationProps{
+		LogStore:        a.logStore,
+		TrailName:       textOr(props.TrailName, text(props.MemberTrailName)),
+		AlertTopic:      a.alertTopic,
+		CentralEventBus: props.CentralEventBus,
+		RepairOnEvents:  props.RepairOnEvents,
+		CheckEvery:      props.CheckEvery,
+	})
+}
+
 // tellMissingDigests tells if the log does not arrive: the account's topic, and the event bus, which an alarm cannot tell itself, of each
 // time that the alarm rings.
 func (a *logArchive) tellMissingDigests(props *LogArchiveProps) {
-	if props.tellsTopic() {
-		a.alertTopic = alerting.NewAlerts(a, jsii.String("Alerting"), props.alerts()).Topic()
-	}
 	of := "the trails " + *textOr(props.MemberTrailName, "")
 	if props.TrailName != nil {
 		of = "the trail " + *props.TrailName
@@ -240,6 +290,9 @@ func (a *logArchive) newOutputs() {
 	awscdk.NewCfnOutput(a, jsii.String("LogBucketName"), &awscdk.CfnOutputProps{Value: a.logStore.Bucket().BucketName()})
 	key := awscdk.NewCfnOutput(a, jsii.String("LogKeyArn"), &awscdk.CfnOutputProps{Value: a.logStore.Key().KeyArn()})
 	stack := awscdk.Stack_Of(a)
+	if a.alertTopic != nil {
+		awscdk.NewCfnOutput(a, jsii.String("AlertTopicArn"), &awscdk.CfnOutputProps{Value: a.alertTopic.TopicArn()})
+	}
 	command := fmt.Sprintf(`aws cloudformation describe-stacks --stack-name %s --query "Stacks[0].Outputs[?OutputKey=='%s'].OutputValue" --output text`,
 		*stack.StackName(), fmt.Sprint(stack.Resolve(key.LogicalId())))
 	key.SetDescription(jsii.String("Copied into the stacks that write to the archive. It is read by: " + command))

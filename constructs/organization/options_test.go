@@ -84,8 +84,11 @@ func TestEachPropReachesTheTemplate(t *testing.T) {
 		{"LogArchive", "ObjectLockRetention", is(awss3.ObjectLockRetention_Compliance(days(365))), `"Mode":"COMPLIANCE"`},
 		{"LogArchive", "ServerAccessLogsBucket", func(stack awscdk.Stack) any { return awss3.NewBucket(stack, text("Mine"), nil) }, `"DestinationBucketName":{"Ref":"Mine`},
 		{"LogArchive", "AlarmOnMissingDigests", is(jsii.Bool(false)), `-"MetricName":"MatchedEvents"`},
+		{"LogArchive", "RepairLogStore", is(jsii.Bool(false)), `-AWS::SSM::Document`},
+		{"LogArchive", "RepairOnEvents", is(jsii.Bool(false)), `-{\"StartedBy\":[\"event\"]}`},
+		{"LogArchive", "CheckEvery", is(awscdk.Duration_Minutes(jsii.Number(15))), `"ScheduleExpression":"rate(15 minutes)"`},
 		{"LogArchive", "CentralEventBus", func(stack awscdk.Stack) any { return bus(stack) }, `:333333333333:event-bus/trailguard`},
-		{"LogArchive", "AlertTopic", func(stack awscdk.Stack) any { return topic(stack, "Mine") }, `"AlarmActions":[{"Ref":"Mine`},
+		{"LogArchive", "AlertTopic", func(stack awscdk.Stack) any { return topic(stack, "Mine") }, `"Arn":{"Ref":"Mine`},
 		{"LogArchive", "AlertEmailAddresses", is(jsii.Strings("a@example.com")), `"Endpoint":"a@example.com"`},
 		{"LogArchive", "RemovalPolicy", is(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE), `"DeletionPolicy":"RetainExceptOnCreate"`},
 		{"Rollout", "Member", is(organizationcases.GuardMember), `AWS::SSM::Document`},
@@ -234,6 +237,22 @@ func literal(node ast.Expr) string {
 		return strings.Trim(text.Value, `"`)
 	}
 	return ""
+}
+
+// TestAnArchiveOfManyReadersFits: with as many as there can be, the policies and their declared state are in the template.
+func TestAnArchiveOfManyReadersFits(t *testing.T) {
+	var readers []string
+	for i := range 50 {
+		readers = append(readers, fmt.Sprint(500_000_000_000+i))
+	}
+	stack := exampleStack("222222222222")
+	organization.NewLogArchive(stack, jsii.String("Default"), &organization.LogArchiveProps{
+		OrganizationId: jsii.String("o-a1b2c3d4e5"), TrailName: jsii.String("trailguard"), TrailAccount: jsii.String("111111111111"),
+		MemberTrailName: jsii.String("trailguard"), ReaderAccounts: jsii.Strings(readers...), AlertEmailAddresses: jsii.Strings("a@example.com"),
+	})
+	if text := compact(t, synthesized(stack)); len(text) > organization.MaximumTemplateBytes || strings.Count(text, readers[49]) < 6 {
+		t.Errorf("the template has %d bytes, and names a reader %d times", len(text), strings.Count(text, readers[49]))
+	}
 }
 
 // TestTheLongestNamesFit: a pattern takes 2,048 characters.

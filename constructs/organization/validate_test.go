@@ -38,10 +38,22 @@ func TestEachWrongPropIsNamedAtOnce(t *testing.T) {
 		{"LogArchive", func(scope constructs.Construct) {
 			organization.NewLogArchive(scope, id, &organization.LogArchiveProps{
 				OrganizationId: jsii.String("o-1"), TrailName: jsii.String("x"), ReaderAccounts: jsii.Strings("1"), BucketName: jsii.String("X"),
+				CheckEvery: awscdk.Duration_Minutes(jsii.Number(4)), AlertEmailAddresses: jsii.Strings("a"),
+				AlertTopic: awssns.Topic_FromTopicArn(scope, jsii.String("Topic"), jsii.String("arn:aws:sns:eu-west-1:111111111111:t")),
 			})
 		}, []string{
 			`LogArchive "This": TrailAccount: is not given, and is the account that owns the organization trail: give the management account`,
 			`TrailName: "x" ` + noTrail, `ReaderAccounts[0]: "1"`, `OrganizationId: "o-1" ` + noOrganization, `BucketName: "X"`,
+			"CheckEvery: 4 minutes is out of range: ", noAddress, "AlertTopic: is in the Region eu-west-1, and the stack is in us-east-1",
+		}},
+		{"LogArchive that nothing would repair", func(scope constructs.Construct) {
+			organization.NewLogArchive(scope, id, &organization.LogArchiveProps{
+				OrganizationId: jsii.String("o-a1b2c3d4e5"), MemberTrailName: jsii.String("members"), RepairOnEvents: jsii.Bool(false),
+				CheckEvery: awscdk.Duration_Minutes(jsii.Number(0)),
+			})
+		}, []string{
+			`LogArchive "This": RepairLogStore: is not false, RepairOnEvents is false and CheckEvery is 0, so that nothing would repair the archive: ` +
+				"turn one of the two on, or set RepairLogStore to false",
 		}},
 		{"Management", func(scope constructs.Construct) {
 			organization.NewManagement(scope, id, &organization.ManagementProps{

@@ -29,12 +29,14 @@ type LogStoreRemediationProps struct {
 	// TrailName is the name of the trail, or trails, that messages call the log store by.
 	TrailName *string
 
-	// AlertTopic is told of tampering, and of each run that changed something, or could not.
+	// AlertTopic is told of tampering, and of each run that changed something, or could not. AlertTopic, CentralEventBus or both are required.
+	//
+	// Default: - only the event bus is told.
 	AlertTopic awssns.ITopic
 
 	// CentralEventBus is an event bus that gets the same events and reports.
 	//
-	// Default: - none does.
+	// Default: - only the topic is told.
 	CentralEventBus awsevents.IEventBus
 
 	// Remediation restores the trail: its runbook restores the log store, too, each in executions of its own, with a role of its own.
@@ -42,9 +44,9 @@ type LogStoreRemediationProps struct {
 	// Default: - the construct has a runbook of its own.
 	Remediation Remediation
 
-	// EventRules start a runbook regularly: the log store is then looked at, too.
+	// EventRules start a runbook regularly: the log store is then looked at, too, and whoever has them tells of runs that fail, or do not start.
 	//
-	// Default: - the construct has a schedule, a role and a queue of its own.
+	// Default: - the construct has a schedule, a role and a queue of its own, and tells of that itself.
 	EventRules detection.EventRules
 
 	// RepairOnEvents tells whether tampering starts the runbook. People are told of it all the same.
@@ -110,6 +112,7 @@ func ownKey(key awskms.IKey) awskms.CfnKey {
 //	calls against bucket or key, but for those of guards ──► Tampering ──tell──► AlertTopic, CentralEventBus
 //	                                                             └──start──┐
 //	each hour, the end of the stack's deployment ──► Schedule ────start────┴─► Runbook ──assumes──► Role ──restores──► LogStore
+//	                                                                             └──► RepairFailed ──tell──► AlertTopic, CentralEventBus
 //
 // A bucket or a key that is gone is not made anew: a log that is missing must be missed, and CloudFormation would not know the new one. The
 // runbook tells people what to do.
@@ -139,7 +142,10 @@ func (p *LogStoreRemediationProps) Validate() error {
 	problems := []error{
 		validation.Required("LogStore", p.LogStore != nil),
 		validation.Required("TrailName", p.TrailName != nil),
-		validation.Required("AlertTopic", p.AlertTopic != nil),
+	}
+	if p.AlertTopic == nil && p.CentralEventBus == nil {
+		problems = append(problems, validation.Problem("AlertTopic", "is not given, and neither is %s, so that nobody would be told: give one of them",
+			validation.Prop("CentralEventBus")))
 	}
 	if p.LogStore != nil && !OwnsLogStore(p.LogStore) {
 		problems = append(problems, validation.Problem("LogStore", "has a bucket and a key that are imported, which their owner restores: give a log store with one of its own"))
@@ -173,31 +179,42 @@ func (r *logStoreRemediation) start() detection.Start {
 // newRules defines what starts the runbook, and the notice of tampering, which one rule does together with the start: so that calls of the
 // guards' own roles do neither. What such a role does to the log store, the schedule finds.
 func (r *logStoreRemediation) newRules() {
-	props := r.props
+	props, theStore, start := r.props, "the log store of "+*r.props.TrailName, r.start()
 	var targets *detection.Targets
 	if props.EventRules != nil {
 		targets = props.EventRules.Targets()
-	} else {
-		targets = detection.DefineTargets(r)
-	}
-	start := r.start()
-	targets.LetStart(start)
-	if props.EventRules != nil {
+		targets.LetStart(start)
 		props.EventRules.AlsoOnSchedule(start)
 	} else {
-		targets.Allow(alerting.Publish(props.AlertTopic)...)
-		if props.CentralEventBus != nil {
-			targets.Allow(alerting.PutEvents(props.CentralEventBus))
-		}
-		detection.DefineSchedule(r, targets, props.CheckEvery, start)
+		targets = r.newTargets(theStore, start)
 	}
 	pattern := detection.LogStorePattern(r.parts()...)
 	r.findings.AtSynthesis(r, detection.CheckLogStorePattern("Tampering", pattern, *props.TrailName))
-	reached := alerting.CallTargets(props.AlertTopic, props.CentralEventBus, "the log store of "+*props.TrailName)
+	reached := alerting.CallTargets(props.AlertTopic, props.CentralEventBus, theStore)
 	if props.RepairOnEvents == nil || *props.RepairOnEvents {
 		reached = append(reached, start.Target("Runbook", "event"))
 	}
 	r.tampering = targets.Define(r, jsii.String("Tampering"), &awsevents.CfnRuleProps{EventPattern: pattern}, reached...)
+}
+
+// newTargets defines what a guard's EventRules and notices are to a log store with a guard: the schedule, and who is told of runs that fail, or do
+// not start.
+func (r *logStoreRemediation) newTargets(theStore string, start detection.Start) *detection.Targets {
+	targets, props := detection.DefineTargets(r), r.props
+	targets.LetStart(start)
+	if props.AlertTopic != nil {
+		targets.Allow(alerting.Publish(props.AlertTopic)...)
+	}
+	if props.CentralEventBus != nil {
+		targets.Allow(alerting.PutEvents(props.CentralEventBus))
+	}
+	schedule := detection.DefineSchedule(r, targets, props.CheckEvery, start)
+	targets.Define(r, jsii.String("RepairFailed"), &awsevents.CfnRuleProps{EventPattern: alerting.RepairFailedPattern(r.runbook).Object()},
+		alerting.RepairFailedTargets(props.AlertTopic, props.CentralEventBus, theStore)...)
+	if props.AlertTopic != nil {
+		alerting.TellUnstarted(r, props.AlertTopic, targets.DeadLetterQueue(), schedule, theStore)
+	}
+	return targets
 }
 
 // parts are what the calls of tampering are about.
@@ -245,7 +262,9 @@ func (r *logStoreRemediation) newRole() awsiam.Role {
 			Sid: jsii.String("RestoreBuckets"), Actions: jsii.Strings(actions...), Resources: &buckets,
 		}))
 	}
-	statements = append(statements, alerting.Publish(r.props.AlertTopic)...)
+	if r.props.AlertTopic != nil {
+		statements = append(statements, alerting.Publish(r.props.AlertTopic)...)
+	}
 	if r.props.CentralEventBus != nil {
 		statements = append(statements, alerting.PutEvents(r.props.CentralEventBus))
 	}

@@ -47,9 +47,9 @@ func TestConstructorsNameThePropsThatAreMissing(t *testing.T) {
 			remediation.NewRemediation(scope, id, &remediation.RemediationProps{Settings: declared})
 		}, `Remediation "This": AutomationRole: is required`},
 		{"LogStoreRemediation, nil", func(scope constructs.Construct) { remediation.NewLogStoreRemediation(scope, id, nil) },
-			`LogStoreRemediation "This": ` + "LogStore: is required\nTrailName: is required\nAlertTopic: is required"},
+			`LogStoreRemediation "This": ` + "LogStore: is required\nTrailName: is required\nAlertTopic: is not given, and neither is CentralEventBus, so that nobody would be told: give one of them"},
 		{"LogStoreRemediation, no id", func(scope constructs.Construct) { remediation.NewLogStoreRemediation(scope, nil, nil) },
-			`LogStoreRemediation "": ` + "LogStore: is required\nTrailName: is required\nAlertTopic: is required"},
+			`LogStoreRemediation "": ` + "LogStore: is required\nTrailName: is required\nAlertTopic: is not given, and neither is CentralEventBus, so that nobody would be told: give one of them"},
 		{"Role, nil", func(scope constructs.Construct) { remediation.NewRole(scope, id, nil) }, `Role "This": ` + settings},
 		{"Role, no id", func(scope constructs.Construct) {
 			remediation.NewRole(scope, nil, &remediation.RoleProps{Settings: declared})

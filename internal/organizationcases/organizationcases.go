@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/trailguard/trailguard/constructs/detection"
@@ -36,11 +38,14 @@ func All() []Case {
 	const home = "us-east-1"
 	return []Case{
 		{"log-archive", logArchiveAccount, home, logArchive},
+		{"log-archive-alone", logArchiveAccount, home, logArchiveAlone},
 		{"management", managementAccount, home, management},
 		{"rollout-watch", managementAccount, home, RolloutOf(WatchMember, 1)},
 		{"rollout-guard", managementAccount, home, RolloutOf(GuardMember, 1)},
+		{"rollout-own", managementAccount, home, RolloutOf(ownMember, 1)},
 		{"member-watch", "", home, WatchMember},
 		{"member-guard", "", home, GuardMember},
+		{"member-own", "", home, ownMember},
 		{"central", securityAccount, home, central},
 		{"prevention", managementAccount, home, prevention},
 		{"organization-events", managementAccount, home, organizationEvents},
@@ -69,14 +74,35 @@ func (c Case) Stack() awscdk.Stack {
 	return stack
 }
 
+// logArchive has a reader of the user's besides: what is added to the policies is part of the declared state.
 func logArchive(stack awscdk.Stack) {
-	organization.NewLogArchive(stack, jsii.String("Default"), &organization.LogArchiveProps{
+	archive := organization.NewLogArchive(stack, jsii.String("Default"), &organization.LogArchiveProps{
 		OrganizationId:  jsii.String(organizationID),
 		TrailName:       jsii.String(trailguard.DefaultTrailName),
 		TrailAccount:    jsii.String(managementAccount),
 		MemberTrailName: jsii.String(trailguard.DefaultTrailName),
 		ReaderAccounts:  jsii.Strings(securityAccount),
-		CentralEventBus: organization.CentralEventBus(stack, jsii.String("CentralEventBus"), jsii.String(securityAccount), stack.Region()),
+		CentralEventBus: centralEventBus(stack),
+	})
+	store := archive.LogStore()
+	read := func(action string, resource *string) awsiam.PolicyStatement {
+		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: jsii.String("Auditor"), Actions: &[]*string{&action}, Resources: &[]*string{resource},
+			Principals: &[]awsiam.IPrincipal{awsiam.NewAccountRootPrincipal()},
+			Conditions: &map[string]any{"ArnLike": map[string]any{"aws:PrincipalArn": "arn:" + *stack.Partition() + ":iam::" + logArchiveAccount + ":role/Auditor"}},
+		})
+	}
+	store.Bucket().AddToResourcePolicy(read("s3:GetObject", store.Bucket().ArnForObjects(jsii.String("*"))))
+	store.Key().AddToResourcePolicy(read("kms:Decrypt", jsii.String("*")), nil)
+}
+
+// logArchiveAlone is an archive that nobody is told of centrally.
+func logArchiveAlone(stack awscdk.Stack) {
+	organization.NewLogArchive(stack, jsii.String("Default"), &organization.LogArchiveProps{
+		OrganizationId:      jsii.String(organizationID),
+		MemberTrailName:     jsii.String(trailguard.DefaultTrailName),
+		AlertEmailAddresses: jsii.Strings("security@example.com"),
+		CheckEvery:          awscdk.Duration_Minutes(jsii.Number(15)),
 	})
 }
 
@@ -113,9 +139,7 @@ func central(stack awscdk.Stack) {
 
 // WatchMember fills the stack of a member account of an organization whose one trail covers all.
 func WatchMember(stack awscdk.Stack) {
-	organization.NewWatch(stack, jsii.String("Default"), &organization.WatchProps{
-		CentralEventBus: organization.CentralEventBus(stack, jsii.String("CentralEventBus"), jsii.String(securityAccount), stack.Region()),
-	})
+	organization.NewWatch(stack, jsii.String("Default"), &organization.WatchProps{CentralEventBus: centralEventBus(stack)})
 }
 
 // GuardMember fills the stack of a member account with a trail of its own, which writes to the archive.
@@ -125,12 +149,24 @@ func GuardMember(stack awscdk.Stack) {
 	trailguard.NewTrailGuard(stack, jsii.String("Default"), props)
 }
 
+// ownMember fills the stack of a member account whose trail writes to a bucket of that account, which is repaired there.
+func ownMember(stack awscdk.Stack) {
+	trailguard.NewTrailGuard(stack, jsii.String("Default"), &trailguard.TrailGuardProps{
+		ConfigRules: jsii.Bool(false), RepairLogStore: jsii.Bool(true), CentralEventBus: centralEventBus(stack),
+	})
+}
+
+// centralEventBus is that of the security account, in the stack's Region.
+func centralEventBus(stack awscdk.Stack) awsevents.IEventBus {
+	return organization.CentralEventBus(stack, jsii.String("CentralEventBus"), jsii.String(securityAccount), stack.Region())
+}
+
 // toArchive makes a trail write to the archive, and its guard tell centrally.
 func toArchive(stack awscdk.Stack, props *trailguard.TrailGuardProps) {
 	region := *stack.Region()
 	key := "arn:" + *stack.Partition() + ":kms:" + region + ":" + logArchiveAccount + ":key/11111111-2222-3333-4444-555555555555"
 	props.LogBucket, props.LogKey = organization.FromLogArchive(stack, jsii.String(logArchiveAccount), &region, &key)
-	props.CentralEventBus = organization.CentralEventBus(stack, jsii.String("CentralEventBus"), jsii.String(securityAccount), &region)
+	props.CentralEventBus = centralEventBus(stack)
 }
 
 // RolloutOf fills a stack that rolls the member stack out over an organization with so many accounts: a hundred to an organizational unit, of which
