@@ -65,7 +65,7 @@ const (
 )
 
 // order is that of the deployment. TrailGuardOrganizationEvents is there only in some shapes.
-var order = []string{logArchiveStack, centralStack, managementStack, organizationEventsStack, rolloutStack, preventionStack}
+var order = []string{centralStack, logArchiveStack, managementStack, organizationEventsStack, rolloutStack, preventionStack}
 
 const (
 	organizationID = testbed.OrganizationID

@@ -23,8 +23,8 @@ const member = "TrailGuardMember"
 // places say where each stack goes, and in which order the stacks of an organization are deployed.
 var places = map[string]string{
 	"TrailGuard":                   "Deploy it in each account by itself, or with a StackSet to many, in the home Region of the trail alone.",
-	"TrailGuardLogArchive":         "Deploy it first, in the log-archive account. Copy its output LogKeyArn into TrailGuardManagement and TrailGuardMember.",
-	"TrailGuardCentral":            "Deploy it second, in the security account.",
+	"TrailGuardCentral":            "Deploy it first, in the security account.",
+	"TrailGuardLogArchive":         "Deploy it second, in the log-archive account. Copy its output LogKeyArn into TrailGuardManagement and TrailGuardMember.",
 	"TrailGuardManagement":         "Deploy it third, in the management account, or in that of the delegated administrator of CloudTrail.",
 	"TrailGuardOrganizationEvents": "Deploy it in the management account, in the Region in which the events of AWS Organizations arrive.",
 	"TrailGuardRollout": "Deploy it in the management account, or in that of the delegated administrator of StackSets, when trusted access of StackSets is on.\n" +
