@@ -7,7 +7,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -87,7 +86,9 @@ func testWhoMayWrite(h *house) {
 			h.t.Errorf("the key is used %s: %v", test.what, got)
 		}
 	}
-	h.step("negative control: without the statement for the members nothing of theirs is written", func(h *house) {
+	h.step("negative control: without the statement for the members, and without the repair, nothing of theirs is written", func(h *house) {
+		s := h.archiveStore()
+		s.only()
 		restore := h.withBucketPolicy(func(statements []any) []any {
 			var left []any
 			for _, statement := range statements {
@@ -100,6 +101,8 @@ func testWhoMayWrite(h *house) {
 		h.pass(15 * time.Minute)
 		h.wantUndelivered("AccessDenied", memberOne, memberTwo)
 		restore()
+		h.settle()
+		s.only(deployed.EventPath, deployed.SchedulePath)
 		h.wantDelivered(map[string]deployed.Guard{memberOne: {}, memberTwo: {}})
 	})
 }
@@ -140,33 +143,26 @@ func (h *house) withBucketPolicy(change func(statements []any) []any) (restore f
 	return func() { put(*got.Policy) }
 }
 
-// testArchive does to the archive what stops the members' deliveries. Nothing tells of it and nothing repairs it as long as the archive has no
-// guard of its own: the trails, which have one, are as declared.
+// testArchive does to the archive what stops the members' deliveries. As a negative control nothing repairs it at first: nobody is told, and nothing
+// is delivered. With the repair the members deliver again, and people are told once, although the archive's account has a guard, too.
 func testArchive(h *house, guards map[string]deployed.Guard) {
-	keys := kms.NewFromConfig(h.as(archive))
-	id := aws.String(h.key[strings.LastIndex(h.key, "/")+1:])
-	for _, harm := range []struct {
-		call, code string
-		do         func(h *house) (restore func())
-	}{
-		{"DeleteBucketPolicy", "AccessDenied", func(h *house) func() { return h.withBucketPolicy(func([]any) []any { return nil }) }},
-		{"DisableKey", "KMS.DisabledException", func(h *house) func() {
-			_, err := keys.DisableKey(h.t.Context(), &kms.DisableKeyInput{KeyId: id})
-			h.must(err)
-			return func() {
-				_, err := keys.EnableKey(h.t.Context(), &kms.EnableKeyInput{KeyId: id})
-				h.must(err)
-			}
-		}},
-	} {
-		h.step(harm.call, func(h *house) {
-			h.pass(5 * time.Minute) // the log has just been delivered: that it is not any more, the guards tell after two hours
-			restore := harm.do(h)
+	s, by := h.archiveStore(), h.attackers(archive)[1]
+	for _, row := range onStore(archive, s.buckets["log"], s.key) {
+		code := map[string]string{"s3 DeleteBucketPolicy": "AccessDenied", "kms DisableKey": "KMS.DisabledException"}[row.what]
+		if code == "" {
+			continue
+		}
+		h.step(row.what, func(h *house) {
+			harm := func() { h.must(row.call(h.t.Context(), h.by(archive, by.who))) }
+			s.only()
+			harm()
 			h.pass(15 * time.Minute)
-			h.wantUndelivered(harm.code, memberOne, memberTwo)
-			h.pass(time.Hour)
-			h.wantHeard(harm.call)
-			restore()
+			h.wantUndelivered(code, memberOne, memberTwo)
+			h.wantHeard(row.what + " without the repair")
+			s.only(deployed.EventPath, deployed.SchedulePath)
+			harm()
+			h.settle()
+			h.wantHeard(row.what, h.tampering(eventOf(row), archive, by), h.repairedStore(archive))
 			h.wantDelivered(guards)
 		})
 	}

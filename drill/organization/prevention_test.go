@@ -13,6 +13,7 @@ func TestPrevention(t *testing.T) {
 	h.step("each scenario is refused", testScenariosAreRefused)
 	h.step("each other row of the catalogue is refused", testRowsAreRefused)
 	h.step("what break-glass does is repaired", testRepairs(deployed.EventPath, deployed.SchedulePath))
+	h.step("what break-glass does to the archive is repaired", testArchiveIsRestoredUnderPolicies)
 	h.step("CloudTrail delivers to the archive", testDelivery)
 	h.step("readers read the archive", testReaders)
 	h.step("nobody else changes the archive", testOthers)

@@ -47,7 +47,7 @@ func (h *house) rows() map[string][]row {
 	ids["AWS::IAM::Role"] = append(ids["AWS::IAM::Role"], h.executionRole(memberOne))
 	return map[string][]row{
 		memberOne: slices.Concat(onStore(archive, g.LogBucketName, h.key), onConfig(memberOne, g.ConfigRuleNames), onParts(g.Guard, ids), onOrganization(policies, h.unit(""))),
-		archive:   slices.Concat(onStore(archive, g.LogBucketName, h.key), onStack(logArchiveStack)),
+		archive:   slices.Concat(onStore(archive, g.LogBucketName, h.key), h.partsOfTheArchive()),
 		security:  onParts(of, central),
 	}
 }

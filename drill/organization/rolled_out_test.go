@@ -116,7 +116,7 @@ func (h *house) changed() map[string]testbed.Template {
 	h.t.Helper()
 	logs := h.template(logArchiveStack).With(h.t, func(_ testbed.TB, template testbed.Template) {
 		for _, bucket := range template.Resources("AWS::S3::Bucket") {
-			delete(bucket, "LifecycleConfiguration")
+			bucket["Tags"] = []any{map[string]any{"Key": "owner", "Value": "security"}}
 		}
 		for _, key := range template.Resources("AWS::KMS::Key") {
 			key["Tags"] = append(key["Tags"].([]any), map[string]any{"Key": "owner", "Value": "security"})
@@ -206,11 +206,19 @@ func testWithoutTheExemptionOfTheGuard(h *house) {
 	ran := len(g.Executions())
 	h.must(h.deployOver(h.as(management), preventionStack, h.template(preventionStack).With(h.t, testbed.Replaced(`"arn:aws:iam::*:role/trailguard/*",`, ""))))
 	h.harm(g, h.scenario("T01"), drill.Target{Trail: g.TrailName, ARN: g.TrailARN, Declared: g.Declared})
-	g.Settle()
+	s := h.archiveStore()
+	s.by = h.inRole(archive, breakGlass)
+	whole := s.state()
+	s.disableKey()
+	h.settle()
 	if n := len(g.Executions()) - ran; n > 0 || len(g.Unmet()) == 0 {
 		h.t.Errorf("%d repairs were started, and the trail lacks %v", n, g.Unmet())
 	}
+	if changed := testbed.Changed(s.state(), whole); !slices.Equal(changed, []string{"key"}) {
+		h.t.Errorf("of the archive %q is not as it was", changed)
+	}
 	h.must(h.deployOver(h.as(management), preventionStack, h.template(preventionStack)))
-	g.Pass(time.Hour)
+	h.pass(time.Hour)
 	g.WantRepaired()
+	testbed.WantLogStoreState(h.t, s.state(), whole)
 }

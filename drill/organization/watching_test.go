@@ -46,6 +46,7 @@ func TestOneTrailCoversTheOrganization(t *testing.T) {
 	h.step("what a member tries on the shadow of the trail is refused and told centrally once", func(h *house) { testShadow(h, guard) })
 	h.step("what a member does to AWS Config is told centrally once", testConfig)
 	h.step("calls to AWS Organizations are told centrally once", testOrganizationEvents)
+	h.step("what is done to the archive is repaired there and told centrally once", testArchiveIsRestored)
 	h.step("an account that joins is watched", testWatchedJoining)
 	h.step("an account that leaves stays watched", testWatchedLeaving)
 }
