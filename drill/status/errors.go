@@ -16,7 +16,7 @@ func hasCode(err error, codes ...string) bool {
 // prefixes are the services of the SDK as IAM calls them.
 var prefixes = map[string]string{
 	"CloudFormation": "cloudformation", "CloudTrail": "cloudtrail", "CloudWatch": "cloudwatch", "CloudWatch Logs": "logs", "Config Service": "config",
-	"EventBridge": "events", "IAM": "iam", "KMS": "kms", "Organizations": "organizations", "S3": "s3", "SNS": "sns", "SQS": "sqs", "SSM": "ssm",
+	"EventBridge": "events", "IAM": "iam", "KMS": "kms", "Organizations": "organizations", "S3": "s3", "SNS": "sns", "SQS": "sqs", "SSM": "ssm", "STS": "sts",
 }
 
 // actions are the operations that have an action of another name.

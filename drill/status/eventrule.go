@@ -71,6 +71,42 @@ func lookAtEventBus(ctx context.Context, v *view, r resource, f *Finding) {
 	case seen:
 		if policy := r.properties["Policy"]; policy != nil {
 			f.comparePolicy(policy, aws.ToString(described.Policy))
+			return
 		}
+		declared := v.stack.of("AWS::Events::EventBusPolicy")
+		for _, statement := range statements(aws.ToString(described.Policy)) {
+			sid := sidOf(statement)
+			if !slices.ContainsFunc(declared, func(policy resource) bool {
+				return policy.text("EventBusName") == r.name && policy.text("StatementId") == sid
+			}) {
+				f.wrong("aws events remove-permission --event-bus-name "+r.name+" --statement-id "+sid, "statement %s of its policy is not in the template", named(statement))
+			}
+		}
+	}
+}
+
+// lookAtEventBusPolicy compares a statement of a bus's policy with the template's.
+func lookAtEventBusPolicy(ctx context.Context, v *view, r resource, f *Finding) {
+	sid, bus := r.text("StatementId"), r.text("EventBusName")
+	if bus == "" {
+		bus = "default"
+	}
+	f.Name = sid + " of " + bus
+	described, err := v.Events.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: &bus})
+	switch f.read(err, "ResourceNotFoundException") {
+	case gone:
+		f.wrong(revert, "the bus is deleted")
+	case seen:
+		had := []any{}
+		for _, statement := range statements(aws.ToString(described.Policy)) {
+			if sidOf(statement) == sid {
+				had = append(had, statement)
+			}
+		}
+		if r.properties["Statement"] == nil {
+			f.NotSeen = append(f.NotSeen, NotSeen{What: "what it allows is not looked at: the template has no Statement"})
+			return
+		}
+		f.comparePolicy(map[string]any{"Statement": r.properties["Statement"]}, map[string]any{"Statement": had})
 	}
 }

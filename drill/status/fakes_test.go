@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	trailtypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -89,6 +90,23 @@ func (f fakeConfig) DescribeConfigRuleEvaluationStatus(context.Context, *configs
 type fakeOrganizations struct {
 	Organizations
 	organization *orgtypes.Organization
+	policy       string // empty if there is none
+	targets      []string
+}
+
+func (f fakeOrganizations) DescribePolicy(context.Context, *organizations.DescribePolicyInput, ...func(*organizations.Options)) (*organizations.DescribePolicyOutput, error) {
+	if f.policy == "" {
+		return nil, refusal("Organizations", "DescribePolicy", "PolicyNotFoundException")
+	}
+	return &organizations.DescribePolicyOutput{Policy: &orgtypes.Policy{Content: &f.policy}}, nil
+}
+
+func (f fakeOrganizations) ListTargetsForPolicy(context.Context, *organizations.ListTargetsForPolicyInput, ...func(*organizations.Options)) (*organizations.ListTargetsForPolicyOutput, error) {
+	var targets []orgtypes.PolicyTargetSummary
+	for _, target := range f.targets {
+		targets = append(targets, orgtypes.PolicyTargetSummary{TargetId: &target})
+	}
+	return &organizations.ListTargetsForPolicyOutput{Targets: targets}, nil
 }
 
 func (f fakeOrganizations) DescribeOrganization(context.Context, *organizations.DescribeOrganizationInput, ...func(*organizations.Options)) (*organizations.DescribeOrganizationOutput, error) {
@@ -100,6 +118,23 @@ func (f fakeOrganizations) DescribeOrganization(context.Context, *organizations.
 
 func (f fakeOrganizations) ListAWSServiceAccessForOrganization(context.Context, *organizations.ListAWSServiceAccessForOrganizationInput, ...func(*organizations.Options)) (*organizations.ListAWSServiceAccessForOrganizationOutput, error) {
 	return &organizations.ListAWSServiceAccessForOrganizationOutput{EnabledServicePrincipals: []orgtypes.EnabledServicePrincipal{{ServicePrincipal: aws.String("cloudtrail.amazonaws.com")}}}, nil
+}
+
+type fakeStackSets struct {
+	CloudFormation
+	set       *cfntypes.StackSet
+	instances []cfntypes.StackInstanceSummary
+}
+
+func (f fakeStackSets) DescribeStackSet(context.Context, *cloudformation.DescribeStackSetInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStackSetOutput, error) {
+	if f.set == nil {
+		return nil, refusal("CloudFormation", "DescribeStackSet", "StackSetNotFoundException")
+	}
+	return &cloudformation.DescribeStackSetOutput{StackSet: f.set}, nil
+}
+
+func (f fakeStackSets) ListStackInstances(context.Context, *cloudformation.ListStackInstancesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackInstancesOutput, error) {
+	return &cloudformation.ListStackInstancesOutput{Summaries: f.instances}, nil
 }
 
 type fakeSSM struct {
@@ -192,7 +227,7 @@ func (f fakeLogs) DescribeSubscriptionFilters(context.Context, *cloudwatchlogs.D
 
 // fakeView is a guard whose stack has made little.
 func fakeView(clients Clients) *view {
-	s := &stack{name: "guard", described: types.Stack{Outputs: []types.Output{
+	s := &stack{name: "guard", described: cfntypes.Stack{Outputs: []cfntypes.Output{
 		{OutputKey: aws.String("LogStoreLogBucketStatements8E87AA92"), OutputValue: aws.String(`[{"Sid": "CloudTrailWrite", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}]`)},
 		{OutputKey: aws.String("LogStoreLogKeyStatements8E87AA92"), OutputValue: aws.String(`[{"Sid": "CloudTrailEncrypt", "Effect": "Allow", "Action": "kms:GenerateDataKey*", "Resource": "*"}]`)},
 	}}, resources: []resource{
@@ -243,6 +278,23 @@ func TestWhatTheLocalAWSDoesNotDoIsFound(t *testing.T) {
 	bus := func(ctx context.Context, v *view, f *Finding) {
 		lookAtEventBus(ctx, v, resource{name: "bus", properties: map[string]any{"Policy": map[string]any{"Statement": []any{map[string]any{"Sid": "In", "Effect": "Allow"}}}}}, f)
 	}
+	statement := func(ctx context.Context, v *view, f *Finding) {
+		lookAtEventBusPolicy(ctx, v, resource{name: "In", properties: map[string]any{"StatementId": "In", "EventBusName": "bus", "Statement": map[string]any{"Effect": "Allow"}}}, f)
+	}
+	open := func(ctx context.Context, v *view, f *Finding) { lookAtEventBus(ctx, v, resource{name: "bus"}, f) }
+	set := func(ctx context.Context, v *view, f *Finding) {
+		lookAtStackSet(ctx, v, resource{name: "set:1", properties: map[string]any{"CallAs": "DELEGATED_ADMIN", "TemplateBody": `{"Resources": {}}`, "AutoDeployment": map[string]any{"Enabled": true}}}, f)
+	}
+	rollsOut := func(change func(*fakeStackSets)) Clients {
+		fake := fakeStackSets{set: &cfntypes.StackSet{StackSetName: aws.String("set"), TemplateBody: aws.String(`{ "Resources": { } }`), AutoDeployment: &cfntypes.AutoDeployment{Enabled: aws.Bool(true)}},
+			instances: []cfntypes.StackInstanceSummary{{Account: aws.String("111122223333"), Region: aws.String("us-east-1"), Status: cfntypes.StackInstanceStatusCurrent}}}
+		change(&fake)
+		return Clients{CloudFormation: fake}
+	}
+	denies := func(ctx context.Context, v *view, f *Finding) {
+		lookAtOrganizationPolicy(ctx, v, resource{name: "p-1", properties: map[string]any{"TargetIds": []any{"ou-1"}, "Content": map[string]any{"Statement": []any{map[string]any{"Sid": "No", "Effect": "Deny"}}}}}, f)
+	}
+	const no = `{"Statement": {"Sid": "No", "Effect": "Deny"}}`
 	runs := func(ctx context.Context, v *view, f *Finding) { lookAtRuns(ctx, v, resource{name: "runbook"}, f) }
 	runsOfBoth := func(ctx context.Context, v *view, f *Finding) {
 		start := func(input string) any {
@@ -324,6 +376,23 @@ func TestWhatTheLocalAWSDoesNotDoIsFound(t *testing.T) {
 		{"a bus", Clients{Events: fakeEvents{policy: aws.String(`{"Statement": [{"Sid": "In", "Effect": "Allow"}]}`)}}, bus, "", ""},
 		{"a bus that is gone", Clients{Events: fakeEvents{}}, bus, "it is deleted", revert},
 		{"a bus with another policy", Clients{Events: fakeEvents{policy: aws.String(`{"Statement": [{"Sid": "In", "Effect": "Deny"}]}`)}}, bus, "statement In: Effect is Deny, want Allow", revert},
+		{"a statement of a bus", Clients{Events: fakeEvents{policy: aws.String(`{"Version": "2012-10-17", "Statement": [{"Sid": "In", "Effect": "Allow"}, {"Sid": "Other"}]}`)}}, statement, "", ""},
+		{"a statement of a bus that is gone", Clients{Events: fakeEvents{policy: aws.String(`{"Statement": [{"Sid": "Other"}]}`)}}, statement, "statement {", revert},
+		{"a statement of a bus that lets others in", Clients{Events: fakeEvents{policy: aws.String(`{"Statement": [{"Sid": "In", "Effect": "Allow", "Principal": "*"}]}`)}}, statement, "statement {", revert},
+		{"a statement of a bus that is deleted", Clients{Events: fakeEvents{}}, statement, "the bus is deleted", revert},
+		{"a bus that somebody has opened", Clients{Events: fakeEvents{policy: aws.String(`{"Statement": [{"Sid": "All", "Effect": "Allow"}]}`)}}, open, "statement All of its policy is not in the template", "aws events remove-permission --event-bus-name bus --statement-id All"},
+		{"a StackSet", rollsOut(func(*fakeStackSets) {}), set, "", ""},
+		{"a StackSet that is gone", rollsOut(func(s *fakeStackSets) { s.set = nil }), set, "it is deleted", revert},
+		{"a StackSet with another template", rollsOut(func(s *fakeStackSets) { s.set.TemplateBody = aws.String(`{"Resources": {"Queue": {}}}`) }), set, "TemplateBody.Resources.Queue is {}, want not set", revert},
+		{"a StackSet that leaves accounts that join alone", rollsOut(func(s *fakeStackSets) { s.set.AutoDeployment.Enabled = aws.Bool(false) }), set, "AutoDeployment.Enabled is false, want true", revert},
+		{"a stack that is behind", rollsOut(func(s *fakeStackSets) {
+			s.instances[0].Status, s.instances[0].StatusReason, s.instances[0].OrganizationalUnitId = cfntypes.StackInstanceStatusOutdated, aws.String("no recorder"), aws.String("ou-1")
+		}), set, "the stack of account 111122223333, us-east-1, is OUTDATED: no recorder",
+			"aws cloudformation update-stack-instances --call-as DELEGATED_ADMIN --stack-set-name set --regions us-east-1 --deployment-targets OrganizationalUnitIds=ou-1,AccountFilterType=INTERSECTION,Accounts=111122223333"},
+		{"an organization policy", Clients{Organizations: fakeOrganizations{policy: no, targets: []string{"ou-1", "ou-2"}}}, denies, "", ""},
+		{"T46: an organization policy that is gone", Clients{Organizations: fakeOrganizations{}}, denies, "it is deleted", revert},
+		{"T46: an organization policy that allows", Clients{Organizations: fakeOrganizations{policy: strings.Replace(no, "Deny", "Allow", 1), targets: []string{"ou-1"}}}, denies, "statement No: Effect is Allow, want Deny", revert},
+		{"T46: an organization policy that is detached", Clients{Organizations: fakeOrganizations{policy: no, targets: []string{"ou-2"}}}, denies, "it is not attached to ou-1", "aws organizations attach-policy --policy-id p-1 --target-id ou-1"},
 		{"T42: a subscription filter", Clients{Logs: fakeLogs{filters: []logtypes.SubscriptionFilter{{FilterName: aws.String("filter"), DestinationArn: aws.String("arn:lambda")}}}}, filter, "", ""},
 		{"T42: a subscription filter that is gone", Clients{Logs: fakeLogs{}}, filter, "it is deleted", revert},
 		{"T42: a subscription filter that goes elsewhere", Clients{Logs: fakeLogs{filters: []logtypes.SubscriptionFilter{{FilterName: aws.String("filter"), DestinationArn: aws.String("arn:other")}}}}, filter, "DestinationArn is arn:other, want arn:lambda", revert},

@@ -31,11 +31,18 @@ type Options struct {
 	//
 	// Default: - all parts are looked at.
 	choose func(Finding) bool
+	// among are the other stacks of the organization. A stack of an organization need not hold a guard.
+	//
+	// Default: - the stack is looked at alone.
+	among *others
 }
 
-// Report is what was seen of a guard.
+// Report is what was seen of a stack.
 type Report struct {
-	Guard    deployed.Guard
+	// Guard is the guard that the stack holds. Of a stack without one it has the name of the stack alone.
+	Guard deployed.Guard
+	// Region is where the stack is.
+	Region   string
 	Findings []Finding
 }
 
@@ -82,10 +89,16 @@ func Inspect(ctx context.Context, clients Clients, name string, now time.Time, o
 		return Report{}, err
 	}
 	guard, err := deployed.GuardOf(name, read.described.Outputs, contentOf(read))
+	if options.among != nil && errors.Is(err, deployed.ErrNoGuard) {
+		guard, err = deployed.Guard{Stack: name}, nil
+	}
 	if err != nil {
 		return Report{}, err
 	}
-	v := &view{Clients: clients, stack: read, guard: guard, now: now}
+	v := &view{Clients: clients, stack: read, guard: guard, now: now, among: options.among}
+	if bus := v.centralBus(); bus != "" {
+		options.among.send(read.account(), bus)
+	}
 	parts := v.parts(options.Template)
 	if options.choose != nil {
 		parts = slices.DeleteFunc(parts, func(p part) bool { return !options.choose(p.Finding) })
@@ -94,7 +107,7 @@ func Inspect(ctx context.Context, clients Clients, name string, now time.Time, o
 	if err := ctx.Err(); err != nil {
 		return Report{}, err
 	}
-	report := Report{Guard: guard}
+	report := Report{Guard: guard, Region: read.resolver.pseudo["AWS::Region"]}
 	seen := 0
 	for _, p := range parts {
 		report.Findings = append(report.Findings, p.Finding)

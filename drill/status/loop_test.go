@@ -562,7 +562,7 @@ func TestEachKindOfPartIsAttacked(t *testing.T) {
 		}
 	}
 	// TestWhatTheLocalAWSDoesNotDoIsFound has these.
-	for _, part := range []string{"event bus", "subscription filter", "supplied log bucket", "supplied log key", "supplied automation role"} {
+	for _, part := range []string{"event bus", "event bus policy", "StackSet", "organization policy", "subscription filter", "supplied log bucket", "supplied log key", "supplied automation role"} {
 		attacked[part] = true
 	}
 	for _, kind := range kinds("") {

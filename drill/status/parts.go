@@ -33,7 +33,12 @@ func kinds(reviewed string) []kind {
 		{part: "stack", of: func(v *view) string { return v.stack.name }, look: single(func(ctx context.Context, v *view, f *Finding) { lookAtStack(ctx, v, reviewed, f) })},
 		{part: "trail", of: trail, look: single(lookAtTrail)},
 		{part: "delivery of trail", of: trail, look: single(lookAtDelivery)},
-		{part: "other trails", of: func(v *view) string { return "of " + v.guard.Region() }, look: single(lookAtOtherTrails)},
+		{part: "other trails", look: single(lookAtOtherTrails), of: func(v *view) string {
+			if v.guard.TrailARN == "" {
+				return ""
+			}
+			return "of " + v.guard.Region()
+		}},
 		{part: "organization", look: single(lookAtOrganization), of: func(v *view) string {
 			if v.guard.Declared.Has(deployed.IsOrganizationTrail) {
 				return "of the account"
@@ -62,14 +67,17 @@ func kinds(reviewed string) []kind {
 		{part: "remediation", resource: "AWS::Config::RemediationConfiguration", look: lookAtRemediation},
 		{part: "event rule", resource: "AWS::Events::Rule", look: lookAtEventRule},
 		{part: "event bus", resource: "AWS::Events::EventBus", look: lookAtEventBus},
+		{part: "event bus policy", resource: "AWS::Events::EventBusPolicy", look: lookAtEventBusPolicy},
 		{part: "queue", resource: "AWS::SQS::Queue", look: lookAtQueue},
 		{part: "queue policy", resource: "AWS::SQS::QueuePolicy", look: lookAtQueuePolicy},
-		{part: "alert subscriptions", of: func(v *view) string { return v.guard.AlertTopicARN }, look: single(lookAtPeople)},
+		{part: "alert subscriptions", of: (*view).alertTopic, look: single(lookAtPeople)},
 		{part: "topic", resource: "AWS::SNS::Topic", look: lookAtTopic},
 		{part: "topic policy", resource: "AWS::SNS::TopicPolicy", look: lookAtTopicPolicy},
 		{part: "subscription", resource: "AWS::SNS::Subscription", look: lookAtSubscription},
 		{part: "alarm", resource: "AWS::CloudWatch::Alarm", look: lookAtAlarm},
 		{part: "log group", resource: "AWS::Logs::LogGroup", look: lookAtLogGroup},
+		{part: "StackSet", resource: "AWS::CloudFormation::StackSet", look: lookAtStackSet},
+		{part: "organization policy", resource: "AWS::Organizations::Policy", look: lookAtOrganizationPolicy},
 		{part: "subscription filter", resource: "AWS::Logs::SubscriptionFilter", look: lookAtSubscriptionFilter},
 	}
 }

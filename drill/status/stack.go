@@ -99,6 +99,13 @@ func parseStack(described types.Stack, body string, made map[string]string) (*st
 	return s, nil
 }
 
+// account is the id of the account that the stack is in.
+func (s *stack) account() string { return s.resolver.pseudo["AWS::AccountId"] }
+
+// ofStackSet tells whether a StackSet has made a stack, as its name says.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-concepts.html
+func ofStackSet(name string) bool { return strings.HasPrefix(name, "StackSet-") }
+
 // of are the resources of a type.
 func (s *stack) of(kind string) (some []resource) {
 	for _, r := range s.resources {

@@ -12,17 +12,17 @@ import (
 
 // What somebody supplies to a guard is not in its template. The template has the statements that its policy must have, in an output.
 
-// suppliedBucket is the log bucket; empty if it is the stack's.
+// suppliedBucket is the log bucket; empty if it is the stack's, or that of another stack which is looked at.
 func (v *view) suppliedBucket() string {
-	if _, own := v.stack.named("AWS::S3::Bucket", v.guard.LogBucketName); own {
+	if _, own := v.stack.named("AWS::S3::Bucket", v.guard.LogBucketName); own || v.among.makes(v.guard.LogBucketName) {
 		return ""
 	}
 	return v.guard.LogBucketName
 }
 
-// suppliedKey is the log key; empty if it is the stack's.
+// suppliedKey is the log key; empty if it is the stack's, or that of another stack which is looked at.
 func (v *view) suppliedKey() string {
-	if _, own := v.stack.named("AWS::KMS::Key", lastOf(v.guard.LogKeyARN)); own {
+	if _, own := v.stack.named("AWS::KMS::Key", lastOf(v.guard.LogKeyARN)); own || v.among.makes(v.guard.LogKeyARN) {
 		return ""
 	}
 	return v.guard.LogKeyARN

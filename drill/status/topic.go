@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -66,9 +67,29 @@ func isConfirmed(subscription types.Subscription) bool {
 	return !slices.Contains([]string{"", "PendingConfirmation", "pending confirmation", "Deleted"}, aws.ToString(subscription.SubscriptionArn))
 }
 
+// alertTopic is the topic that people are told by; empty if the stack has none.
+func (v *view) alertTopic() string {
+	if topics := v.stack.of("AWS::SNS::Topic"); v.guard.AlertTopicARN == "" && len(topics) > 0 {
+		return topics[0].name
+	}
+	return v.guard.AlertTopicARN
+}
+
+// centralBus is an event bus to which a rule of the stack sends; empty if none does.
+func (v *view) centralBus() string {
+	for _, rule := range v.stack.of("AWS::Events::Rule") {
+		for _, target := range list(rule.properties["Targets"]) {
+			if arn, _ := member(target, "Arn").(string); strings.Contains(arn, ":event-bus/") {
+				return arn
+			}
+		}
+	}
+	return ""
+}
+
 // lookAtPeople looks whether anybody gets what the alert topic tells, all of it.
 func lookAtPeople(ctx context.Context, v *view, f *Finding) {
-	topic := v.guard.AlertTopicARN
+	topic := v.alertTopic()
 	all, err := subscriptions(ctx, v.SNS, topic)
 	switch f.read(err, noTopic...) {
 	case unseen:
@@ -91,8 +112,13 @@ func lookAtPeople(ctx context.Context, v *view, f *Finding) {
 		confirmed++
 		lookAtFilter(ctx, v, subscription, f)
 	}
-	if confirmed == 0 {
-		f.wrong("aws sns subscribe --topic-arn "+topic+" --protocol email --notification-endpoint ADDRESS, and confirm it", "nobody has a confirmed subscription: nobody is told anything")
+	subscribe := "aws sns subscribe --topic-arn " + topic + " --protocol email --notification-endpoint ADDRESS, and confirm it"
+	switch bus := v.centralBus(); {
+	case confirmed > 0:
+	case bus != "":
+		f.warn(subscribe, "nobody has a confirmed subscription: of an alarm that rings nobody is told; the rest is told by way of %s", bus)
+	default:
+		f.wrong(subscribe, "nobody has a confirmed subscription: nobody is told anything")
 	}
 }
 

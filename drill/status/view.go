@@ -14,8 +14,10 @@ const revert = "cdk deploy --revert-drift"
 type view struct {
 	Clients
 	stack *stack
+	// guard is the guard of the stack; of a stack without one it has the stack's name alone.
 	guard deployed.Guard
 	now   time.Time
+	among *others
 }
 
 // start is the command that starts a runbook by hand.

@@ -23,7 +23,7 @@ func lookAtStack(ctx context.Context, v *view, reviewed string, f *Finding) {
 	if strings.HasSuffix(string(status), "_IN_PROGRESS") {
 		f.warn("ask again when it is done", "it is %s: its parts change", status)
 	}
-	if !aws.ToBool(v.stack.described.EnableTerminationProtection) {
+	if !aws.ToBool(v.stack.described.EnableTerminationProtection) && !ofStackSet(v.stack.name) { // StackSets could not take it away
 		f.warn("aws cloudformation update-termination-protection --enable-termination-protection --stack-name "+v.stack.name, "nothing protects it from being deleted")
 	}
 	policy, err := v.CloudFormation.GetStackPolicy(ctx, &cloudformation.GetStackPolicyInput{StackName: &v.stack.name})
@@ -34,6 +34,9 @@ func lookAtStack(ctx context.Context, v *view, reviewed string, f *Finding) {
 	}
 	if reviewed != "" {
 		lookAtTemplate(v.stack.body, reviewed, f)
+	}
+	if template := v.among.template(aws.ToString(v.stack.described.StackId)); template != "" && !same(opened(template), opened(v.stack.body)) {
+		f.wrong("roll out again: aws cloudformation update-stack-instances, where the StackSet is", "its template is not that of the StackSet which has made it")
 	}
 }
 

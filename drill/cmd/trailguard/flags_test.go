@@ -78,9 +78,27 @@ func TestWrongFlagsAreAllNamedAtOnce(t *testing.T) {
 			"  argument \"now\" is not expected: leave it out\n" +
 			"  --scenario \"T0\" is not known: trailguard drill list names them; put commas between\n"},
 		{[]string{"drill", "--stack", "x"}, "trailguard: nobody can confirm the drill, because standard input is not a terminal: give --yes to go on without\n"},
-		{[]string{"status"}, "trailguard: status:\n  --stack is missing: give the name of the guard's stack\n"},
+		{[]string{"status"}, "trailguard: status:\n  say what to look at: give --stack NAME for a guard, or --organization for those of all accounts\n"},
 		{[]string{"status", "--local"}, "trailguard: status:\n  flag --local is not known: see trailguard status --help\n" +
-			"  --stack is missing: give the name of the guard's stack\n"},
+			"  say what to look at: give --stack NAME for a guard, or --organization for those of all accounts\n"},
+		{[]string{"status", "--stack", "x", "--organization"}, "trailguard: status:\n  --stack and --organization exclude one another: look at one stack, or at all accounts\n"},
+		{[]string{"status", "--stack", "x", "--role-name", "y", "--accounts", "1", "--except", "2", "--name-prefixes", "z"}, "trailguard: status:\n" +
+			"  --role-name is only for --organization: leave it out\n" +
+			"  --accounts is only for --organization: leave it out\n" +
+			"  --except is only for --organization: leave it out\n" +
+			"  --name-prefixes is only for --organization: leave it out\n"},
+		{[]string{"status", "--organization"}, "trailguard: status:\n" +
+			"  --role-name is missing: give the name of the role by which each account is read, such as that of examples/status-role.json\n"},
+		{[]string{"status", "--organization", "--role-name", "arn:aws:iam::111122223333:role/R", "--template", "x", "--region", "eu-west-1,Frankfurt", "--accounts", "111122223333,12",
+			"--except", "", "--name-prefixes", "TrailGuard,1", "--timeout", "-1s"}, "trailguard: status:\n" +
+			"  --template is only for --stack: leave it out\n" +
+			"  --role-name \"arn:aws:iam::111122223333:role/R\" is no name of a role: use 1 to 64 letters, digits and +=,.@-_, after its path if it has one\n" +
+			"  --accounts and --except exclude one another: name the accounts to look at, or those to leave out\n" +
+			"  --region \"Frankfurt\" is no Region: use such as eu-central-1, with commas between\n" +
+			"  --accounts \"12\" is no id of an account: use 12 digits, with commas between\n" +
+			"  --except \"\" is no id of an account: use 12 digits, with commas between\n" +
+			"  --name-prefixes \"1\" is no beginning of a stack's name: use letters, digits and -, with commas between\n" +
+			"  --timeout -1s is too short: give more than 0s\n"},
 		{[]string{"status", "--stack", "x", "--timeout", "0s"}, "trailguard: status:\n  --timeout 0s is too short: give more than 0s\n"},
 		{[]string{"status", "--stack", "x", "--template", "no-such-file"}, "trailguard: --template: open no-such-file: no such file or directory\n"},
 	} {
@@ -116,6 +134,16 @@ func TestTheHelpNamesEachFlagAndExitCode(t *testing.T) {
 	for flags, text := range map[string]string{
 		"local stack scenario json verbose html": forAll, "template path": local, "region yes organization timeout": stack,
 	} {
+		for flag := range strings.FieldsSeq(flags) {
+			if line := "\n      --" + flag + " "; !strings.Contains("\n"+text, line) {
+				t.Errorf("%q is not in\n%s", line, text)
+			}
+		}
+	}
+	got = call(t, nil, "help", "status").stdout
+	forAll, rest, _ = strings.Cut(got, "\nFlags with --stack:\n")
+	stack, organization, _ := strings.Cut(rest, "\nFlags with --organization:\n")
+	for flags, text := range map[string]string{"stack organization region json timeout": forAll, "template": stack, "role-name accounts except name-prefixes": organization} {
 		for flag := range strings.FieldsSeq(flags) {
 			if line := "\n      --" + flag + " "; !strings.Contains("\n"+text, line) {
 				t.Errorf("%q is not in\n%s", line, text)

@@ -11,7 +11,7 @@ import (
 // place is the annotation of a flag that is only for one place: its value is the flag that chooses the place.
 const place = "place"
 
-// only says that flags are only for a place: --local or --stack.
+// only says that flags are only for a place: --local, --stack or --organization.
 func only(flags *pflag.FlagSet, where string, names ...string) {
 	for _, name := range names {
 		flags.Lookup(name).Annotations = map[string][]string{place: {where}}
@@ -53,7 +53,7 @@ func help(command *cobra.Command) string {
 	}
 	command.InitDefaultHelpFlag()
 	command.InitDefaultVersionFlag()
-	for _, where := range []string{"", "--local", "--stack"} {
+	for _, where := range []string{"", "--local", "--stack", "--organization"} {
 		some := pflag.NewFlagSet("", pflag.ContinueOnError)
 		some.SortFlags = false
 		command.LocalFlags().VisitAll(func(flag *pflag.Flag) {

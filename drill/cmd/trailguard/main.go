@@ -16,6 +16,7 @@ import (
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
+	"github.com/trailguard/trailguard/drill/status"
 )
 
 // The exit codes, as the help documents them.
@@ -55,9 +56,9 @@ func (p *program) run(ctx context.Context) int {
 	fmt.Fprintf(p.stderr, "trailguard: %s\n", strings.TrimRight(err.Error(), "\n"))
 	var input inputError
 	switch {
-	case !p.began, errors.As(err, &input), errors.Is(err, deployed.ErrNoGuard):
+	case !p.began, errors.As(err, &input), errors.Is(err, deployed.ErrNoGuard), errors.Is(err, status.ErrNoOrganization):
 		return exitInput
-	case errors.Is(err, errUnrepaired), errors.Is(err, errNotAsAssumed), errors.Is(err, errNotWhole):
+	case errors.Is(err, errUnrepaired), errors.Is(err, errNotAsAssumed), errors.Is(err, errNotWhole), errors.Is(err, errOrganizationNotWhole):
 		return exitUnrepaired
 	}
 	return exitEnvironment

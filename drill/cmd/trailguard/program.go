@@ -45,9 +45,10 @@ type inputError struct{ error }
 func (e inputError) Unwrap() error { return e.error }
 
 var (
-	errUnrepaired   = errors.New("not everything was repaired")
-	errNotAsAssumed = errors.New("AWS is not as assumed")
-	errNotWhole     = errors.New("the guard is not whole")
+	errUnrepaired           = errors.New("not everything was repaired")
+	errNotAsAssumed         = errors.New("AWS is not as assumed")
+	errNotWhole             = errors.New("the guard is not whole")
+	errOrganizationNotWhole = errors.New("the organization is not whole")
 )
 
 // version is that of the module, or of the commit that it was built from, and of Go.
