@@ -50,6 +50,7 @@ func TestEachAccountHasAGuardOfItsOwn(t *testing.T) {
 		}
 	})
 	h.step("every trail writes into the archive", func(h *house) { h.wantDelivered(guards) })
+	h.step("status sees every account, and says what is wrong in which", testStatusOfAll)
 	h.step("no other trail writes into the archive", testWhoMayWrite)
 	h.step("tampering is repaired where it is done and told centrally once", func(h *house) {
 		h.wantEachScenarioRepairedAndToldOnce(guards, func(g deployed.Guard) string { return g.TrailName })

@@ -15,6 +15,7 @@ func TestPrevention(t *testing.T) {
 	h.step("what break-glass does is repaired", testRepairs(deployed.EventPath, deployed.SchedulePath))
 	h.step("what break-glass does to the archive is repaired", testArchiveIsRestoredUnderPolicies)
 	h.step("CloudTrail delivers to the archive", testDelivery)
+	h.step("status sees every account, and policies that are detached", testStatusUnderPolicies)
 	h.step("readers read the archive", testReaders)
 	h.step("nobody else changes the archive", testOthers)
 	h.step("an account joins", testAnAccountJoins)

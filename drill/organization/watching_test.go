@@ -144,6 +144,7 @@ func TestADelegatedAdministratorGuardsTheTrailOfTheOrganization(t *testing.T) {
 	h.step("calls to AWS Organizations are told centrally once", testOrganizationEvents)
 	h.step("what the delegated administrator cannot repair is told centrally", func(h *house) { testDemoted(h, guard) })
 	h.step("without its delegation a repair fails, which is told centrally", func(h *house) { testUndelegated(h, guard) })
+	h.step("status misses what is gone of what other stacks name", testStatusOfWhatIsGone)
 }
 
 // testDemoted turns the organization's trail into one of the management account, which a delegated administrator cannot turn back.

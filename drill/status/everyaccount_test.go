@@ -214,6 +214,24 @@ func TestWhatAnAccountLacksIsSaidOfIt(t *testing.T) {
 	}
 }
 
+// TestAMendNamesTheStack: a stack of a StackSet is not the CDK's to deploy.
+func TestAMendNamesTheStack(t *testing.T) {
+	for name, want := range map[string]string{
+		"TrailGuardCentral": "cdk deploy TrailGuardCentral --revert-drift, and confirm it",
+		"StackSet-TrailGuard-1": "aws cloudformation create-change-set --deployment-mode REVERT_DRIFT --use-previous-template --capabilities CAPABILITY_IAM --change-set-name revert" +
+			" --stack-name StackSet-TrailGuard-1, and execute-change-set, and confirm it",
+	} {
+		f := Finding{}
+		f.wrong(revert+", and confirm it", "it is deleted")
+		f.warn("aws kms enable-key", "it is off")
+		report := Report{Findings: []Finding{f}}
+		report.name(located{name: name})
+		if got := report.Findings[0]; got.Problems[0].Mend != want || got.Warnings[0].Mend != "aws kms enable-key" {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}
+
 // TestAnOrganizationOfWhichNothingIsSeenIsNotWhole has roles that nobody can assume.
 func TestAnOrganizationOfWhichNothingIsSeenIsNotWhole(t *testing.T) {
 	organization := Organization{ID: "o-1", Management: root, isComplete: true, Accounts: []Account{{ID: center}, {ID: member1}}}

@@ -71,6 +71,26 @@ func TestNothingThatCanTamperIsImported(t *testing.T) {
 	}
 }
 
+// TestTheRoleOfTheExampleReadsAndNoMore: the role in each account has the permissions of the reads, and that of the caller besides those to
+// reach the others.
+func TestTheRoleOfTheExampleReadsAndNoMore(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "examples", "status-role.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	actions := regexp.MustCompile(`"([a-z0-9]+:[A-Z][A-Za-z0-9]+)"`).FindAllStringSubmatch(string(content), -1)
+	var listed []string
+	for _, action := range actions {
+		listed = append(listed, action[1])
+	}
+	slices.Sort(listed)
+	want := append(permissions(), "organizations:ListAccounts", "sts:AssumeRole", "sts:AssumeRole") // in its trust policy, too
+	slices.Sort(want)
+	if !slices.Equal(listed, want) {
+		t.Errorf("the role has %q, want %q", listed, want)
+	}
+}
+
 // TestTheREADMEListsThePermissions: no more and no fewer than the reads need.
 func TestTheREADMEListsThePermissions(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join("..", "..", "README.md"))

@@ -19,7 +19,7 @@ that is whole, and of the others what is wrong. An account that cannot be looked
 may call: docs/organization.md.`
 
 const statusExample = `  trailguard status --stack TrailGuard
-  trailguard status --organization --role-name TrailGuardStatus --except 111122223333`
+  trailguard status --organization --role-name ReadTrailGuard --except 111122223333`
 
 // newStatus is the command status.
 func (p *program) newStatus() *cobra.Command {

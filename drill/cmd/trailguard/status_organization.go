@@ -20,7 +20,9 @@ func (p *program) statusOfOrganization(ctx context.Context, o statusOptions) err
 	if len(regions) == 0 {
 		regions = []string{session.Region}
 	}
-	organization, err := status.ReadOrganization(ctx, status.NewDirectory(session), commaSeparated(o.accounts))
+	limited, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	organization, err := status.ReadOrganization(limited, status.NewDirectory(session), commaSeparated(o.accounts))
 	if err != nil {
 		return err
 	}
@@ -30,7 +32,7 @@ func (p *program) statusOfOrganization(ctx context.Context, o statusOptions) err
 	if len(organization.Accounts) == 0 {
 		return inputError{errors.New("--except: no account is left to look at")}
 	}
-	reach, err := status.AssumeRole(ctx, session, o.roleName)
+	reach, err := status.AssumeRole(limited, session, o.roleName)
 	if err != nil {
 		return err
 	}

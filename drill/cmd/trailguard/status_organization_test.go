@@ -29,7 +29,7 @@ import (
 // The accounts of the organization: of the members one has a guard, one has none, and one has no role by which it could be looked at.
 const (
 	management, guardedMember, bareMember, closedMember = "111111111111", "222222222222", "333333333333", "444444444444"
-	statusRole                                          = "TrailGuardStatus"
+	statusRole                                          = "ReadTrailGuard"
 )
 
 // newOrganization starts an organization, to which the usual credential chain leads as the role of examples/status-role.json.
@@ -64,7 +64,7 @@ func newOrganization(t *testing.T) *localaws.Organization {
 		a := o.Account(account)
 		admin := a.Config(a.Administrator())
 		_, err := cloudformation.NewFromConfig(admin).CreateStack(t.Context(), &cloudformation.CreateStackInput{
-			StackName: aws.String("TrailGuardStatus"), TemplateBody: aws.String(string(role)), Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
+			StackName: aws.String("TrailGuardReader"), TemplateBody: aws.String(string(role)), Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
 			Parameters: []types.Parameter{{ParameterKey: aws.String("CallerAccount"), ParameterValue: aws.String(management)}},
 		})
 		must(err)
@@ -136,7 +136,7 @@ func TestStatusOfAnOrganizationSaysWhatIsWrongInWhichAccount(t *testing.T) {
 		}
 		got := status(nil, healthy)
 		if got.code != exitRepaired || got.stderr != "" ||
-			!strings.HasPrefix(got.stdout, "Guards of organization o-exampleorgid, us-east-1, by role TrailGuardStatus\n\nok  111111111111 master: TrailGuard (") ||
+			!strings.HasPrefix(got.stdout, "Guards of organization o-exampleorgid, us-east-1, by role ReadTrailGuard\n\nok  111111111111 master: TrailGuard (") ||
 			!strings.Contains(got.stdout, "\nok  222222222222 222222222222: TrailGuard (") ||
 			!strings.Contains(got.stdout, "\n\nThe organization is whole: so are the guards of all 2 accounts.\n") {
 			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
@@ -177,9 +177,9 @@ func TestStatusOfAnOrganizationSaysWhatIsWrongInWhichAccount(t *testing.T) {
 			"\nNO  222222222222 222222222222: TrailGuard (",
 			"    stack TrailGuard, us-east-1\n    NO  event rule " + *rule + " (",
 			"          State is DISABLED, want ENABLED\n            mend: aws events enable-rule --name " + *rule + "\n",
-			"\nNO  333333333333 333333333333: TrailGuardStatus (2 parts)\n      no guard: no stack whose name begins with TrailGuard or StackSet-TrailGuard- guards or watches anything\n" +
+			"\nNO  333333333333 333333333333: TrailGuardReader (2 parts)\n      no guard: no stack whose name begins with TrailGuard or StackSet-TrailGuard- guards or watches anything\n" +
 				"        mend: move it into an organizational unit of the rollout; if it shall have no guard, leave it out: --except 333333333333\n",
-			"\n?   444444444444 444444444444\n      not seen: arn:aws:iam::444444444444:role/TrailGuardStatus cannot be assumed: it is not there, does not trust the caller, or the caller may not call sts:AssumeRole on it\n",
+			"\n?   444444444444 444444444444\n      not seen: arn:aws:iam::444444444444:role/ReadTrailGuard cannot be assumed: it is not there, does not trust the caller, or the caller may not call sts:AssumeRole on it\n",
 			"\n\nThe organization is not whole: something is wrong with 2 of 4 accounts, and 1 could not be looked at, or not all of their stacks.\n",
 		} {
 			if !strings.Contains(got.stdout, want) {
@@ -259,7 +259,14 @@ func TestStatusOfAnOrganizationSaysWhatIsWrongInWhichAccount(t *testing.T) {
 			}
 		}
 	})
-	t.Run("closed", func(t *testing.T) {
+	t.Run("no AWS", func(t *testing.T) {
+		t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+		t.Setenv("AWS_MAX_ATTEMPTS", "1")
+		if got := status(nil); got.code != exitEnvironment || got.stdout != "" || !strings.HasPrefix(got.stderr, "trailguard: reading the organization: ") {
+			t.Errorf("exit code %d: %s%s", got.code, got.stdout, got.stderr)
+		}
+	})
+	t.Run("a role that may not read", func(t *testing.T) {
 		if _, err := events.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: rule}); err != nil {
 			t.Fatal(err)
 		}
