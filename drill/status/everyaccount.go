@@ -118,7 +118,7 @@ type tour struct {
 }
 
 // InspectOrganization looks at the stacks of the guards in each account: in all accounts it finds them first, because they name one another, and
-// then it looks at them. What cannot be reached or read is not seen. It fails if nothing can be.
+// then it looks at them. What cannot be reached or read is not seen. It fails if that is so of all accounts.
 func InspectOrganization(ctx context.Context, reach Reach, organization Organization, now time.Time, options OrganizationOptions) (OrganizationReport, error) {
 	if options.Timeout == 0 {
 		options.Timeout = 30 * time.Second
@@ -146,7 +146,7 @@ func InspectOrganization(ctx context.Context, reach Reach, organization Organiza
 	strangers := t.checkBuses(ctx, sites)
 	t.checkManagement(report, sites)
 	report.Accounts = append(report.Accounts, strangers...)
-	if len(sites) > 0 && !slices.ContainsFunc(sites, func(s *site) bool { return len(s.NotSeen) == 0 || len(s.Stacks) > 0 }) {
+	if len(sites) > 0 && !slices.ContainsFunc(sites, func(s *site) bool { return s.found }) {
 		return report, ErrNothingSeen
 	}
 	return report, nil
@@ -183,9 +183,9 @@ func (s *site) unseen(what string, err error) {
 
 // survey finds the stacks of an account, and what others name of them.
 func (t *tour) survey(ctx context.Context, s *site) {
-	ctx, cancel := context.WithTimeout(ctx, t.options.Timeout)
+	limited, cancel := context.WithTimeout(ctx, t.options.Timeout)
 	defer cancel()
-	clients, err := t.reach(ctx, s.Account.ID)
+	clients, err := t.reach(limited, s.Account.ID)
 	if err != nil {
 		s.NotSeen = append(s.NotSeen, NotSeen{What: err.Error()})
 		return
@@ -193,7 +193,7 @@ func (t *tour) survey(ctx context.Context, s *site) {
 	s.clients, s.found = clients, true
 	for _, region := range t.options.Regions {
 		api := clients(region).CloudFormation
-		stacks, err := t.find(ctx, api, region)
+		stacks, err := t.find(limited, api, region)
 		if err != nil {
 			s.unseen("its stacks in "+region+": ", err)
 			s.found = false
@@ -203,8 +203,14 @@ func (t *tour) survey(ctx context.Context, s *site) {
 			if ofStackSet(stack.name) {
 				continue // other accounts name nothing that it makes
 			}
-			if err := t.surveyStack(ctx, api, s.Account.ID, stack); err != nil {
+			sets, err := t.surveyStack(limited, api, stack)
+			if err != nil {
 				s.unseen("what stack "+stack.name+" makes: ", err)
+			}
+			for _, set := range sets {
+				if err := t.surveyStackSet(ctx, api, s.Account.ID, set); err != nil {
+					s.unseen("the stacks of StackSet "+set+": ", err)
+				}
 			}
 		}
 	}
@@ -235,45 +241,53 @@ func (t *tour) find(ctx context.Context, api CloudFormation, region string) (fou
 	return found, nil
 }
 
-// surveyStack notes what a stack makes that others name.
-func (t *tour) surveyStack(ctx context.Context, api CloudFormation, account string, stack located) error {
+// surveyStack notes what a stack makes that others name. It returns the StackSets that the stack makes.
+func (t *tour) surveyStack(ctx context.Context, api CloudFormation, stack located) (sets []string, err error) {
 	pages := cloudformation.NewListStackResourcesPaginator(api, &cloudformation.ListStackResourcesInput{StackName: &stack.name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return err
+			return sets, err
 		}
 		for _, one := range page.StackResourceSummaries {
 			kind, name := aws.ToString(one.ResourceType), aws.ToString(one.PhysicalResourceId)
-			if kind == "AWS::CloudFormation::StackSet" {
-				t.surveyStackSet(ctx, api, account, name)
-			} else {
+			switch {
+			case one.ResourceStatus == types.ResourceStatusDeleteComplete:
+			case kind == "AWS::CloudFormation::StackSet":
+				sets = append(sets, name)
+			default:
 				t.others.make(stack.id, kind, name)
 			}
 		}
 	}
-	return nil
+	return sets, nil
 }
 
-// surveyStackSet notes the stacks that a StackSet makes. What cannot be read, the part says that the StackSet is.
-func (t *tour) surveyStackSet(ctx context.Context, api CloudFormation, account, name string) {
+// surveyStackSet notes the stacks that a StackSet makes. That one is deleted, its part says.
+func (t *tour) surveyStackSet(ctx context.Context, api CloudFormation, account, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, t.options.Timeout)
+	defer cancel()
 	as := types.CallAsSelf
 	if account != t.organization.Management {
 		as = types.CallAsDelegatedAdmin
 	}
 	described, err := api.DescribeStackSet(ctx, &cloudformation.DescribeStackSetInput{StackSetName: &name, CallAs: as})
+	if hasCode(err, "StackSetNotFoundException") {
+		return nil
+	}
 	if err != nil {
-		return
+		return err
 	}
 	instances, err := stackInstances(ctx, api, name, as)
 	if err != nil {
-		return
+		return err
 	}
 	for _, one := range instances {
 		if id := aws.ToString(one.StackId); id != "" {
 			t.others.rollOut(id, aws.ToString(described.StackSet.TemplateBody))
 		}
 	}
+	return nil
 }
 
 // lookAt looks at the stacks of an account, one after the other.
@@ -387,5 +401,10 @@ func (t *tour) checkManagement(report OrganizationReport, sites []*site) {
 			return
 		}
 	}
-	sites[i].Problems = append(sites[i].Problems, Problem{"no guard: no stack that was looked at guards a trail of the management account", "cdk deploy TrailGuardManagement"})
+	const missing = "no guard: no stack that was looked at guards a trail of the management account"
+	if report.NotSeen() > 0 { // it may be among those
+		sites[i].NotSeen = append(sites[i].NotSeen, NotSeen{What: missing})
+		return
+	}
+	sites[i].Problems = append(sites[i].Problems, Problem{missing, "cdk deploy TrailGuardManagement"})
 }

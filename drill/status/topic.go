@@ -2,8 +2,8 @@ package status
 
 import (
 	"context"
+	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -75,11 +75,13 @@ func (v *view) alertTopic() string {
 	return v.guard.AlertTopicARN
 }
 
+var busARN = regexp.MustCompile(`^arn:[^:]+:events:[^:]+:[0-9]{12}:event-bus/[^:/]`)
+
 // centralBus is an event bus to which a rule of the stack sends; empty if none does.
 func (v *view) centralBus() string {
 	for _, rule := range v.stack.of("AWS::Events::Rule") {
 		for _, target := range list(rule.properties["Targets"]) {
-			if arn, _ := member(target, "Arn").(string); strings.Contains(arn, ":event-bus/") {
+			if arn, _ := member(target, "Arn").(string); busARN.MatchString(arn) {
 				return arn
 			}
 		}
