@@ -224,7 +224,7 @@ func TestWhatTheREADMELacksOrInventsIsFound(t *testing.T) {
 		{"attributes", "`Runbook()`, ", "`Runbook()`, `Handbook()`, "},
 		{"alarms", "(`Flood`)", ""},
 		{"alarms", "(`Flood`)", "(`Flood`, `Drought`)"},
-		{"alarms", "\nSix alarms", "\nFive alarms"},
+		{"alarms", "\nFive alarms", "\nSix alarms"},
 		{"resources", "| `AWS::SSM::Document` |", "| |"},
 		{"resources", "| `AWS::SSM::Document` |", "| `AWS::SSM::Document`, `AWS::SSM::Parameter` |"},
 		{"resources", "| 3 × `AWS::Config::ConfigRule` |", "| 2 × `AWS::Config::ConfigRule` |"},
@@ -363,7 +363,7 @@ func messages(t *testing.T, text string) (problems []string) {
 		switch {
 		case strings.HasPrefix(id, "RemediationRunbook"):
 			script := at(resource.Properties, "Content", "mainSteps", 0, "inputs", "Script").(string)
-			const subject = "'NOT ' * bool(wrong) + 'REPAIRED: ' + want['Resource'] + ' ' + want['Name']"
+			const subject = "'NOT '*bool(wrong)+'REPAIRED: '+want['Resource']+' '+want['Name']"
 			if !strings.Contains(script, subject) {
 				t.Errorf("the script has no subject %s", subject)
 			}

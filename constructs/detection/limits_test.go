@@ -46,9 +46,9 @@ func TestLimitsOfAWSAreKept(t *testing.T) {
 		{"input parameters that are too long", checkInputParameters(tooLarge, parameter(tooLarge)),
 			"CloudWatchLogGroup: makes the input parameters of the rule TrailEnabled up to 1386 characters long, and AWS Config takes 1024" + tooLong},
 		{"policy that is too long", checkPolicy(tooLarge, guardPolicy(tooLarge)),
-			"CloudWatchLogsRole: makes the policy of the rule TrailSettings up to 12197 characters long, and AWS Config takes 10000" + tooLong},
+			"CloudWatchLogsRole: makes the policy of the rule TrailSettings up to 12188 characters long, and AWS Config takes 10000" + tooLong},
 		{"pattern that is too long", CheckPattern("Tampering", StartPattern(longest, strings.Repeat("r", 2000), nil), longest, strings.Repeat("r", 2000), nil),
-			"AutomationRole: makes the event pattern of the rule Tampering up to 3378 characters long, and EventBridge takes 2048" + tooLong},
+			"AutomationRole: makes the event pattern of the rule Tampering up to 3332 characters long, and EventBridge takes 2048" + tooLong},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := message(test.got); got != test.want {

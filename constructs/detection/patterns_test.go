@@ -15,7 +15,7 @@ func calls(names, resource, roles string) string {
 	return `{"detail":{"errorCode":[{"exists":false}],"eventName":[` + names + `],` +
 		`"requestParameters":{"eventDataStore":[{"exists":false}],"name":` + theTrail + resource + `,"trailName":` + theTrail + `},` +
 		`"userIdentity":{"sessionContext":{"sessionIssuer":{"arn":[` + roles + `]}}}},` +
-		`"detail-type":["AWS API Call via CloudTrail"],"source":["aws.cloudtrail"]}`
+		`"source":["aws.cloudtrail"]}`
 }
 
 func TestPatternsMatchWhatHarmsTheTrail(t *testing.T) {

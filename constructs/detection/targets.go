@@ -60,11 +60,9 @@ func (s Start) arn(resource, version string) *string {
 // DefineTargets defines DeadLetterQueue and TargetRole in the scope. The role may do nothing yet. By its path the policies of an organization
 // know it as the guard's: of its name, which CloudFormation makes up, they know the beginning alone.
 func DefineTargets(scope constructs.Construct) *Targets {
-	rules := map[string]interface{}{
-		// The rules of the account: each of the guard's refers to the role, so that the role cannot refer to them, and the list of them
-		// would be the longer the more there are.
-		"ArnLike": map[string]interface{}{"aws:SourceArn": arn("events", "rule/*")},
-	}
+	// The rules of the account: each of the guard's refers to the role, so that the role cannot refer to them, and a list of them in the queue's
+	// policy would take more of the template than a wildcard costs: who may define rules may fill the queue.
+	rules := map[string]interface{}{"aws:SourceArn": arn("events", "rule/*")}
 	queue := awssqs.NewQueue(scope, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      jsii.Bool(true),
@@ -75,15 +73,20 @@ func DefineTargets(scope constructs.Construct) *Targets {
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("sqs:SendMessage"),
 		Resources:  &[]*string{queue.QueueArn()},
-		Conditions: &rules,
+		Conditions: &map[string]interface{}{"ArnLike": rules},
 	}))
 	allowed := awsiam.NewPolicyDocument(nil)
 	return &Targets{
 		allowed: allowed,
 		queue:   queue,
 		role: awsiam.NewRole(scope, jsii.String("TargetRole"), &awsiam.RoleProps{
-			Path:           jsii.String(GuardRolePath),
-			AssumedBy:      awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{Conditions: &rules}),
+			Path: jsii.String(GuardRolePath),
+			AssumedBy: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+				Conditions: &map[string]interface{}{
+					"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
+					"ArnLike":      rules,
+				},
+			}),
 			InlinePolicies: &map[string]awsiam.PolicyDocument{"ReachTargets": allowed},
 		}),
 	}

@@ -20,7 +20,7 @@ import (
 const account = "map[Ref:AWS::AccountId]"
 
 // services are the conditions on which a service is let in, by what it does. TRAILS are the ARNs of the trail, and CONTEXTS match the
-// encryption contexts of its log files. RULES are the guard's event rules.
+// encryption contexts of its log files.
 var services = map[string]string{
 	"cloudtrail.amazonaws.com s3:GetBucketAcl":                    "map[StringEquals:map[aws:SourceArn:TRAILS]]",
 	"cloudtrail.amazonaws.com s3:PutObject":                       "map[StringEquals:map[aws:SourceArn:TRAILS s3:x-amz-acl:bucket-owner-full-control]]",
@@ -33,7 +33,7 @@ var services = map[string]string{
 	"logging.s3.amazonaws.com s3:PutObject":                       "map[ArnLike:map[aws:SourceArn:BUCKET] StringEquals:map[aws:SourceAccount:" + account + "]]",
 	"cloudwatch.amazonaws.com sns:Publish":                        "map[StringEquals:map[aws:SourceAccount:" + account + "]]",
 	"cloudwatch.amazonaws.com [kms:Decrypt kms:GenerateDataKey*]": "map[StringEqualsIfExists:map[aws:SourceAccount:" + account + "]]",
-	"events.amazonaws.com sqs:SendMessage":                        "map[ArnEquals:map[aws:SourceArn:RULES]]",
+	"events.amazonaws.com sqs:SendMessage":                        "map[ArnLike:map[aws:SourceArn:map[Fn::Sub:arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*]]]",
 	"events.amazonaws.com sts:AssumeRole": "map[ArnLike:map[aws:SourceArn:map[Fn::Sub:arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*]] " +
 		"StringEquals:map[aws:SourceAccount:" + account + "]]",
 	"ssm.amazonaws.com sts:AssumeRole": "map[ArnLike:map[aws:SourceArn:map[Fn::Sub:arn:${AWS::Partition}:ssm:*:${AWS::AccountId}:automation-execution/*]] " +
@@ -111,14 +111,7 @@ func meaning(template map[string]any, condition string) string {
 		trails = "[" + trails + " " + trailARN("old-trail") + "]"
 		contexts = "[" + contexts + " " + strings.ReplaceAll(trailARN("old-trail"), "${AWS::Region}", "*") + "]"
 	}
-	var rules []string
-	for _, id := range ofType(template, "AWS::Events::Rule") {
-		if resource(template, id)["Properties"].(map[string]any)["Targets"] != nil {
-			rules = append(rules, "map[Fn::GetAtt:["+id+" Arn]]")
-		}
-	}
-	condition = strings.NewReplacer("TRAILS", trails, "CONTEXTS", contexts, "BUCKET", "map[Fn::GetAtt:[LogStoreBucket0AD36629 Arn]]").Replace(condition)
-	return strings.ReplaceAll(condition, "RULES", fmt.Sprint(rules))
+	return strings.NewReplacer("TRAILS", trails, "CONTEXTS", contexts, "BUCKET", "map[Fn::GetAtt:[LogStoreBucket0AD36629 Arn]]").Replace(condition)
 }
 
 // resourcePolicies are the statements of each policy of a resource and each trust policy, but of roles that are not the guard's.
@@ -195,7 +188,8 @@ func TestWhatTheRolesMayDoIsBound(t *testing.T) {
 	const (
 		linked    = "map[Fn::Sub:arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/"
 		cloud     = linked + "cloudtrail.amazonaws.com/AWSServiceRoleForCloudTrail]"
-		logStream = "map[Fn::Join:[ [arn: map[Ref:AWS::Partition] :logs: map[Ref:AWS::Region] : " + account + " :log-group: map[Ref:EventsD32975C2] :log-stream:"
+		logStream = "map[Fn::Sub:[arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Group}:log-stream:${Owner}"
+		ofGroup   = " map[Group:map[Ref:EventsD32975C2] Owner:"
 		recorder  = "map[Fn::GetAtt:[ConfigRulesRecorderBucket79A9456B Arn]]"
 	)
 	want := map[string]string{
@@ -203,8 +197,8 @@ func TestWhatTheRolesMayDoIsBound(t *testing.T) {
 		"iam:CreateServiceLinkedRole":        cloud + " if map[StringEquals:map[iam:AWSServiceName:cloudtrail.amazonaws.com]]",
 		"iam:PassRole":                       "map[Fn::GetAtt:[CloudWatchLogsRoleA37E13B4 Arn]] if map[StringEquals:map[iam:PassedToService:cloudtrail.amazonaws.com]]",
 		"iam:PassRole, EventRulesTargetRole": "[map[Fn::GetAtt:[AutomationRoleC58D7324 Arn]] map[Fn::GetAtt:[StoreRemediationRoleFBD4FF6D Arn]]] if map[StringEquals:map[iam:PassedToService:ssm.amazonaws.com]]",
-		"[logs:CreateLogStream logs:PutLogEvents]": "[" + logStream + " " + account + " _CloudTrail_ map[Ref:AWS::Region] *]]] " +
-			strings.TrimSuffix(logStream, " ") + "o-a1b2c3d4e5_*]]]] if <nil>",
+		"[logs:CreateLogStream logs:PutLogEvents]": "[" + logStream + "_CloudTrail_${AWS::Region}*" + ofGroup + account + "]]] " +
+			logStream + "_*" + ofGroup + "o-a1b2c3d4e5]]]] if <nil>",
 		"[s3:GetBucketAcl s3:ListBucket]": recorder + " if <nil>",
 		"s3:PutObject":                    "map[Fn::Join:[ [" + recorder + " /AWSLogs/ " + account + " /Config/*]]] if <nil>",
 	}

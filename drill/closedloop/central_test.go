@@ -145,7 +145,7 @@ func TestACentralEventBusThatIsGoneKeepsNothingElseFromHappening(t *testing.T) {
 			g.healthy()
 			g.stop()
 			g.withoutPermission("events:PutEvents", func() {
-				g.wantFailed(g.repairWith(nil, withScript("report['notToldCentrally'] = str(error)", "raise")), "PutEvents")
+				g.wantFailed(g.repairWith(nil, withScript("report['notToldCentrally']=str(error)", "raise")), "PutEvents")
 			})
 		})
 	})

@@ -110,8 +110,8 @@ func withoutOrder(_ testbed.TB, tpl testbed.Template) {
 			continue
 		}
 		kept := []any{}
-		for _, name := range list(resource["DependsOn"]) {
-			if resources[name.(string)].(map[string]any)["Type"] == "AWS::Config::ConfigurationRecorder" {
+		for name, other := range resources {
+			if other.(map[string]any)["Type"] == "AWS::Config::ConfigurationRecorder" {
 				kept = append(kept, name)
 			}
 		}
