@@ -114,8 +114,7 @@ func TestTheSwitchIsSilentInAHealthyWeek(t *testing.T) {
 	}
 }
 
-// causes are what keeps the log from arriving. What they do not stop is said by other means: a one-day lifecycle, versioning, encryption by
-// default and public access keep no digest file from arriving.
+// causes are what keeps the log from arriving.
 var causes = map[string]func(g testbed.Guard){
 	"T01 the trail is stopped": func(g testbed.Guard) {
 		g.Must(of(g.Clients.CloudTrail.StopLogging(g.T.Context(), &cloudtrail.StopLoggingInput{Name: &g.TrailName})))
@@ -125,6 +124,14 @@ var causes = map[string]func(g testbed.Guard){
 	},
 	"T05 validation is off": func(g testbed.Guard) {
 		g.Must(of(g.Clients.CloudTrail.UpdateTrail(g.T.Context(), &cloudtrail.UpdateTrailInput{Name: &g.TrailName, EnableLogFileValidation: aws.Bool(false)})))
+	},
+	"T08 the trail logs into another bucket": func(g testbed.Guard) {
+		bucket := "elsewhere"
+		g.Must(of(g.Clients.S3.CreateBucket(g.T.Context(), &s3.CreateBucketInput{Bucket: &bucket})))
+		g.Must(of(g.Clients.S3.PutBucketPolicy(g.T.Context(), &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: aws.String(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":["s3:GetBucketAcl","s3:PutObject"],` +
+				`"Resource":["arn:aws:s3:::elsewhere","arn:aws:s3:::elsewhere/*"]}]}`)})))
+		g.Must(of(g.Clients.CloudTrail.UpdateTrail(g.T.Context(), &cloudtrail.UpdateTrailInput{Name: &g.TrailName, S3BucketName: &bucket})))
 	},
 	"T21 the bucket's policy denies CloudTrail": func(g testbed.Guard) {
 		g.Must(of(g.Clients.S3.PutBucketPolicy(g.T.Context(), &s3.PutBucketPolicyInput{Bucket: &g.LogBucketName, Policy: aws.String(
@@ -188,6 +195,56 @@ func TestTheSwitchRingsWhateverKeepsTheLogFromArriving(t *testing.T) {
 					latest := broken.Truncate(time.Hour).Add(time.Duration(4+e.more) * time.Hour)
 					if len(rings) != 1 || rings[0].After(latest) {
 						t.Errorf("after what was done at %v, with %d periods more, the alarm rings at %v, not until %v", broken, e.more, rings, latest)
+					}
+				}
+			})
+		})
+	}
+}
+
+// harmless are what lets the log arrive. The switch cannot ring for it; others tell of it.
+var harmless = map[string]func(g testbed.Guard){
+	"T20 log files expire after a day": func(g testbed.Guard) {
+		g.Must(of(g.Clients.S3.PutBucketLifecycleConfiguration(g.T.Context(), &s3.PutBucketLifecycleConfigurationInput{
+			Bucket: &g.LogBucketName, LifecycleConfiguration: &s3types.BucketLifecycleConfiguration{Rules: []s3types.LifecycleRule{{
+				Status: s3types.ExpirationStatusEnabled, Filter: &s3types.LifecycleRuleFilter{Prefix: aws.String("")}, Expiration: &s3types.LifecycleExpiration{Days: aws.Int32(1)},
+			}}},
+		})))
+	},
+	"T24 versioning is suspended": func(g testbed.Guard) {
+		g.Must(of(g.Clients.S3.PutBucketVersioning(g.T.Context(), &s3.PutBucketVersioningInput{
+			Bucket: &g.LogBucketName, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusSuspended},
+		})))
+	},
+	"T26 the encryption by default is deleted": func(g testbed.Guard) {
+		g.Must(of(g.Clients.S3.DeleteBucketEncryption(g.T.Context(), &s3.DeleteBucketEncryptionInput{Bucket: &g.LogBucketName})))
+	},
+	"T27 the bucket may be public": func(g testbed.Guard) {
+		g.Must(of(g.Clients.S3.DeletePublicAccessBlock(g.T.Context(), &s3.DeletePublicAccessBlockInput{Bucket: &g.LogBucketName})))
+	},
+	"T31 the key is not rotated": func(g testbed.Guard) {
+		g.Must(of(g.Clients.KMS.DisableKeyRotation(g.T.Context(), &kms.DisableKeyRotationInput{KeyId: keyID(g)})))
+	},
+}
+
+// TestTheSwitchIsSilentWhileTheLogArrives is what the README says that the switch does not see.
+func TestTheSwitchIsSilentWhileTheLogArrives(t *testing.T) {
+	for i, name := range sorted(harmless) {
+		t.Run(name, func(t *testing.T) {
+			in(t, i, func(t *testing.T, a *account) {
+				g := a.guarded(t, testbed.ReadTemplate(t, "default"))
+				g.HoldConfig(true)
+				defer g.HoldConfig(false)
+				g.Only()
+				harmless[name](g)
+				g.Settle()
+				changed := g.Clock.Now()
+				for range 12 {
+					g.Pass(time.Hour)
+				}
+				for _, e := range evaluations {
+					if rings := missingDigests(g).rings(e, changed, g.Clock.Now()); len(rings) > 0 {
+						t.Errorf("with %d periods more, the alarm rings at %v", e.more, rings)
 					}
 				}
 			})

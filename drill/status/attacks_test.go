@@ -326,16 +326,32 @@ func disableRule(g *guard) func() {
 	return func() { must(g, g.events.EnableRule, &eventbridge.EnableRuleInput{Name: tellTampering(g)}) }
 }
 
-// changeRule changes a rule or its targets.
+// changeRule changes the rule that tells of tampering, or its targets.
 func changeRule(change func(g *guard, rule *eventbridge.DescribeRuleOutput, targets []eventtypes.Target)) func(g *guard) func() {
+	return changeRuleOf("AlertingTampering", change)
+}
+
+// changeRuleOf changes the rule whose logical id begins so, or its targets.
+func changeRuleOf(id string, change func(g *guard, rule *eventbridge.DescribeRuleOutput, targets []eventtypes.Target)) func(g *guard) func() {
 	return func(g *guard) func() {
-		rule := must(g, g.events.DescribeRule, &eventbridge.DescribeRuleInput{Name: tellTampering(g)})
-		targets := must(g, g.events.ListTargetsByRule, &eventbridge.ListTargetsByRuleInput{Rule: tellTampering(g)}).Targets
+		name := aws.String(g.name("AWS::Events::Rule", id))
+		rule := must(g, g.events.DescribeRule, &eventbridge.DescribeRuleInput{Name: name})
+		targets := must(g, g.events.ListTargetsByRule, &eventbridge.ListTargetsByRuleInput{Rule: name}).Targets
 		change(g, rule, targets)
 		return func() {
-			must(g, g.events.PutRule, &eventbridge.PutRuleInput{Name: tellTampering(g), EventPattern: rule.EventPattern, State: rule.State})
-			must(g, g.events.PutTargets, &eventbridge.PutTargetsInput{Rule: tellTampering(g), Targets: targets})
+			must(g, g.events.PutRule, &eventbridge.PutRuleInput{Name: name, EventPattern: rule.EventPattern, ScheduleExpression: rule.ScheduleExpression, State: rule.State})
+			if len(targets) > 0 {
+				must(g, g.events.PutTargets, &eventbridge.PutTargetsInput{Rule: name, Targets: targets})
+			}
 		}
+	}
+}
+
+// otherPattern puts a pattern in which one text is another.
+func otherPattern(from, to string) func(g *guard, rule *eventbridge.DescribeRuleOutput, _ []eventtypes.Target) {
+	return func(g *guard, rule *eventbridge.DescribeRuleOutput, _ []eventtypes.Target) {
+		pattern := strings.Replace(*rule.EventPattern, from, to, 1)
+		must(g, g.events.PutRule, &eventbridge.PutRuleInput{Name: rule.Name, EventPattern: &pattern, State: rule.State})
 	}
 }
 
@@ -412,15 +428,20 @@ func setQueue(name, value string) func(g *guard) func() {
 func alarm(g *guard) string { return g.name("AWS::CloudWatch::Alarm", "AlertingUndelivered") }
 
 func putAlarm(change func(g *guard, alarm *cloudwatch.PutMetricAlarmInput)) func(g *guard) func() {
+	return putAlarmOf("AlertingUndelivered", change)
+}
+
+// putAlarmOf changes the alarm whose logical id begins so, or deletes it if there is nothing to change.
+func putAlarmOf(id string, change func(g *guard, alarm *cloudwatch.PutMetricAlarmInput)) func(g *guard) func() {
 	return func(g *guard) func() {
-		a := must(g, g.alarms.DescribeAlarms, &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{alarm(g)}}).MetricAlarms[0]
+		a := must(g, g.alarms.DescribeAlarms, &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{g.name("AWS::CloudWatch::Alarm", id)}}).MetricAlarms[0]
 		in := cloudwatch.PutMetricAlarmInput{
 			AlarmName: a.AlarmName, AlarmDescription: a.AlarmDescription, ActionsEnabled: aws.Bool(true), AlarmActions: a.AlarmActions, ComparisonOperator: a.ComparisonOperator,
 			DatapointsToAlarm: a.DatapointsToAlarm, Dimensions: a.Dimensions, EvaluationPeriods: a.EvaluationPeriods, MetricName: a.MetricName, Namespace: a.Namespace, Period: a.Period,
 			Statistic: a.Statistic, Threshold: a.Threshold, TreatMissingData: a.TreatMissingData,
 		}
 		if change == nil {
-			must(g, g.alarms.DeleteAlarms, &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{alarm(g)}})
+			must(g, g.alarms.DeleteAlarms, &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{*a.AlarmName}})
 		} else {
 			changed := in
 			change(g, &changed)

@@ -204,10 +204,20 @@ func attacks() []attack {
 			changed.Input = aws.String(`"all is well"`)
 			must(g, g.events.PutTargets, &eventbridge.PutTargetsInput{Rule: rule.Name, Targets: []eventtypes.Target{changed}})
 		}), []want{{"event rule", `target AlertTopic.Input is "\"all is well\"", want not set`, revert}, {"event rule", "target AlertTopic.InputTransformer.InputTemplate is not set", revert}}},
-		{"T41", "PutRule with another pattern", all, changeRule(func(g *guard, rule *eventbridge.DescribeRuleOutput, _ []eventtypes.Target) {
-			pattern := strings.Replace(*rule.EventPattern, `"StopLogging"`, `"StopNothing"`, 1)
-			must(g, g.events.PutRule, &eventbridge.PutRuleInput{Name: rule.Name, EventPattern: &pattern, State: rule.State})
-		}), one("event rule", "EventPattern.detail.eventName lacks StopLogging", revert)},
+		{"T41", "PutRule with another pattern", all, changeRule(otherPattern(`"StopLogging"`, `"StopNothing"`)), one("event rule", "EventPattern.detail.eventName lacks StopLogging", revert)},
+		{"T41", "PutRule on what tells of the guard", base, changeRuleOf("AlertingGuardTampering", otherPattern(`"alarmNames"`, `"nothing"`)), one("event rule", "EventPattern.detail.$or", revert)},
+		{"T41", "RemoveTargets of what tells of supplied parts", all, changeRuleOf("AlertingSuppliedTampering", removeTargets), one("event rule", "target AlertTopic is removed: arn:aws:sns:", revert)},
+		{"T41", "PutRule on the digest files", base, changeRuleOf("AlertingDigests", otherPattern("CloudTrail-Digest", "*")), one("event rule", "EventPattern.detail.$or", revert)},
+		{"T41", "DeleteRule of the digest files", all, changeRuleOf("AlertingDigests", func(g *guard, rule *eventbridge.DescribeRuleOutput, _ []eventtypes.Target) {
+			must(g, g.events.DeleteRule, &eventbridge.DeleteRuleInput{Name: rule.Name})
+		}), one("event rule", "it is deleted", revert)},
+		{"T41", "PutTargets on the digest files", base, func(g *guard) func() {
+			rule := aws.String(g.name("AWS::Events::Rule", "AlertingDigests"))
+			must(g, g.events.PutTargets, &eventbridge.PutTargetsInput{Rule: rule, Targets: []eventtypes.Target{{Id: aws.String("mine"), Arn: &g.AlertTopicARN}}})
+			return func() {
+				must(g, g.events.RemoveTargets, &eventbridge.RemoveTargetsInput{Rule: rule, Ids: []string{"mine"}})
+			}
+		}, one("event rule", "target mine is not in the template: arn:aws:sns:", revert)},
 		{"T41", "PutRule with another schedule", all, func(g *guard) func() {
 			before := must(g, g.events.DescribeRule, &eventbridge.DescribeRuleInput{Name: schedule(g)})
 			put := func(expression string) {
@@ -236,6 +246,21 @@ func attacks() []attack {
 		{"T44", "PutMetricAlarm", all, putAlarm(func(_ *guard, in *cloudwatch.PutMetricAlarmInput) {
 			in.AlarmActions, in.Threshold = nil, aws.Float64(1e6)
 		}), []want{{"alarm", "AlarmActions lacks arn:aws:sns:", revert}, {"alarm", "Threshold is 1000000, want 0", revert}}},
+		{"T44", "PutMetricAlarm on the digest files", all, putAlarmOf("AlertingMissingDigests", func(_ *guard, in *cloudwatch.PutMetricAlarmInput) {
+			in.TreatMissingData, in.EvaluationPeriods = aws.String("ignore"), aws.Int32(24)
+		}), []want{{"alarm", "TreatMissingData is ignore, want breaching", revert}, {"alarm", "EvaluationPeriods is 24, want 3", revert}}},
+		{"T44", "DeleteAlarms, of the digest files", base, putAlarmOf("AlertingMissingDigests", nil), one("alarm", "it is deleted", revert)},
+		{"T44", "PutMetricAlarm on repeated failure", base, putAlarmOf("AlertingRepeatedFailure", func(_ *guard, in *cloudwatch.PutMetricAlarmInput) { in.Period = aws.Int32(60) }),
+			one("alarm", "Period is 60, want 3600", revert)},
+		{"T44", "PutBucketNotificationConfiguration", base, func(g *guard) func() {
+			put := func(to *s3types.NotificationConfiguration) {
+				must(g, g.s3.PutBucketNotificationConfiguration, &s3.PutBucketNotificationConfigurationInput{Bucket: bucketOf(g), NotificationConfiguration: to})
+			}
+			put(&s3types.NotificationConfiguration{})
+			return func() {
+				put(&s3types.NotificationConfiguration{EventBridgeConfiguration: &s3types.EventBridgeConfiguration{}})
+			}
+		}, one("bucket", "EventBridge is false, want true", revert)},
 		{"T44", "an alarm that rings", all, ring, one("alarm", "it has been ringing since ", "do what the alarm asks for: An event did not start")},
 		{"T45", "DisableAWSServiceAccess cloudtrail", all, distrust, one("organization", "CloudTrail has no trusted access", "aws organizations enable-aws-service-access ")},
 		{"T48", "SetStackPolicy", base, func(g *guard) func() {
@@ -408,6 +433,14 @@ func TestStatusFindsEachTampering(t *testing.T) {
 			g.WantSimulated(t)
 		})
 	}
+}
+
+// TestTheHeartbeatIsPartOfTheSchedule: without it the central bus takes the guard for one that is taken away.
+func TestTheHeartbeatIsPartOfTheSchedule(t *testing.T) {
+	g := deploy(t, accounts["default"], "central")
+	attack{"T41", "RemoveTargets", "central", changeRuleOf("EventRulesSchedule", func(g *guard, rule *eventbridge.DescribeRuleOutput, _ []eventtypes.Target) {
+		must(g, g.events.RemoveTargets, &eventbridge.RemoveTargetsInput{Rule: rule.Name, Ids: []string{"CentralEventBus"}})
+	}), []want{{"event rule", "target CentralEventBus is removed: arn:aws:events:", revert}}}.test(g)
 }
 
 // TestAGuardThatRepairsItsLogStoreIsWhole, and of the parts of the repair status finds what is wrong.
