@@ -59,7 +59,7 @@ func TestAnEventIsSeenInTheRunsThatAnAttemptStarted(t *testing.T) {
 		return deployed.Execution{StartedBy: by, Start: began.Add(after), Report: &deployed.RunReport{Writes: writes}}
 	}
 	one := func(executions ...deployed.Execution) Result {
-		return Result{Attempt: Attempt{Scenario: Scenario{ID: "T05", Call: "UpdateTrail"}}, Began: began, Elapsed: 20 * time.Minute, Executions: executions}
+		return Result{Attempt: Attempt{Scenario: Scenario{ID: "T05", Call: "UpdateTrail"}, Form: ByName}, Began: began, Elapsed: 20 * time.Minute, Executions: executions}
 	}
 	armed := []deployed.EventRule{{Name: "Tampering", Starts: true, Path: deployed.EventPath, Enabled: true}}
 	unread := errors.New("reading rule Tampering: AccessDenied")

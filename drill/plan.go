@@ -1,7 +1,6 @@
 package drill
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/trailguard/trailguard/drill/deployed"
@@ -11,37 +10,76 @@ import (
 type Plan struct {
 	// IDs are the scenarios to run. Default: - all, in an AWS account without those that are OnlyIfNamed.
 	IDs []string
-	// Real leaves out the scenarios that are OnlyIfNamed and not named.
+	// Real leaves out the scenarios that are OnlyLocal, and those that are OnlyIfNamed and not named.
 	Real    bool
 	Callers []Caller
 	Path    deployed.Path
 }
 
-// Attempts are the attempts of a plan: each scenario, the trail named by name and by ARN, by each caller. left says which
-// scenarios are not run, and why.
-func (p Plan) Attempts(guard deployed.Guard) (attempts []Attempt, left []string) {
-	for _, s := range Scenarios() {
+// Left is a scenario that a drill does not run.
+type Left struct {
+	Scenario Scenario
+	// Path is the path with which alone the scenario is not run; empty if it is run with none.
+	Path deployed.Path
+	// Why says why.
+	Why string
+}
+
+// Same tells whether two say the same.
+func (l Left) Same(other Left) bool {
+	return l.Scenario.ID == other.Scenario.ID && l.Scenario.Call == other.Scenario.Call && l.Path == other.Path && l.Why == other.Why
+}
+
+// Attempts are the attempts of a plan: each scenario of the trail in each form by each caller, each of another part in each form by one of the
+// callers, who take turns. left says which scenarios are not run, and why.
+func (p Plan) Attempts(guard deployed.Guard) (attempts []Attempt, left []Left) {
+	turn := 0
+	for _, s := range Catalogue() {
 		named := slices.Contains(p.IDs, s.ID)
 		if len(p.IDs) > 0 && !named {
 			continue
 		}
-		if reason := s.NotApplicable(guard); reason != "" {
-			left = append(left, fmt.Sprintf("%s %s: not applicable: %s", s.ID, s.Call, reason))
+		if why := p.why(s, guard, named); why != "" {
+			left = append(left, Left{Scenario: s, Why: why})
 			continue
 		}
-		if p.Path == deployed.ConfigPath && s.UnseenByConfig != "" {
-			left = append(left, fmt.Sprintf("%s %s: not with Config alone: %s", s.ID, s.Call, s.UnseenByConfig))
+		if why := s.Unseen(p.Path); why != "" {
+			left = append(left, Left{s, p.Path, "not with " + alone[p.Path] + " alone: " + why})
 			continue
 		}
-		if p.Real && s.OnlyIfNamed && !named {
-			left = append(left, fmt.Sprintf("%s %s: only when it is named (--scenario %s)", s.ID, s.Call, s.ID))
-			continue
-		}
-		for _, byARN := range []bool{false, true} {
-			for _, caller := range p.Callers {
-				attempts = append(attempts, Attempt{Scenario: s, ByARN: byARN, Caller: caller, Path: p.Path})
+		for _, form := range s.forms(guard) {
+			callers := p.Callers
+			if s.Part() != Trail {
+				callers = callers[turn%len(callers):][:1]
+				turn++
+			}
+			for _, caller := range callers {
+				attempts = append(attempts, Attempt{Scenario: s, Form: form, Caller: caller, Path: p.Path})
 			}
 		}
 	}
 	return attempts, left
+}
+
+// alone names paths in a sentence.
+var alone = map[deployed.Path]string{deployed.ConfigPath: "Config", deployed.SchedulePath: "the schedule"}
+
+// why says why a scenario is not run with any path; empty if it is.
+func (p Plan) why(s Scenario, guard deployed.Guard, named bool) string {
+	if s.NeverRun != "" {
+		return s.NeverRun
+	}
+	if why := s.notGuarded(guard); why != "" {
+		return "not guarded: " + why
+	}
+	if why := s.NotApplicable(guard); why != "" {
+		return "not applicable: " + why
+	}
+	if p.Real && s.OnlyLocal != "" {
+		return "on the local AWS only: " + s.OnlyLocal
+	}
+	if p.Real && s.OnlyIfNamed && !named {
+		return "only when it is named (--scenario " + s.ID + ")"
+	}
+	return ""
 }

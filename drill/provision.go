@@ -2,7 +2,6 @@ package drill
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -38,6 +37,8 @@ func (p *provisioner) Provision(ctx context.Context, need Need, into *Target) (f
 		return p.bucket(ctx, into)
 	case AnotherKey:
 		return p.key(ctx, into)
+	case anotherSubscription:
+		return p.subscription(ctx, into)
 	}
 	return nil, fmt.Errorf("making %q: it is not known how", need)
 }
@@ -105,16 +106,12 @@ func (p *provisioner) fromTrail() map[string]any {
 	return map[string]any{"StringEquals": map[string]any{"aws:SourceArn": p.guard.TrailARN}}
 }
 
-// policy writes a policy of maps and texts.
-func policy(statements ...any) *string {
-	return aws.String(encode(map[string]any{"Version": "2012-10-17", "Statement": statements}))
-}
-
-// encode writes maps and lists of texts, which always can be written.
-func encode(value any) string {
-	encoded, err := json.Marshal(value)
+// subscription subscribes another queue, which hears the same.
+func (p *provisioner) subscription(ctx context.Context, into *Target) (func(context.Context) error, error) {
+	q, err := subscribe(ctx, p.clients, p.guard)
 	if err != nil {
-		panic(fmt.Sprintf("writing %v: %v", value, err))
+		return nil, err
 	}
-	return string(encoded)
+	into.subscriptionARN = q.subscription
+	return q.close, nil
 }

@@ -38,62 +38,44 @@ func (WallClock) Wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Caller is who tampers.
-type Caller struct {
-	Name string
-	API  TrailAPI
-}
-
-// Attempt is one scenario by one caller.
-type Attempt struct {
-	Scenario Scenario
-	ByARN    bool // the trail is named by its ARN, else by its name
-	Caller   Caller
-	Path     deployed.Path // of the guard that is armed: event, config, schedule or all
-}
-
-// Call is what the caller does, in words.
-func (a Attempt) Call() string {
-	if a.ByARN {
-		return a.Scenario.Call + ", by ARN"
-	}
-	return a.Scenario.Call + ", by name"
-}
-
 // Result is what became of an attempt.
 type Result struct {
 	Attempt        Attempt
-	Repaired       bool                 // the whole declared state was back in time, or nothing had to be repaired
+	Repaired       bool                 // the whole state was back in time, or nothing had to be repaired, or people were told if that is wanted
 	Refused        string               // the code with which the call was refused; empty if it was done
 	CallsToLogging int                  // the guard's calls to CloudTrail that change a trail, until logging was back; 0 if it never stopped
-	Calls          int                  // the guard's calls to CloudTrail that change a trail, all together
+	Calls          int                  // the guard's calls that change what was tampered with, all together
 	Began          time.Time            // the tampering
-	Elapsed        time.Duration        // from the tampering until the drill saw the declared state
+	Elapsed        time.Duration        // from the tampering until the drill saw that all was back, or that people were told
 	Unmet          []string             // what was not met at the deadline
-	Looks          []Look               // at the trail after the tampering: the first, and each that differs from the one before
-	PutBack        bool                 // the drill itself put the trail back
-	PutBackAt      time.Time            // when the drill had put the trail back; zero if it did not
+	Looks          []Look               // after the tampering: the first, and each that differs from the one before
+	PutBack        bool                 // the drill itself put back what was tampered with
+	PutBackAt      time.Time            // when the drill had put that back; zero if it did not
 	Executions     []deployed.Execution // of the runbook, that the tampering started
+	Told           []string             // the messages of the call that people got, if people must be told of it
 }
 
-// Look is what the drill saw of a trail at one moment.
+// Look is what the drill saw at one moment.
 type Look struct {
 	At      time.Time
 	Logging bool
-	Unmet   []string // what was not as declared; empty if all was
+	Unmet   []string // what was not as declared, or before; empty if all was
 }
 
-// look adds what the drill sees of a trail, if the look before saw something else.
-func (r *Result) look(at time.Time, state deployed.State, unmet []string) {
-	look := Look{At: at, Logging: state.Trail != nil && state.IsLogging, Unmet: slices.Clone(unmet)}
+// look adds what the drill sees, if the look before saw something else.
+func (r *Result) look(at time.Time, state State, unmet []string) {
+	look := Look{At: at, Logging: state.IsLogging(), Unmet: slices.Clone(unmet)}
 	if n := len(r.Looks); n > 0 && r.Looks[n-1].Logging == look.Logging && slices.Equal(r.Looks[n-1].Unmet, look.Unmet) {
 		return
 	}
 	r.Looks = append(r.Looks, look)
 }
 
-// Message is what the runbook told people of its repair; empty if it told nothing.
+// Message is what people were told: of the call if that is wanted, or by the runbook of its repair; empty if they were told nothing.
 func (r Result) Message() string {
+	if len(r.Told) > 0 {
+		return r.Told[0]
+	}
 	for _, x := range r.Executions {
 		if x.Report != nil && x.Report.Message != "" {
 			return x.Report.Message
@@ -106,7 +88,7 @@ func (r Result) Message() string {
 type Observer interface {
 	// Begun is called before each attempt; i counts from 0.
 	Begun(i, n int, a Attempt)
-	// Waiting is called after each look at a trail that is not yet repaired.
+	// Waiting is called after each look at what is not yet repaired.
 	Waiting(a Attempt, elapsed time.Duration, unmet []string)
 	// Done is called after each attempt.
 	Done(i, n int, r Result)
@@ -118,35 +100,41 @@ type Runner struct {
 	Account     Account
 	Clock       Clock
 	Provisioner Provisioner // for scenarios that need something
+	Listener    Listener    // for scenarios of which people must be told
 	// Observer is told how the drill goes on.
 	//
 	// Default: - nobody is told.
 	Observer Observer
-	// Poll is the time between two looks at the trail. Default: 5 s.
+	// Poll is the time between two looks. Default: 5 s.
 	Poll time.Duration
-	// Timeout is how long the guard has for a repair. Default: 15 min.
+	// Timeout is how long the guard has to repair, or to tell. Default: 15 min.
 	Timeout time.Duration
-	// Settle is called after each attempt, when the trail is back.
+	// Settle is called after each attempt, when all is back.
 	//
 	// Default: - the next attempt follows at once.
 	Settle func(ctx context.Context) error
 }
 
-const changedNothing = "the call changed nothing that is declared"
+const (
+	changedNothing = "the call changed nothing that is declared"
+	notTold        = "people were not told"
+)
 
 const (
 	defaultPoll    = 5 * time.Second
 	defaultTimeout = 15 * time.Minute
 	// Reads of CloudTrail are eventually consistent: tampering may not be seen at once.
 	seenWithin = 30 * time.Second
-	// A trail is put back even after the drill was interrupted, for so long.
+	// People who are told twice are told the second time so soon after the first.
+	toldAgainWithin = 30 * time.Second
+	// What was tampered with is put back even after the drill was interrupted, for so long.
 	putBackWithin = 2 * time.Minute
 	putBackTries  = 10
 )
 
 // Run runs attempts, and returns the results of those that came to an end. An attempt that the guard did not repair is no
-// error. Errors are: a trail that is not in its declared state beforehand, an account that cannot be read or put back, a
-// ctx that ended. Whatever happens, the trail is put back.
+// error. Errors are: a part that is not in its declared state beforehand, an account that cannot be read or put back, a
+// ctx that ended. Whatever happens, what was tampered with is put back.
 func (r *Runner) Run(ctx context.Context, attempts []Attempt) ([]Result, error) {
 	var results []Result
 	for i, a := range attempts {
@@ -167,21 +155,19 @@ func (r *Runner) Run(ctx context.Context, attempts []Attempt) ([]Result, error) 
 
 func (r *Runner) attempt(ctx context.Context, a Attempt) (result Result, err error) {
 	result = Result{Attempt: a, Unmet: []string{}}
-	before, err := r.Account.State(ctx)
+	what := "the " + string(a.Scenario.Part())
+	before, err := r.Account.State(ctx, a)
 	if err != nil {
 		return result, err
 	}
-	if unmet := r.Guard.Declared.Unmet(before); len(unmet) > 0 {
-		return result, fmt.Errorf("the trail is not in its declared state before the tampering: %s", strings.Join(unmet, "; "))
+	if unmet := before.Unmet(nil); len(unmet) > 0 {
+		return result, fmt.Errorf("%s is not in its declared state before the tampering: %s", what, strings.Join(unmet, "; "))
 	}
-	known, err := r.Account.Executions(ctx)
+	known, err := r.Account.Executions(ctx, a.Scenario.Part())
 	if err != nil {
 		return result, err
 	}
-	target := Target{Trail: r.Guard.TrailName, ARN: r.Guard.TrailARN, Declared: r.Guard.Declared}
-	if a.ByARN {
-		target.Trail = r.Guard.TrailARN
-	}
+	target := targetOf(r.Guard, a.Form)
 	if a.Scenario.Needs != "" {
 		cleanup, failed := r.Provisioner.Provision(ctx, a.Scenario.Needs, &target)
 		if failed != nil {
@@ -191,13 +177,13 @@ func (r *Runner) attempt(ctx context.Context, a Attempt) (result Result, err err
 	}
 	defer func() {
 		failed := atLast(ctx, func(ctx context.Context) (failed error) {
-			if result.PutBack, failed = r.putBack(ctx, before); result.PutBack && failed == nil {
+			if result.PutBack, failed = r.putBack(ctx, a, before); result.PutBack && failed == nil {
 				result.PutBackAt = r.Clock.Now()
 			}
 			return failed
 		})
 		if err != nil && failed == nil {
-			err = fmt.Errorf("%w; the trail is as it was before", err)
+			err = fmt.Errorf("%w; %s is as it was before", err, what)
 		}
 		err = errors.Join(err, failed)
 		if err == nil && r.Settle != nil {
@@ -205,21 +191,32 @@ func (r *Runner) attempt(ctx context.Context, a Attempt) (result Result, err err
 		}
 	}()
 
-	began := r.Clock.Now()
-	result.Began = began
-	if err := a.Scenario.Tamper(ctx, a.Caller.API, target); err != nil {
+	if a.Scenario.Told != "" {
+		// What was told before is not of this call.
+		if _, err := r.Listener.Messages(ctx); err != nil {
+			return result, err
+		}
+	}
+	result.Began = r.Clock.Now()
+	if err := a.tamper(ctx, target); err != nil {
 		if result.Refused = refusal(err, a.Scenario); result.Refused == "" {
 			return result, fmt.Errorf("tampering: %w", err)
 		}
 	}
 	if result.Refused != "" {
-		after, err := r.Account.State(ctx)
-		result.Unmet = r.Guard.Declared.Unmet(after)
+		after, err := r.Account.State(ctx, a)
+		if err != nil {
+			return result, err
+		}
+		result.Unmet = after.Unmet(before)
 		result.look(r.Clock.Now(), after, result.Unmet)
 		result.Repaired = len(result.Unmet) == 0
-		return result, err
+		return result, nil
 	}
-	return r.watch(ctx, a, result, began, known)
+	if a.Scenario.Told != "" {
+		return r.listen(ctx, a, result, before, known)
+	}
+	return r.watch(ctx, a, result, before, known)
 }
 
 // atLast does what must be done even if ctx has ended.
@@ -242,26 +239,32 @@ func refusal(err error, s Scenario) string {
 	return ""
 }
 
-// watch looks at the trail until it is as declared and the runbook rests, or the time is over.
-func (r *Runner) watch(ctx context.Context, a Attempt, result Result, began time.Time, known []deployed.Execution) (Result, error) {
-	poll, timeout := r.Poll, r.Timeout
+// times are the time between two looks, and how long the guard has.
+func (r *Runner) times() (poll, timeout time.Duration) {
+	poll, timeout = r.Poll, r.Timeout
 	if poll == 0 {
 		poll = defaultPoll
 	}
 	if timeout == 0 {
 		timeout = defaultTimeout
 	}
+	return poll, timeout
+}
+
+// watch looks until all is as declared, or before, and the runbook rests, or the time is over.
+func (r *Runner) watch(ctx context.Context, a Attempt, result Result, before State, known []deployed.Execution) (Result, error) {
+	poll, timeout := r.times()
 	seen, stopped := false, false
 	for {
-		state, err := r.Account.State(ctx)
+		state, err := r.Account.State(ctx, a)
 		if err != nil {
 			return result, err
 		}
-		result.Unmet, result.Elapsed = r.Guard.Declared.Unmet(state), r.Clock.Now().Sub(began)
-		result.look(began.Add(result.Elapsed), state, result.Unmet)
+		result.Unmet, result.Elapsed = append([]string{}, state.Unmet(before)...), r.Clock.Now().Sub(result.Began)
+		result.look(result.Began.Add(result.Elapsed), state, result.Unmet)
 		met := len(result.Unmet) == 0
 		seen = seen || !met
-		stopped = stopped || state.Trail == nil || !state.IsLogging
+		stopped = stopped || !state.IsLogging()
 		if a.Scenario.Harmless && result.Elapsed >= seenWithin {
 			result.Repaired = met
 			break
@@ -284,7 +287,7 @@ func (r *Runner) watch(ctx context.Context, a Attempt, result Result, began time
 			return result, err
 		}
 	}
-	executions, err := r.rest(ctx, known, poll, timeout)
+	executions, err := r.rest(ctx, a.Scenario.Part(), known, poll, timeout)
 	if err != nil {
 		return result, err
 	}
@@ -299,11 +302,69 @@ func (r *Runner) watch(ctx context.Context, a Attempt, result Result, began time
 	return result, nil
 }
 
+// listen hears what people are told until they were told, and nothing more came, or the time is over.
+func (r *Runner) listen(ctx context.Context, a Attempt, result Result, before State, known []deployed.Execution) (Result, error) {
+	poll, timeout := r.times()
+	of, isSettings := before.(settingsState)
+	changed := isSettings && len(of.settings) == 0
+	for {
+		state, err := r.Account.State(ctx, a)
+		if err != nil {
+			return result, err
+		}
+		now := r.Clock.Now()
+		unmet := state.Unmet(before)
+		result.look(now, state, unmet)
+		changed = changed || len(unmet) > 0
+		messages, err := r.Listener.Messages(ctx)
+		if err != nil {
+			return result, err
+		}
+		for _, message := range messages {
+			if strings.HasPrefix(message, "TAMPERING: "+a.Scenario.Told+" on the "+string(a.Scenario.Part())+" of ") {
+				if len(result.Told) == 0 {
+					result.Elapsed = now.Sub(result.Began)
+				}
+				result.Told = append(result.Told, message)
+			}
+		}
+		since := now.Sub(result.Began)
+		if len(result.Told) > 0 && since-result.Elapsed >= toldAgainWithin || since >= timeout {
+			break
+		}
+		result.Unmet = []string{notTold}
+		if len(result.Told) == 0 && r.Observer != nil {
+			r.Observer.Waiting(a, since, result.Unmet)
+		}
+		wait := poll
+		if len(result.Told) > 0 {
+			wait = min(poll, toldAgainWithin)
+		}
+		if err := r.Clock.Wait(ctx, wait); err != nil {
+			return result, err
+		}
+	}
+	switch n := len(result.Told); {
+	case n == 0:
+		result.Unmet, result.Elapsed = []string{notTold}, r.Clock.Now().Sub(result.Began)
+	case n > 1:
+		result.Unmet = []string{fmt.Sprintf("people were told %d times, want once", n)}
+	case !changed:
+		result.Unmet = []string{changedNothing}
+	default:
+		result.Unmet, result.Repaired = []string{}, true
+	}
+	executions, err := r.rest(ctx, a.Scenario.Part(), known, poll, timeout)
+	result.Executions = executions
+	_, result.Calls = countCalls(executions)
+	return result, err
+}
+
 // rest waits until the executions that the tampering started have ended, so that they do not meet the next scenario.
-func (r *Runner) rest(ctx context.Context, known []deployed.Execution, poll, timeout time.Duration) ([]deployed.Execution, error) {
+func (r *Runner) rest(ctx context.Context, part Part, known []deployed.Execution, poll, timeout time.Duration) ([]deployed.Execution, error) {
 	began := r.Clock.Now()
 	for {
-		all, err := r.Account.Executions(ctx)
+		all, err := r.Account.Executions(ctx, part)
 		if err != nil {
 			return nil, err
 		}
@@ -329,30 +390,31 @@ func (r *Runner) rest(ctx context.Context, known []deployed.Execution, poll, tim
 	}
 }
 
-// putBack brings the trail back to the state before, and tells whether it had to.
-func (r *Runner) putBack(ctx context.Context, before deployed.State) (had bool, err error) {
+// putBack brings what an attempt tampers with back to the state before, and tells whether it had to.
+func (r *Runner) putBack(ctx context.Context, a Attempt, before State) (had bool, err error) {
+	what := "the " + string(a.Scenario.Part())
 	var failed error
 	for range putBackTries {
-		now, err := r.Account.State(ctx)
+		now, err := r.Account.State(ctx, a)
 		if err != nil {
-			return had, fmt.Errorf("putting the trail back: %w", err)
+			return had, fmt.Errorf("putting %s back: %w", what, err)
 		}
 		different := now.Differences(before)
 		if len(different) == 0 {
 			return had, nil
 		}
 		had = true
-		if failed = r.Account.Restore(ctx, before, now); failed == nil {
+		if failed = r.Account.Restore(ctx, a, before, now); failed == nil {
 			failed = errors.New(strings.Join(different, "; "))
 		}
 		if err := r.Clock.Wait(ctx, time.Second); err != nil {
-			return had, fmt.Errorf("putting the trail back: %w", errors.Join(failed, err))
+			return had, fmt.Errorf("putting %s back: %w", what, errors.Join(failed, err))
 		}
 	}
-	return had, fmt.Errorf("the trail could not be put back in %d attempts: %w", putBackTries, failed)
+	return had, fmt.Errorf("%s could not be put back in %d attempts: %w", what, putBackTries, failed)
 }
 
-// countCalls counts the calls with which executions changed the trail, as the executions report them: until logging was back,
+// countCalls counts the calls with which executions changed something, as the executions report them: until logging was back,
 // and all.
 func countCalls(executions []deployed.Execution) (toLogging, all int) {
 	back := false

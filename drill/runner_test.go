@@ -33,19 +33,21 @@ type fakeAccount struct {
 
 var healthy = deployed.State{IsLogging: true, Trail: &types.Trail{S3BucketName: aws.String("logs")}}
 
-func (f *fakeAccount) State(context.Context) (deployed.State, error) { return f.state, f.readError }
+func (f *fakeAccount) State(context.Context, Attempt) (State, error) {
+	return trailState{f.state, declared}, f.readError
+}
 
-func (f *fakeAccount) Restore(_ context.Context, before, _ deployed.State) error {
+func (f *fakeAccount) Restore(_ context.Context, _ Attempt, before, _ State) error {
 	f.log = append(f.log, "restore")
 	if f.restoreFail > 0 {
 		f.restoreFail--
 		return errors.New("no permission")
 	}
-	f.state = before
+	f.state = before.(trailState).State
 	return nil
 }
 
-func (f *fakeAccount) Executions(context.Context) ([]deployed.Execution, error) {
+func (f *fakeAccount) Executions(context.Context, Part) ([]deployed.Execution, error) {
 	list := slices.Clone(f.executions)
 	for i, x := range list {
 		if list[i].Status = "Success"; f.now.Before(x.Start.Add(f.restLater)) {
@@ -95,9 +97,11 @@ func (f *fakeAccount) breaks(state deployed.State) Scenario {
 	}}
 }
 
+var declared = deployed.Declared{deployed.IsLogging: "true", deployed.S3BucketName: `"logs"`}
+
 func (f *fakeAccount) runner() *Runner {
 	return &Runner{
-		Guard:   deployed.Guard{TrailName: "org-trail", TrailARN: "arn", Declared: deployed.Declared{deployed.IsLogging: "true", deployed.S3BucketName: `"logs"`}},
+		Guard:   deployed.Guard{TrailName: "org-trail", TrailARN: "arn", Declared: declared},
 		Account: f, Clock: f, Provisioner: f, Poll: 5 * time.Second, Timeout: time.Minute,
 	}
 }
@@ -158,7 +162,7 @@ func TestALookIsKeptIfAnythingInItDiffers(t *testing.T) {
 		state deployed.State
 		unmet []string
 	}{{healthy, nil}, {healthy, nil}, {stopped, nil}, {deployed.State{}, nil}, {stopped, []string{"x"}}} {
-		r.look(time.Unix(0, 0), one.state, one.unmet)
+		r.look(time.Unix(0, 0), trailState{State: one.state}, one.unmet)
 	}
 	if len(r.Looks) != 3 || !r.Looks[0].Logging || r.Looks[1].Logging || len(r.Looks[2].Unmet) != 1 {
 		t.Errorf("got %+v", r.Looks)
@@ -176,7 +180,7 @@ func TestCallsToLoggingAreNoneWhereLoggingNeverStopped(t *testing.T) {
 
 func TestWhatTheGuardLeavesIsListedAndPutBack(t *testing.T) {
 	f := newFake()
-	results, err := f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(stopped)}, {Scenario: f.breaks(deployed.State{}), ByARN: true}})
+	results, err := f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(stopped)}, {Scenario: f.breaks(deployed.State{}), Form: ByARN}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +218,7 @@ func TestPuttingBackIsTriedAgain(t *testing.T) {
 	}
 	f = newFake()
 	f.restoreFail = 100
-	_, err = f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(stopped)}})
+	_, err = f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(stopped), Form: ByName}})
 	if want := "T01 cloudtrail StopLogging, by name, : the trail could not be put back in 10 attempts: no permission"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -223,7 +227,7 @@ func TestPuttingBackIsTriedAgain(t *testing.T) {
 func TestATrailThatIsNotAsDeclaredIsLeftAlone(t *testing.T) {
 	f := newFake()
 	f.state = stopped
-	_, err := f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(stopped), Caller: Caller{Name: "root"}}})
+	_, err := f.runner().Run(t.Context(), []Attempt{{Scenario: f.breaks(stopped), Form: ByName, Caller: Caller{Name: "root"}}})
 	want := "T01 cloudtrail StopLogging, by name, root: the trail is not in its declared state before the tampering: IsLogging is false, want true"
 	if err == nil || err.Error() != want || len(f.log) != 0 {
 		t.Errorf("got %v and %q, want %s", err, f.log, want)
@@ -324,7 +328,7 @@ func TestTheObserverFollows(t *testing.T) {
 		*o = append(*o, "settle")
 		return nil
 	}
-	if _, err := r.Run(t.Context(), []Attempt{{Scenario: f.breaks(stopped), ByARN: true}}); err != nil {
+	if _, err := r.Run(t.Context(), []Attempt{{Scenario: f.breaks(stopped), Form: ByARN}}); err != nil {
 		t.Fatal(err)
 	}
 	want := told{

@@ -32,6 +32,10 @@ type Guard struct {
 	Declared Declared
 	// Runbook is the document that is deployed.
 	Runbook Runbook
+	// Parts are those that the outputs do not name.
+	//
+	// Default: - none are known: ReadParts reads them.
+	Parts Parts
 }
 
 // Account is the id of the account that the trail belongs to.

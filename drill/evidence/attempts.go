@@ -60,12 +60,9 @@ func (d Drill) alike() []attempts {
 	return lines
 }
 
-// form is how an attempt names the trail.
+// form is how an attempt names what it tampers with, or of what it is.
 func form(a drill.Attempt) string {
-	if a.ByARN {
-		return "ARN"
-	}
-	return "name"
+	return strings.TrimPrefix(string(a.Form), "by ")
 }
 
 func with(list []string, s string) []string {
@@ -78,7 +75,7 @@ func with(list []string, s string) []string {
 // writeAttempts writes a line for the attempts of a scenario that came to the same end.
 func (d Drill) writeAttempts(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, "SCENARIO\tCALL\tTRAIL BY\tCALLER\tPATH\tREPAIRED\tTO LOGGING\tCALLS\tTIME\n")
+	fmt.Fprint(table, "SCENARIO\tCALL\tBY\tCALLER\tPATH\tREPAIRED\tTO LOGGING\tCALLS\tTIME\n")
 	for _, one := range d.alike() {
 		first := one.first
 		cells := []string{
@@ -93,7 +90,7 @@ func (d Drill) writeAttempts(out io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprint(out, "\nCALLS are those of the runbook that change the trail, TO LOGGING those until logging was back.\n")
+	_, err := fmt.Fprint(out, "\nCALLS are those of the runbook that change something, TO LOGGING those until logging was back.\n")
 	return err
 }
 
@@ -106,6 +103,8 @@ func verdict(r drill.Result) string {
 		return "left alone"
 	case repaired:
 		return "yes"
+	case told:
+		return "told once"
 	}
 	if r.PutBack {
 		return "NO, put back by the drill"

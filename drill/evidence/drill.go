@@ -29,32 +29,40 @@ type outcome string
 
 const (
 	repaired    outcome = "repaired"
+	told        outcome = "told"
 	refused     outcome = "refused"
 	leftAlone   outcome = "left alone"
 	notRepaired outcome = "NOT REPAIRED"
+	notTold     outcome = "NOT TOLD"
 	unseen      outcome = "unseen"
 	notRun      outcome = "not run"
 )
 
 // outcomes are all, in the order of a legend.
-var outcomes = []outcome{repaired, refused, leftAlone, notRepaired, unseen, notRun}
+var outcomes = []outcome{repaired, told, refused, leftAlone, notRepaired, notTold, unseen, notRun}
 
 // means says what an outcome is, in the words of a legend.
 var means = map[outcome]string{
-	repaired:    "a time: all was as declared after it",
-	refused:     "refused: CloudTrail refused the call, and nothing had to be repaired",
+	repaired:    "a time: all was as declared, or as before, after it",
+	told:        "told: people were told of the call once, by then, and the drill put all back",
+	refused:     "refused: AWS refused the call, and nothing had to be repaired",
 	leftAlone:   "left alone: the call takes nothing away, and the guard changed nothing",
-	notRepaired: "NOT REPAIRED: not all was as declared at the deadline",
-	unseen:      "unseen: AWS Config does not see what the call does",
+	notRepaired: "NOT REPAIRED: not all was as declared, or as before, at the deadline",
+	notTold:     "NOT TOLD: people were not told of the call, or not once",
+	unseen:      "unseen: this trigger does not see what the call does",
 	notRun:      "not run: see below",
 }
 
 func outcomeOf(r drill.Result) outcome {
 	switch {
+	case !r.Repaired && r.Attempt.Scenario.Told != "" && r.Refused == "":
+		return notTold
 	case !r.Repaired:
 		return notRepaired
 	case r.Refused != "":
 		return refused
+	case r.Attempt.Scenario.Told != "":
+		return told
 	case r.Attempt.Scenario.Harmless:
 		return leftAlone
 	}
@@ -74,40 +82,103 @@ type cell struct {
 	Outcome outcome
 }
 
-// triggers are the triggers that were armed, in the order of the guard's paths.
-func (d Drill) triggers() (armed []deployed.Path) {
-	for _, path := range []deployed.Path{deployed.EventPath, deployed.ConfigPath, deployed.SchedulePath, deployed.AllPaths} {
-		if slices.ContainsFunc(d.Report.Results, func(r drill.Result) bool { return r.Attempt.Path == path }) {
-			armed = append(armed, path)
-		}
-	}
-	return armed
+// table are the scenarios of a part, by their ids.
+type table struct {
+	Part     drill.Part
+	Triggers []deployed.Path // that were armed, in the order of the guard's paths
+	Rows     []row
 }
 
-// rows are the scenarios that were run, by their ids.
-func (d Drill) rows() []row {
-	var rows []row
-	triggers := d.triggers()
-	for _, r := range d.Report.Results {
-		s := r.Attempt.Scenario
-		i := slices.IndexFunc(rows, func(one row) bool { return compare(one.Scenario, s) == 0 })
-		if i < 0 {
-			i = len(rows)
-			rows = append(rows, row{Scenario: s})
-			for _, trigger := range triggers {
-				rows[i].Cells = append(rows[i].Cells, cell{Trigger: trigger})
+// Title names the part for people.
+func (t table) Title() string { return "The " + string(t.Part) }
+
+// tables are the scenarios by their parts. Those that were not run with any trigger have rows, too.
+func (d Drill) tables() (tables []table) {
+	for _, part := range drill.Parts() {
+		t := table{Part: part}
+		var results []drill.Result
+		for _, r := range d.Report.Results {
+			if r.Attempt.Scenario.Part() == part {
+				results = append(results, r)
 			}
 		}
-		of := &rows[i].Cells[slices.Index(triggers, r.Attempt.Path)]
-		of.Results = append(of.Results, r)
-	}
-	for _, one := range rows {
-		for i := range one.Cells {
-			one.Cells[i].Outcome = one.Cells[i].outcome(one.Scenario)
+		for _, path := range []deployed.Path{deployed.EventPath, deployed.ConfigPath, deployed.SchedulePath, deployed.AllPaths} {
+			if slices.ContainsFunc(results, func(r drill.Result) bool { return r.Attempt.Path == path }) {
+				t.Triggers = append(t.Triggers, path)
+			}
+		}
+		for _, r := range results {
+			of := &t.row(r.Attempt.Scenario).Cells[slices.Index(t.Triggers, r.Attempt.Path)]
+			of.Results = append(of.Results, r)
+		}
+		for _, left := range d.Report.Left {
+			if left.Scenario.Part() == part && left.Path == "" {
+				t.row(left.Scenario)
+			}
+		}
+		for _, one := range t.Rows {
+			for i := range one.Cells {
+				one.Cells[i].Outcome = one.Cells[i].outcome(one.Scenario)
+			}
+		}
+		slices.SortStableFunc(t.Rows, func(a, b row) int { return compare(a.Scenario, b.Scenario) })
+		if len(t.Rows) > 0 {
+			tables = append(tables, t)
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b row) int { return compare(a.Scenario, b.Scenario) })
-	return rows
+	return tables
+}
+
+// row is the row of a scenario, which is added if there is none.
+func (t *table) row(s drill.Scenario) *row {
+	i := slices.IndexFunc(t.Rows, func(one row) bool { return compare(one.Scenario, s) == 0 })
+	if i < 0 {
+		i = len(t.Rows)
+		t.Rows = append(t.Rows, row{Scenario: s})
+		for _, trigger := range t.Triggers {
+			t.Rows[i].Cells = append(t.Rows[i].Cells, cell{Trigger: trigger})
+		}
+		if len(t.Triggers) == 0 {
+			t.Rows[i].Cells = []cell{{}}
+		}
+	}
+	return &t.Rows[i]
+}
+
+// ran is the number of scenarios that were run.
+func (d Drill) ran() (n int) {
+	for _, t := range d.tables() {
+		for _, one := range t.Rows {
+			if slices.ContainsFunc(one.Cells, func(c cell) bool { return len(c.Results) > 0 }) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// left are the scenarios that were not run, by the reason.
+func (d Drill) left() (lines []string) {
+	var reasons []string
+	for _, one := range d.Report.Left {
+		if !slices.Contains(reasons, one.Why) {
+			reasons = append(reasons, one.Why)
+		}
+	}
+	for _, why := range reasons {
+		var ids, names []string
+		for _, one := range d.Report.Left {
+			if one.Why == why {
+				ids, names = with(ids, one.Scenario.ID), append(names, one.Scenario.ID+" "+one.Scenario.Call)
+			}
+		}
+		what := strings.Join(ids, ", ")
+		if len(names) == 1 {
+			what = names[0]
+		}
+		lines = append(lines, what+": "+why)
+	}
+	return lines
 }
 
 // compare orders scenarios by their ids, then by their calls.
@@ -118,7 +189,7 @@ func compare(a, b drill.Scenario) int {
 // outcome is the worst outcome of the attempts.
 func (c cell) outcome(s drill.Scenario) outcome {
 	if len(c.Results) == 0 {
-		if c.Trigger == deployed.ConfigPath && s.UnseenByConfig != "" {
+		if s.Unseen(c.Trigger) != "" {
 			return unseen
 		}
 		return notRun
@@ -127,7 +198,7 @@ func (c cell) outcome(s drill.Scenario) outcome {
 	for _, r := range c.Results {
 		found[outcomeOf(r)] = true
 	}
-	for _, one := range []outcome{notRepaired, repaired, leftAlone} {
+	for _, one := range []outcome{notRepaired, notTold, repaired, told, leftAlone} {
 		if found[one] {
 			return one
 		}
@@ -140,7 +211,9 @@ func (c cell) Text() string {
 	switch c.Outcome {
 	case repaired:
 		return between(c.elapsed())
-	case notRepaired:
+	case told:
+		return "told " + between(c.elapsed())
+	case notRepaired, notTold:
 		n := 0
 		for _, r := range c.Results {
 			if !r.Repaired {
@@ -154,11 +227,11 @@ func (c cell) Text() string {
 	return string(c.Outcome)
 }
 
-// elapsed are the shortest and the longest time of the repairs.
+// elapsed are the shortest and the longest time until what was expected.
 func (c cell) elapsed() (least, most time.Duration) {
 	first := true
 	for _, r := range c.Results {
-		if outcomeOf(r) != repaired {
+		if of := outcomeOf(r); of != repaired && of != told {
 			continue
 		}
 		if first {
@@ -191,8 +264,8 @@ type story struct {
 	Message       string // that people got; empty if they got none
 }
 
-// told is the attempt of the story: the first that was not repaired, or else the first that people were told of.
-func (d Drill) told() (drill.Result, bool) {
+// chosen is the attempt of the story: the first that was not repaired, or else the first that people were told of.
+func (d Drill) chosen() (drill.Result, bool) {
 	for _, tells := range []func(drill.Result) bool{
 		func(r drill.Result) bool { return !r.Repaired },
 		func(r drill.Result) bool { return r.Message() != "" },
@@ -206,11 +279,15 @@ func (d Drill) told() (drill.Result, bool) {
 }
 
 func (d Drill) story() (s story, ok bool) {
-	r, ok := d.told()
+	r, ok := d.chosen()
 	if !ok {
 		return s, false
 	}
-	s.Attack = []string{fmt.Sprintf("Trail %s: %s called %s.", d.Guard.TrailName, r.Attempt.Caller.Name, r.Attempt.Call())}
+	what := "Trail " + d.Guard.TrailName
+	if part := r.Attempt.Scenario.Part(); part != drill.Trail {
+		what = fmt.Sprintf("The %s of trail %s", part, d.Guard.TrailName)
+	}
+	s.Attack = []string{fmt.Sprintf("%s: %s called %s.", what, r.Attempt.Caller.Name, r.Attempt.Call())}
 	switch {
 	case r.Refused != "":
 		s.Attack = append(s.Attack, fmt.Sprintf("The call was refused: %s.", r.Refused))
@@ -248,11 +325,15 @@ func (d Drill) story() (s story, ok bool) {
 		s.Guard = append(s.Guard, "It changed nothing, as nothing was taken away.")
 	case repaired:
 		s.Guard = append(s.Guard, fmt.Sprintf("After %s all was as declared.", short(r.Elapsed)))
+	case told:
+		s.Guard = append(s.Guard, fmt.Sprintf("After %s it told people.", short(r.Elapsed)))
+	case notTold:
+		s.Guard = append(s.Guard, fmt.Sprintf("After %s: %s.", short(r.Elapsed), strings.Join(r.Unmet, "; ")))
 	case notRepaired:
 		s.Guard = append(s.Guard, fmt.Sprintf("After %s not all was as declared: %s.", short(r.Elapsed), strings.Join(r.Unmet, "; ")))
-		if r.PutBack {
-			s.Guard = append(s.Guard, "The drill put the trail back.")
-		}
+	}
+	if r.PutBack {
+		s.Guard = append(s.Guard, fmt.Sprintf("The drill put the %s back.", r.Attempt.Scenario.Part()))
 	}
 	s.Message = strings.TrimSpace(r.Message())
 	return s, true
@@ -261,7 +342,7 @@ func (d Drill) story() (s story, ok bool) {
 // oneOf says that the story is not all; empty if it is.
 func (d Drill) oneOf() string {
 	if n := len(d.Report.Results); n > 1 {
-		return fmt.Sprintf("One of %d attempts, in %s; all are below.\n", n, plural(len(d.rows()), "scenario"))
+		return fmt.Sprintf("One of %d attempts, in %s; all are below.\n", n, plural(d.ran(), "scenario"))
 	}
 	return ""
 }
@@ -286,20 +367,33 @@ func starter(x deployed.Execution) string {
 
 // Summary counts the attempts.
 func (d Drill) Summary() string {
-	repaired, refused := 0, 0
+	type count struct{ met, of, refused int }
+	var repairs, messages count
 	for _, r := range d.Report.Results {
+		of := &repairs
+		if r.Attempt.Scenario.Told != "" {
+			of = &messages
+		}
+		of.of++
 		if r.Repaired {
-			repaired++
+			of.met++
 		}
 		if r.Refused != "" {
-			refused++
+			of.refused++
 		}
 	}
-	text := fmt.Sprintf("%d of %d repaired", repaired, len(d.Report.Results))
-	if refused > 0 {
-		text += fmt.Sprintf(", or refused from the start (%d)", refused)
+	text := func(c count, what string) string {
+		text := fmt.Sprintf("%d of %d %s", c.met, c.of, what)
+		if c.refused > 0 {
+			text += fmt.Sprintf(", or refused from the start (%d)", c.refused)
+		}
+		return text + "."
 	}
-	return text + "."
+	all := text(repairs, "repaired")
+	if messages.of > 0 {
+		all += " " + text(messages, "told once")
+	}
+	return all
 }
 
 // counted counts the assumptions about AWS that were looked at; empty if none was.

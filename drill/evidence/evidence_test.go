@@ -21,6 +21,8 @@ var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
 const message = "REPAIRED: CloudTrail trail org-trail\nIsLogging: found false, declared true\nNothing was logged from 2030-01-01 12:00:00 to 2030-01-01 12:00:06\n"
 
+const toldOfRule = "TAMPERING: DisableRule on the guard of the trail org-trail in account 123456789012, eu-west-1, by root from 192.0.2.1 at 2030-01-01T12:00:00Z."
+
 // fixed is a drill with every outcome.
 func fixed() Drill {
 	stop := drill.Scenario{ID: "T01", Call: "cloudtrail StopLogging"}
@@ -37,6 +39,9 @@ func fixed() Drill {
 		return x
 	}
 	stopped := []string{"IsLogging is false, want true"}
+	const notGuarded = "not guarded: the stack does not repair its log store"
+	rule := drill.Scenario{ID: "T41", Call: "events DisableRule", Of: drill.Guard, Told: "DisableRule"}
+	disabled := []string{"state is DISABLED, want ENABLED"}
 	return Drill{
 		Guard: deployed.Guard{
 			Stack: "TrailGuard", TrailName: "org-trail", TrailARN: "arn:aws:cloudtrail:eu-west-1:123456789012:trail/org-trail", RunbookName: "TrailGuard-Runbook",
@@ -45,29 +50,36 @@ func fixed() Drill {
 		Version: "v1.2.3", Began: time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC), Ended: time.Date(2026, 11, 25, 9, 31, 12, 0, time.UTC),
 		Report: drill.Report{
 			Simulated: []string{"CloudTrail", "AWS Config", "EventBridge", "SSM Automation", "authorization", "the clock"},
-			Left:      []string{"T11 cloudtrail UpdateTrail: not applicable: the trail has no SNS topic"},
+			Left: []drill.Left{
+				{Scenario: drill.Scenario{ID: "T11", Call: "cloudtrail UpdateTrail"}, Why: "not applicable: the trail has no SNS topic"},
+				{Scenario: drill.Scenario{ID: "T20", Call: "s3 DeleteBucketLifecycle", Of: drill.LogStore}, Why: notGuarded},
+				{Scenario: drill.Scenario{ID: "T22", Call: "s3 DeleteBucketPolicy", Of: drill.LogStore}, Why: notGuarded},
+				{Scenario: others, Path: "config", Why: "not with Config alone: an item does not hold the selectors"},
+			},
 			Results: []drill.Result{
-				{Attempt: drill.Attempt{Scenario: stop, Caller: root, Path: "event"}, Repaired: true, CallsToLogging: 1, Calls: 2, Began: noon, Elapsed: 6*time.Second + 140*time.Millisecond,
+				{Attempt: drill.Attempt{Scenario: stop, Caller: root, Form: drill.ByName, Path: "event"}, Repaired: true, CallsToLogging: 1, Calls: 2, Began: noon, Elapsed: 6*time.Second + 140*time.Millisecond,
 					Looks:      []drill.Look{{At: noon, Unmet: stopped}, healthy(noon.Add(6*time.Second + 140*time.Millisecond))},
 					Executions: []deployed.Execution{run("x1", "event", noon.Add(5*time.Second), "start_logging", "put_insight_selectors"), run("x2", "event", noon.Add(8*time.Second))}},
-				{Attempt: drill.Attempt{Scenario: stop, Caller: user, Path: "event", ByARN: true}, Repaired: true, CallsToLogging: 1, Calls: 1, Began: noon.Add(time.Hour), Elapsed: 26 * time.Second,
+				{Attempt: drill.Attempt{Scenario: stop, Caller: user, Path: "event", Form: drill.ByARN}, Repaired: true, CallsToLogging: 1, Calls: 1, Began: noon.Add(time.Hour), Elapsed: 26 * time.Second,
 					Looks: []drill.Look{
 						{At: noon.Add(time.Hour), Unmet: []string{"there is no trail"}},
 						{At: noon.Add(time.Hour + 20*time.Second), Logging: true, Unmet: []string{"InsightSelectors is [], want [ApiCallRateInsight]"}},
 						healthy(noon.Add(time.Hour + 26*time.Second)),
 					},
 					Executions: []deployed.Execution{run("x3", "event", noon.Add(time.Hour+19*time.Second), "create_trail", "start_logging")}},
-				{Attempt: drill.Attempt{Scenario: empty, Caller: root, Path: "event"}, Repaired: true, Refused: "InvalidEventSelectorsException", Began: noon,
+				{Attempt: drill.Attempt{Scenario: empty, Caller: root, Form: drill.ByName, Path: "event"}, Repaired: true, Refused: "InvalidEventSelectorsException", Began: noon,
 					Looks: []drill.Look{healthy(noon)}},
-				{Attempt: drill.Attempt{Scenario: others, Caller: root, Path: "event"}, Repaired: true, Calls: 1, Began: noon, Elapsed: 7 * time.Second,
+				{Attempt: drill.Attempt{Scenario: others, Caller: root, Form: drill.ByName, Path: "event"}, Repaired: true, Calls: 1, Began: noon, Elapsed: 7 * time.Second,
 					Looks:      []drill.Look{{At: noon, Logging: true, Unmet: []string{`EventSelectors is ["other"], want ["all"]`}}, healthy(noon.Add(7 * time.Second))},
 					Executions: []deployed.Execution{run("x4", "event", noon.Add(5*time.Second), "put_event_selectors")}},
-				{Attempt: drill.Attempt{Scenario: same, Caller: root, Path: "event"}, Repaired: true, Began: noon, Elapsed: 5 * time.Minute, Looks: []drill.Look{healthy(noon)},
+				{Attempt: drill.Attempt{Scenario: same, Caller: root, Form: drill.ByName, Path: "event"}, Repaired: true, Began: noon, Elapsed: 5 * time.Minute, Looks: []drill.Look{healthy(noon)},
 					Executions: []deployed.Execution{run("x5", "schedule", noon.Add(time.Minute))}},
-				{Attempt: drill.Attempt{Scenario: stop, Caller: root, Path: "config"}, Repaired: true, CallsToLogging: 1, Calls: 1, Began: noon, Elapsed: 21 * time.Hour,
+				{Attempt: drill.Attempt{Scenario: stop, Caller: root, Form: drill.ByName, Path: "config"}, Repaired: true, CallsToLogging: 1, Calls: 1, Began: noon, Elapsed: 21 * time.Hour,
 					Looks:      []drill.Look{{At: noon, Unmet: stopped}, healthy(noon.Add(21 * time.Hour))},
 					Executions: []deployed.Execution{run("x6", "Config", noon.Add(21*time.Hour-2*time.Second), "start_logging")}},
-				{Attempt: drill.Attempt{Scenario: empty, Caller: root, Path: "config"}, Repaired: true, Refused: "InvalidEventSelectorsException", Began: noon,
+				{Attempt: drill.Attempt{Scenario: rule, Caller: root, Path: "event"}, Repaired: true, Began: noon, Elapsed: 3 * time.Second, Told: []string{toldOfRule},
+					Looks: []drill.Look{{At: noon, Logging: true, Unmet: disabled}}, PutBack: true, PutBackAt: noon.Add(time.Minute)},
+				{Attempt: drill.Attempt{Scenario: empty, Caller: root, Form: drill.ByName, Path: "config"}, Repaired: true, Refused: "InvalidEventSelectorsException", Began: noon,
 					Looks: []drill.Look{healthy(noon)}},
 			},
 		},
@@ -79,7 +91,7 @@ func broken() Drill {
 	d := fixed()
 	stop := d.Report.Results[0].Attempt.Scenario
 	d.Report.Results = append(d.Report.Results, drill.Result{
-		Attempt: drill.Attempt{Scenario: stop, Caller: drill.Caller{Name: "IAM user"}, Path: "config"}, Calls: 1, Began: noon, Elapsed: 25 * time.Hour, PutBack: true,
+		Attempt: drill.Attempt{Scenario: stop, Caller: drill.Caller{Name: "IAM user"}, Form: drill.ByName, Path: "config"}, Calls: 1, Began: noon, Elapsed: 25 * time.Hour, PutBack: true,
 		PutBackAt: noon.Add(25*time.Hour + time.Second), Unmet: []string{"IsLogging is false, want true"},
 		Looks:      []drill.Look{{At: noon, Unmet: []string{"IsLogging is false, want true"}}},
 		Executions: []deployed.Execution{{ID: "x7", Status: "Failed", StartedBy: "Config", Start: noon.Add(24 * time.Hour), End: noon.Add(24*time.Hour + 3*time.Second), Failure: "step Reconcile: AccessDeniedException"}},
@@ -202,7 +214,7 @@ func TestATimelineHasEveryMomentInItsOrder(t *testing.T) {
 	}
 	for i, want := range map[int]string{
 		1: "logging stopped +0 s, runbook started +19 s, logging back +20 s, all as declared +26 s", 2: "nothing was taken away",
-		7: "logging stopped +0 s, runbook started +24 h, put back by the drill +25 h",
+		6: "altered +0 s, people told +3 s, put back by the drill +60 s", 8: "logging stopped +0 s, runbook started +24 h, put back by the drill +25 h",
 	} {
 		if got := timelineOf(broken().Report.Results[i]).Caption(); got != want {
 			t.Errorf("the caption is %q, want %q", got, want)
@@ -226,7 +238,7 @@ func hostile() Drill {
 	d.Failure, d.Version = evil, evil
 	d.Guard.Stack, d.Guard.TrailName, d.Guard.TrailARN, d.Guard.RunbookName = evil, evil, "arn:aws:cloudtrail:"+evil+":"+evil+":trail/x", evil
 	d.Guard.Declared = deployed.Declared{deployed.Setting(evil): evil}
-	d.Report.Simulated, d.Report.Left = []string{evil}, []string{evil}
+	d.Report.Simulated, d.Report.Left = []string{evil}, []drill.Left{{Scenario: drill.Scenario{ID: evil, Call: evil}, Why: evil}}
 	d.Report.Judged = []drill.Judgement{{Assumption: drill.Assumption{ID: evil, Statement: evil, IfWrong: evil}, Verdict: drill.DidNotHold, Why: evil}}
 	for i := range d.Report.Results {
 		r := &d.Report.Results[i]

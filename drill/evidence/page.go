@@ -31,10 +31,17 @@ type page struct {
 	Story    story
 	HasStory bool
 	OneOf    string
-	Triggers []deployed.Path
-	Sections []section
+	Tables   []shownTable
 	Legend   []string
 	Counted  string
+	Left     []string
+}
+
+// shownTable is a part on the page.
+type shownTable struct {
+	Title    string
+	Triggers []deployed.Path
+	Sections []section
 }
 
 // section is a scenario on the page.
@@ -54,7 +61,7 @@ type shown struct {
 
 // WriteHTML writes what a drill found as one page that needs nothing else.
 func (d Drill) WriteHTML(w io.Writer) error {
-	p := page{Drill: d, Triggers: d.triggers(), Counted: d.counted()}
+	p := page{Drill: d, Counted: d.counted(), Left: d.left()}
 	p.Good = d.Report.Repaired() && len(d.Report.DidNotHold()) == 0 && d.Failure == ""
 	switch {
 	case d.Failure != "":
@@ -69,21 +76,27 @@ func (d Drill) WriteHTML(w io.Writer) error {
 	p.Story, p.HasStory = d.story()
 	p.OneOf = d.oneOf()
 	found := map[outcome]bool{}
-	for i, one := range d.rows() {
-		s := section{Anchor: fmt.Sprintf("%s-%d", one.Scenario.ID, i+1), Scenario: one.Scenario, Cells: one.Cells}
-		for _, c := range one.Cells {
-			found[c.Outcome] = true
-			worst, ok := c.worst()
-			if !ok {
-				continue
+	n := 0
+	for _, t := range d.tables() {
+		made := shownTable{Title: t.Title(), Triggers: t.Triggers}
+		for _, one := range t.Rows {
+			n++
+			s := section{Anchor: fmt.Sprintf("%s-%d", one.Scenario.ID, n), Scenario: one.Scenario, Cells: one.Cells}
+			for _, c := range one.Cells {
+				found[c.Outcome] = true
+				worst, ok := c.worst()
+				if !ok {
+					continue
+				}
+				of := shown{timeline: timelineOf(worst), Trigger: c.Trigger}
+				for _, r := range c.Results {
+					of.All = append(of.All, timelineOf(r))
+				}
+				s.Timelines = append(s.Timelines, of)
 			}
-			of := shown{timeline: timelineOf(worst), Trigger: c.Trigger}
-			for _, r := range c.Results {
-				of.All = append(of.All, timelineOf(r))
-			}
-			s.Timelines = append(s.Timelines, of)
+			made.Sections = append(made.Sections, s)
 		}
-		p.Sections = append(p.Sections, s)
+		p.Tables = append(p.Tables, made)
 	}
 	for _, one := range outcomes {
 		if found[one] {
@@ -112,7 +125,7 @@ func exact(d time.Duration) string {
 // Class is the outcome as a class of the page's style.
 func (o outcome) Class() string {
 	switch o {
-	case notRepaired:
+	case notRepaired, notTold:
 		return "bad"
 	case unseen, notRun:
 		return "quiet"

@@ -44,7 +44,7 @@ func (d Drill) WriteText(w io.Writer, how Text) error {
 	out.wrapped("", fmt.Sprintf("Stack %s, account %s, %s, by trailguard %s at %s.", d.Guard.Stack, d.Guard.Account(), d.Guard.Region(),
 		d.Version, d.Ended.UTC().Format("2006-01-02 15:04 UTC")))
 	out.print("\n")
-	d.writeRows(out)
+	d.writeTables(out)
 	if how.Verbose {
 		out.print("\n")
 		if err := d.writeAttempts(out); err != nil {
@@ -64,7 +64,7 @@ func (d Drill) WriteText(w io.Writer, how Text) error {
 			}
 		}
 	}
-	for _, left := range d.Report.Left {
+	for _, left := range d.left() {
 		out.line("Not run: %s", left)
 	}
 	if counted := d.counted(); counted != "" {
@@ -79,16 +79,34 @@ func (d Drill) WriteText(w io.Writer, how Text) error {
 	return err
 }
 
-// writeRows writes a row for each scenario, and the legend of what the rows hold.
-func (d Drill) writeRows(out *text) {
-	rows, triggers := d.rows(), d.triggers()
-	columns := make([]int, len(triggers))
+// writeTables writes a table for each part, and the legend of what they hold.
+func (d Drill) writeTables(out *text) {
 	found := map[outcome]bool{}
-	for i, trigger := range triggers {
-		columns[i] = len(trigger)
-		for _, one := range rows {
+	for _, one := range d.tables() {
+		one.write(out)
+		out.print("\n")
+		for _, row := range one.Rows {
+			for _, c := range row.Cells {
+				found[c.Outcome] = true
+			}
+		}
+	}
+	for _, one := range outcomes {
+		if found[one] {
+			out.print("  %s\n", means[one])
+		}
+	}
+}
+
+// write writes a row for each scenario.
+func (t table) write(out *text) {
+	columns := make([]int, len(t.Rows[0].Cells))
+	for i := range columns {
+		if i < len(t.Triggers) {
+			columns[i] = len(t.Triggers[i])
+		}
+		for _, one := range t.Rows {
 			columns[i] = max(columns[i], utf8.RuneCountInString(one.Cells[i].Text()))
-			found[one.Cells[i].Outcome] = true
 		}
 	}
 	const id = len("T01  ")
@@ -97,12 +115,12 @@ func (d Drill) writeRows(out *text) {
 		call -= column + 2
 	}
 	call = max(call, 24)
-	header := strings.Repeat(" ", id+call)
-	for i, trigger := range triggers {
+	header := fmt.Sprintf("%-*s", id+call, t.Title())
+	for i, trigger := range t.Triggers {
 		header += "  " + strings.ToUpper(string(trigger)) + strings.Repeat(" ", columns[i]-len(trigger))
 	}
 	out.bold(strings.TrimRight(header, " "))
-	for _, one := range rows {
+	for _, one := range t.Rows {
 		lines := wrap(strings.TrimPrefix(one.Scenario.Call, "cloudtrail "), call)
 		cells := ""
 		for i, c := range one.Cells {
@@ -111,12 +129,6 @@ func (d Drill) writeRows(out *text) {
 		out.print("%-*s%-*s%s\n", id, plain(one.Scenario.ID), call, lines[0], strings.TrimRight(cells, " "))
 		for _, line := range lines[1:] {
 			out.print("%*s  %s\n", id, "", line)
-		}
-	}
-	out.print("\n")
-	for _, one := range outcomes {
-		if found[one] {
-			out.print("  %s\n", means[one])
 		}
 	}
 }
@@ -141,7 +153,7 @@ func (t *text) bold(line string) {
 
 // colored is a text in the colour of an outcome.
 func (t *text) colored(of outcome, text string) string {
-	code := map[outcome]string{repaired: "32", refused: "32", leftAlone: "32", notRepaired: "1;31"}[of]
+	code := map[outcome]string{repaired: "32", told: "32", refused: "32", leftAlone: "32", notRepaired: "1;31", notTold: "1;31"}[of]
 	if !t.color || code == "" {
 		return text
 	}

@@ -82,11 +82,14 @@ func timelineOf(r drill.Result) timeline {
 		}
 		add(x.End, "guard", "the runbook ends, %s: %s", x.Status, did)
 	}
+	if len(r.Told) > 0 {
+		add(r.Began.Add(r.Elapsed), "guard", "people are told of the call")
+	}
 	if !r.Repaired {
 		add(r.Began.Add(r.Elapsed), "off", "the deadline: %s", strings.Join(r.Unmet, "; "))
 	}
 	if r.PutBack && !r.PutBackAt.IsZero() {
-		add(r.PutBackAt, "drill", "the drill has put the trail back")
+		add(r.PutBackAt, "drill", "the drill has put the %s back", r.Attempt.Scenario.Part())
 	}
 	slices.SortStableFunc(t.Moments, func(a, b moment) int { return cmp.Compare(a.After, b.After) })
 	t.End = t.Moments[len(t.Moments)-1].After
@@ -180,6 +183,9 @@ func (t timeline) Caption() string {
 	if runs := deployed.ByStart(r.Executions); len(runs) > 0 {
 		add(runs[0].Start, "runbook started")
 	}
+	if len(r.Told) > 0 {
+		add(r.Began.Add(r.Elapsed), "people told")
+	}
 	if !r.PutBackAt.IsZero() {
 		add(r.PutBackAt, "put back by the drill")
 	}
@@ -198,6 +204,9 @@ func (t timeline) Caption() string {
 func (t timeline) Text() string {
 	if t.Outcome == repaired {
 		return "as declared after " + short(t.Result.Elapsed)
+	}
+	if t.Outcome == told {
+		return "told after " + short(t.Result.Elapsed)
 	}
 	return string(t.Outcome)
 }

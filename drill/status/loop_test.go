@@ -342,12 +342,12 @@ func (a attack) test(g *guard) {
 func trailAttacks(g *guard, target drill.Target) (all []attack) {
 	mend := "aws ssm start-automation-execution --document-name " + g.RunbookName + " --document-version 1"
 	account := drill.NewAccount(g.Clients, g.Guard.Guard)
-	before, err := account.State(g.T.Context())
+	before, err := account.State(g.T.Context(), drill.Attempt{})
 	g.Must(err)
 	restore := func(g *guard) {
-		now, err := account.State(g.T.Context())
+		now, err := account.State(g.T.Context(), drill.Attempt{})
 		g.Must(err)
-		g.Must(account.Restore(g.T.Context(), before, now))
+		g.Must(account.Restore(g.T.Context(), drill.Attempt{}, before, now))
 	}
 	for _, scenario := range drill.Scenarios() {
 		special := slices.Contains([]deployed.Setting{deployed.CloudWatchLogsLogGroupARN, deployed.SNSTopicARN, deployed.IsOrganizationTrail, deployed.Tags}, scenario.Takes)

@@ -109,7 +109,7 @@ func (g *guarded) results(t *testing.T, clients drill.Clients, scenarios ...stri
 	runner := drill.Runner{
 		Guard: g.guard, Account: drill.NewAccount(clients, g.guard), Clock: ownedClock{g.local}, Provisioner: drill.NewProvisioner(clients, g.guard),
 	}
-	results, err := runner.Run(t.Context(), slices.DeleteFunc(attempts, func(a drill.Attempt) bool { return a.ByARN }))
+	results, err := runner.Run(t.Context(), slices.DeleteFunc(attempts, func(a drill.Attempt) bool { return a.Form == drill.ByARN }))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,10 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 	if err != nil {
 		return fmt.Errorf("asking who calls: %w", err)
 	}
-	caller := drill.Caller{Name: *who.Arn, API: clients.CloudTrail}
+	if guard.Parts, _, err = deployed.ReadParts(ctx, clients.Reads(), guard); err != nil {
+		return err
+	}
+	caller := drill.NewCaller(*who.Arn, clients)
 	attempts, left := drill.Plan{IDs: o.scenarios, Real: true, Callers: []drill.Caller{caller}, Path: deployed.AllPaths}.Attempts(guard)
 
 	s := p.newScreen(o)

@@ -42,7 +42,7 @@ func (p *program) list(scenarios []string, asJSON bool) error {
 		Where string `json:"where"`
 	}
 	entries := []entry{}
-	for _, s := range drill.Scenarios() {
+	for _, s := range drill.Catalogue() {
 		if len(scenarios) > 0 && !slices.Contains(scenarios, s.ID) {
 			continue
 		}

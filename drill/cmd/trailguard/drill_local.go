@@ -29,10 +29,13 @@ import (
 // Config evaluates once a day at the latest.
 const localTimeout = 25 * time.Hour
 
-// localPoll is the time between two looks at a trail that is not repaired.
+// localPoll is the time between two looks at what is not repaired.
 func localPoll(path deployed.Path) time.Duration {
-	if path == deployed.ConfigPath {
+	switch path {
+	case deployed.ConfigPath:
 		return time.Hour
+	case deployed.SchedulePath:
+		return 30 * time.Minute
 	}
 	return 5 * time.Minute
 }
@@ -45,6 +48,10 @@ type localDrill struct {
 	guard   deployed.Guard
 	rules   []deployed.EventRule
 	known   int // executions that were told of
+	// listener hears what people are told.
+	//
+	// Default: - no attempt needs one.
+	listener drill.Listener
 }
 
 // drillLocal is the main job: a guard is deployed on this machine, makes its trail, and repairs it.
@@ -91,10 +98,17 @@ func (p *program) drillLocal(ctx context.Context, o drillOptions) (err error) {
 	attempts := make([][]drill.Attempt, len(paths))
 	observer := &localObserver{screen: d.screen}
 	for i, path := range paths {
-		var left []string
+		var left []drill.Left
 		attempts[i], left = drill.Plan{IDs: o.scenarios, Callers: callers, Path: path}.Attempts(d.guard)
 		drilled.Report.Left = union(drilled.Report.Left, left)
 		observer.all += len(attempts[i])
+	}
+	if needsListener(attempts...) {
+		var deaf func(context.Context) error
+		if d.listener, deaf, err = drill.Listen(ctx, d.clients, d.guard); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, deaf(context.WithoutCancel(ctx))) }()
 	}
 	for i, path := range paths {
 		results, err := d.scenarios(ctx, path, attempts[i], observer)
@@ -106,11 +120,16 @@ func (p *program) drillLocal(ctx context.Context, o drillOptions) (err error) {
 	return report(d.finish(ctx))
 }
 
-// union are the lines of both lists, each once.
-func union(a, b []string) []string {
-	for _, line := range b {
-		if !slices.Contains(a, line) {
-			a = append(a, line)
+// needsListener tells whether people must be told of one of the attempts.
+func needsListener(lists ...[]drill.Attempt) bool {
+	return slices.ContainsFunc(slices.Concat(lists...), func(a drill.Attempt) bool { return a.Scenario.Told != "" })
+}
+
+// union are what both lists hold, each once.
+func union(a, b []drill.Left) []drill.Left {
+	for _, one := range b {
+		if !slices.ContainsFunc(a, one.Same) {
+			a = append(a, one)
 		}
 	}
 	return a
@@ -168,6 +187,7 @@ func (d *localDrill) deploy(ctx context.Context, p *program, o drillOptions, fou
 	if d.rules, err = deployed.ReadEventRules(ctx, d.clients.Reads(), d.guard, resources); err != nil {
 		return err
 	}
+	d.guard.Parts = deployed.PartsOf(d.guard, resources, d.rules)
 	n := 0
 	for _, ids := range resources {
 		n += len(ids)
@@ -346,7 +366,7 @@ func (d *localDrill) scenarios(ctx context.Context, path deployed.Path, attempts
 	d.say("%d attempts with %s", len(attempts), armed(path))
 	runner := drill.Runner{
 		Guard: d.guard, Account: drill.NewAccount(d.clients, d.guard), Clock: clock, Provisioner: drill.NewProvisioner(d.clients, d.guard),
-		Observer: observer, Poll: localPoll(path), Timeout: localTimeout, Settle: clock.settle,
+		Listener: d.listener, Observer: observer, Poll: localPoll(path), Timeout: localTimeout, Settle: clock.settle,
 	}
 	return runner.Run(ctx, attempts)
 }

@@ -24,14 +24,15 @@ func keys(id string) aws.Credentials {
 type jsonReport struct {
 	Simulated []string
 	Scenarios []struct {
-		ID, Call, Caller, Path string
-		Repaired               bool
-		CallsToLogging         *int `json:"calls_to_logging"`
-		Calls                  *int
-		Seconds                *float64
-		Unmet                  []string
-		Message                *string
+		ID, Call, Caller, Path, Expected string
+		Repaired                         bool
+		CallsToLogging                   *int `json:"calls_to_logging"`
+		Calls                            *int
+		Seconds                          *float64
+		Unmet                            []string
+		Message                          *string
 	}
+	NotRun []struct{ ID, Call, Path, Why string } `json:"not_run"`
 	Assumptions []struct {
 		ID, Statement, Verdict, Why string
 		IfWrong                     string `json:"if_wrong"`

@@ -125,7 +125,7 @@ func readScenarios(flags *pflag.FlagSet, list string) (ids, problems []string) {
 
 // knownScenarios are the ids of all scenarios, each once.
 func knownScenarios() (ids []string) {
-	for _, s := range drill.Scenarios() {
+	for _, s := range drill.Catalogue() {
 		if !slices.Contains(ids, s.ID) {
 			ids = append(ids, s.ID)
 		}

@@ -271,7 +271,7 @@ func TestTheScenariosAreListedForPeopleAndPrograms(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, got.stdout)
 		}
 	}
-	if got.code != exitRepaired || strings.Count(got.stdout, "\n") != len(drill.Scenarios()) {
+	if got.code != exitRepaired || strings.Count(got.stdout, "\n") != len(drill.Catalogue()) {
 		t.Errorf("exit code %d, and\n%s", got.code, got.stdout)
 	}
 	got = call(t, nil, "drill", "list", "--json", "--scenario", "t02,T14")

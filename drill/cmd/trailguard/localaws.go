@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
 	"github.com/trailguard/trailguard/drill"
@@ -50,23 +49,27 @@ func localCallers(local *localaws.AWS) []drill.Caller {
 		{"IAM user", api.Principal{Type: api.IAMUser, ARN: "arn:" + api.Partition + ":iam::" + api.Account + ":user/mallory"}},
 		{"assumed role", role},
 	} {
-		callers = append(callers, drill.Caller{Name: one.name, API: cloudtrail.NewFromConfig(local.Config(one.who))})
+		callers = append(callers, drill.NewCaller(one.name, drill.NewClients(local.Config(one.who))))
 	}
 	return callers
 }
 
 var rootUser = api.Principal{Type: api.Root, ARN: "arn:" + api.Partition + ":iam::" + api.Account + ":root"}
 
-// arm leaves a path of the guard armed: it switches the rules of EventBridge that start the runbook on or off, and holds AWS
+// arm leaves a path of the guard armed: it switches the rules of EventBridge that start a runbook on or off, and holds AWS
 // Config.
 func arm(ctx context.Context, local *localaws.AWS, clients drill.Clients, rules []deployed.EventRule, path deployed.Path) error {
 	local.HoldConfig(path != deployed.ConfigPath && path != deployed.AllPaths)
 	for _, rule := range rules {
-		if !rule.Starts {
+		of := rule.Path
+		if rule.OfLogStore {
+			of = deployed.EventPath
+		}
+		if of == "" {
 			continue
 		}
 		var err error
-		if path == rule.Path || path == deployed.AllPaths {
+		if path == of || path == deployed.AllPaths {
 			_, err = clients.Events.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: &rule.Name})
 		} else {
 			_, err = clients.Events.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &rule.Name})

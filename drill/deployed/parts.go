@@ -1,0 +1,75 @@
+package deployed
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// Parts are those of a guard's stack that its outputs do not name. They are known by what they do.
+type Parts struct {
+	// LogStoreRunbook is the name of the runbook that repairs the log store; empty if none does.
+	LogStoreRunbook string
+	// AccessLogBucket is the bucket of the log bucket's access log; empty if the stack has none.
+	AccessLogBucket string
+	// TellsOfGuard tells whether people are told of calls against the parts of the guard.
+	TellsOfGuard bool
+	// FailureNotice is the name of the rule that tells people of a repair that failed; empty if there is none.
+	FailureNotice string
+	// DeadLetters is the ARN of the queue of events that started or told nothing; empty if there is none.
+	DeadLetters string
+	// Alarms are the names of the alarms.
+	Alarms []string
+}
+
+// RepairsLogStore tells whether the guard puts its log store back.
+func (p Parts) RepairsLogStore() bool { return p.LogStoreRunbook != "" }
+
+// PartsOf are the parts that the resources and the rules of a guard's stack show.
+func PartsOf(guard Guard, resources Resources, rules []EventRule) Parts {
+	parts := Parts{Alarms: slices.Sorted(slices.Values(resources["AWS::CloudWatch::Alarm"]))}
+	parts.LogStoreRunbook = logStoreRunbook(guard, resources, rules)
+	// A bucket that was supplied is none of the stack's resources.
+	for _, bucket := range resources["AWS::S3::Bucket"] {
+		if bucket != guard.LogBucketName {
+			parts.AccessLogBucket = bucket
+		}
+	}
+	for _, rule := range rules {
+		if parts.DeadLetters == "" {
+			parts.DeadLetters = rule.DeadLetters
+		}
+		// Whoever deletes the stack takes the guard away.
+		parts.TellsOfGuard = parts.TellsOfGuard || strings.Contains(rule.Pattern, `"DeleteStack"`)
+		if !rule.Starts && !rule.OfLogStore && strings.Contains(rule.Pattern, "EC2 Automation Execution Status-change Notification") {
+			parts.FailureNotice = rule.Name
+		}
+	}
+	return parts
+}
+
+// logStoreRunbook is the runbook that a rule starts when somebody changes the log store: it is another than the trail's.
+func logStoreRunbook(guard Guard, resources Resources, rules []EventRule) string {
+	if !slices.ContainsFunc(rules, func(rule EventRule) bool { return rule.OfLogStore }) {
+		return ""
+	}
+	for _, name := range resources["AWS::SSM::Document"] {
+		if name != guard.RunbookName {
+			return name
+		}
+	}
+	return ""
+}
+
+// ReadParts reads the parts of a guard, and its rules of EventBridge.
+func ReadParts(ctx context.Context, clients Clients, guard Guard) (Parts, []EventRule, error) {
+	resources, err := ReadResources(ctx, clients, guard)
+	if err != nil {
+		return Parts{}, nil, err
+	}
+	rules, err := ReadEventRules(ctx, clients, guard, resources)
+	if err != nil {
+		return Parts{}, nil, err
+	}
+	return PartsOf(guard, resources, rules), rules, nil
+}
