@@ -107,7 +107,7 @@ type Runner struct {
 	Observer Observer
 	// Poll is the time between two looks. Default: 5 s.
 	Poll time.Duration
-	// Timeout is how long the guard has to repair, or to tell. Default: 15 min.
+	// Timeout is how long the guard has to repair. To tell it has as long, or 15 min. Default: 15 min.
 	Timeout time.Duration
 	// Settle is called after each attempt, when all is back.
 	//
@@ -302,11 +302,11 @@ func (r *Runner) watch(ctx context.Context, a Attempt, result Result, before Sta
 	return result, nil
 }
 
-// listen hears what people are told until they were told, and nothing more came, or the time is over.
+// listen hears what people are told until they were told, and nothing more came, or the time is over. A message comes with its event.
 func (r *Runner) listen(ctx context.Context, a Attempt, result Result, before State, known []deployed.Execution) (Result, error) {
 	poll, timeout := r.times()
-	of, isSettings := before.(settingsState)
-	changed := isSettings && len(of.settings) == 0
+	poll, timeout = min(poll, defaultPoll), min(timeout, defaultTimeout)
+	changed := a.Scenario.mayChangeNothing
 	for {
 		state, err := r.Account.State(ctx, a)
 		if err != nil {
@@ -336,11 +336,7 @@ func (r *Runner) listen(ctx context.Context, a Attempt, result Result, before St
 		if len(result.Told) == 0 && r.Observer != nil {
 			r.Observer.Waiting(a, since, result.Unmet)
 		}
-		wait := poll
-		if len(result.Told) > 0 {
-			wait = min(poll, toldAgainWithin)
-		}
-		if err := r.Clock.Wait(ctx, wait); err != nil {
+		if err := r.Clock.Wait(ctx, poll); err != nil {
 			return result, err
 		}
 	}

@@ -122,6 +122,8 @@ type Scenario struct {
 	//
 	// Default: - it applies.
 	lacks func(deployed.Guard) string
+	// mayChangeNothing tells that a call of which people must be told may leave its settings as they are.
+	mayChangeNothing bool
 	// settings are those of what the call changes.
 	//
 	// Default: - those of the trail.
@@ -173,6 +175,8 @@ func (s Scenario) NotApplicable(guard deployed.Guard) string {
 // notGuarded says why a guard does nothing about a scenario, by the options that it was deployed with; empty if it does.
 func (s Scenario) notGuarded(guard deployed.Guard) string {
 	switch {
+	case s.Part() != Trail && guard.Parts.NotRead != "":
+		return "what the stack has may not be read: " + guard.Parts.NotRead
 	case s.Part() == LogStore && !guard.Parts.RepairsLogStore():
 		return "the stack does not repair its log store"
 	case s.Part() == Guard && !guard.Parts.TellsOfGuard:

@@ -130,7 +130,7 @@ func storeScenarios() []Scenario {
 			return of(clients.KMS.DisableKeyRotation(ctx, &kms.DisableKeyRotationInput{KeyId: &t.logKey}))
 		}},
 		// The grant is the drill's own, and lets nobody do more than look at the key.
-		{ID: "T31", Call: "kms RevokeGrant", Told: "RevokeGrant", settings: nothing, TamperWith: func(ctx context.Context, clients Clients, t Target) error {
+		{ID: "T31", Call: "kms RevokeGrant", Told: "RevokeGrant", mayChangeNothing: true, TamperWith: func(ctx context.Context, clients Clients, t Target) error {
 			made, err := clients.KMS.CreateGrant(ctx, &kms.CreateGrantInput{
 				KeyId: &t.logKey, GranteePrincipal: &t.guard.AutomationRoleARN, Operations: []kmstypes.GrantOperation{kmstypes.GrantOperationDescribeKey},
 			})
@@ -143,12 +143,8 @@ func storeScenarios() []Scenario {
 	}
 	for i := range all {
 		all[i].Of = LogStore
-		switch {
-		case all[i].settings != nil:
-		case strings.HasPrefix(all[i].Call, "kms "):
+		if all[i].settings = bucketSettings; strings.HasPrefix(all[i].Call, "kms ") {
 			all[i].settings = keySettings
-		default:
-			all[i].settings = bucketSettings
 		}
 	}
 	return all

@@ -46,9 +46,6 @@ func settingOf[T any](name string, read func(context.Context) (*T, error), put f
 	}
 }
 
-// nothing are the settings of a call that changes none.
-func nothing(Clients, Target) []setting { return nil }
-
 // settingsState are settings at one moment.
 type settingsState struct {
 	settings []setting

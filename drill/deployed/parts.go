@@ -16,10 +16,12 @@ type Parts struct {
 	TellsOfGuard bool
 	// FailureNotice is the name of the rule that tells people of a repair that failed; empty if there is none.
 	FailureNotice string
-	// DeadLetters is the ARN of the queue of events that started or told nothing; empty if there is none.
-	DeadLetters string
 	// Alarms are the names of the alarms.
 	Alarms []string
+	// HasRemediation tells whether AWS Config starts the runbook.
+	HasRemediation bool
+	// NotRead is why the parts could not be read; empty if they could.
+	NotRead string
 }
 
 // RepairsLogStore tells whether the guard puts its log store back.
@@ -27,7 +29,9 @@ func (p Parts) RepairsLogStore() bool { return p.LogStoreRunbook != "" }
 
 // PartsOf are the parts that the resources and the rules of a guard's stack show.
 func PartsOf(guard Guard, resources Resources, rules []EventRule) Parts {
-	parts := Parts{Alarms: slices.Sorted(slices.Values(resources["AWS::CloudWatch::Alarm"]))}
+	parts := Parts{
+		Alarms: slices.Sorted(slices.Values(resources["AWS::CloudWatch::Alarm"])), HasRemediation: len(resources["AWS::Config::RemediationConfiguration"]) > 0,
+	}
 	parts.LogStoreRunbook = logStoreRunbook(guard, resources, rules)
 	// A bucket that was supplied is none of the stack's resources.
 	for _, bucket := range resources["AWS::S3::Bucket"] {
@@ -36,9 +40,6 @@ func PartsOf(guard Guard, resources Resources, rules []EventRule) Parts {
 		}
 	}
 	for _, rule := range rules {
-		if parts.DeadLetters == "" {
-			parts.DeadLetters = rule.DeadLetters
-		}
 		// Whoever deletes the stack takes the guard away.
 		parts.TellsOfGuard = parts.TellsOfGuard || strings.Contains(rule.Pattern, `"DeleteStack"`)
 		if !rule.Starts && !rule.OfLogStore && strings.Contains(rule.Pattern, "EC2 Automation Execution Status-change Notification") {
@@ -61,15 +62,15 @@ func logStoreRunbook(guard Guard, resources Resources, rules []EventRule) string
 	return ""
 }
 
-// ReadParts reads the parts of a guard, and its rules of EventBridge.
-func ReadParts(ctx context.Context, clients Clients, guard Guard) (Parts, []EventRule, error) {
+// ReadParts reads the parts of a guard. What cannot be read is not known.
+func ReadParts(ctx context.Context, clients Clients, guard Guard) Parts {
 	resources, err := ReadResources(ctx, clients, guard)
 	if err != nil {
-		return Parts{}, nil, err
+		return Parts{NotRead: err.Error()}
 	}
 	rules, err := ReadEventRules(ctx, clients, guard, resources)
 	if err != nil {
-		return Parts{}, nil, err
+		return Parts{NotRead: err.Error()}
 	}
-	return PartsOf(guard, resources, rules), rules, nil
+	return PartsOf(guard, resources, rules)
 }

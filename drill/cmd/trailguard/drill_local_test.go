@@ -32,7 +32,7 @@ type jsonReport struct {
 		Unmet                            []string
 		Message                          *string
 	}
-	NotRun []struct{ ID, Call, Path, Why string } `json:"not_run"`
+	NotRun      []struct{ ID, Call, Path, Why string } `json:"not_run"`
 	Assumptions []struct {
 		ID, Statement, Verdict, Why string
 		IfWrong                     string `json:"if_wrong"`
