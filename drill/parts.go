@@ -3,7 +3,6 @@ package drill
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -28,11 +27,11 @@ import (
 // The settings of what a guard is made of, each in the order in which they are put back.
 
 // only is the only item of a list; nil if there is none.
-func only[T any](list []T, err error) (*T, error) {
-	if err != nil || len(list) == 0 {
-		return nil, err
+func only[T any](list []T) *T {
+	if len(list) == 0 {
+		return nil
 	}
-	return &list[0], nil
+	return &list[0]
 }
 
 // recorderSettings are those of the account's configuration recorder.
@@ -48,7 +47,7 @@ func recorderSettings(clients Clients, _ Target) []setting {
 			if err != nil {
 				return nil, err
 			}
-			return only(got.DeliveryChannels, nil)
+			return only(got.DeliveryChannels), nil
 		}, func(ctx context.Context, before *configtypes.DeliveryChannel) error {
 			return of(api.PutDeliveryChannel(ctx, &configservice.PutDeliveryChannelInput{DeliveryChannel: before}))
 		}, nil),
@@ -64,7 +63,7 @@ func recorderSettings(clients Clients, _ Target) []setting {
 			case err != nil:
 				return err
 			case one == nil:
-				return errors.New("there is no configuration recorder")
+				return missing("there is no configuration recorder")
 			case *before:
 				return of(api.StartConfigurationRecorder(ctx, &configservice.StartConfigurationRecorderInput{ConfigurationRecorderName: one.Name}))
 			}
@@ -79,11 +78,11 @@ func recorder(ctx context.Context, api *configservice.Client) (*configtypes.Conf
 	if err != nil {
 		return nil, err
 	}
-	one, err := only(got.ConfigurationRecorders, nil)
+	one := only(got.ConfigurationRecorders)
 	if one != nil {
-		one.Arn = nil // CloudFormation's, and none that is put
+		one.Arn = nil // it is not put
 	}
-	return one, err
+	return one, nil
 }
 
 // configRuleSettings are those of a Config rule of the guard and its remediation.
@@ -126,11 +125,12 @@ func configRule(ctx context.Context, api *configservice.Client, name string) (*c
 	if err != nil {
 		return nil, err
 	}
-	rule, err := only(got.ConfigRules, nil)
-	if rule != nil {
-		rule.ConfigRuleArn, rule.ConfigRuleId, rule.ConfigRuleState, rule.CreatedBy = nil, nil, "", nil
+	rule := only(got.ConfigRules)
+	if rule == nil {
+		return nil, missing("there is no rule " + name)
 	}
-	return rule, err
+	rule.ConfigRuleArn, rule.ConfigRuleId, rule.ConfigRuleState, rule.CreatedBy = nil, nil, "", nil
+	return rule, nil
 }
 
 // remediation is what remediates for a Config rule, as it is put; nil if nothing does.
@@ -139,11 +139,11 @@ func remediation(ctx context.Context, api *configservice.Client, rule string) (*
 	if err != nil {
 		return nil, err
 	}
-	one, err := only(got.RemediationConfigurations, nil)
+	one := only(got.RemediationConfigurations)
 	if one != nil {
 		one.Arn, one.CreatedByService = nil, nil
 	}
-	return one, err
+	return one, nil
 }
 
 // exceptions are the resources that are exempt from the remediation of a Config rule.
@@ -373,7 +373,7 @@ func logGroup(ctx context.Context, api *cloudwatchlogs.Client, name string) (*lo
 	if err != nil {
 		return nil, err
 	}
-	return only(slices.DeleteFunc(got.LogGroups, func(g logtypes.LogGroup) bool { return aws.ToString(g.LogGroupName) != name }), nil)
+	return only(slices.DeleteFunc(got.LogGroups, func(g logtypes.LogGroup) bool { return aws.ToString(g.LogGroupName) != name })), nil
 }
 
 // displayName is the attribute of a topic that harms nobody.

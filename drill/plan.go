@@ -30,8 +30,8 @@ func (l Left) Same(other Left) bool {
 	return l.Scenario.ID == other.Scenario.ID && l.Scenario.Call == other.Scenario.Call && l.Path == other.Path && l.Why == other.Why
 }
 
-// Attempts are the attempts of a plan: each scenario of the trail in each form by each caller, each of another part in each form by one of the
-// callers, who take turns. left says which scenarios are not run, and why.
+// Attempts are the attempts of a plan: each scenario once, by one of the callers, who take turns. With events, which show how a call was made and
+// by whom, it is each scenario in each form, and of the trail by each caller. left says which scenarios are not run, and why.
 func (p Plan) Attempts(guard deployed.Guard) (attempts []Attempt, left []Left) {
 	turn := 0
 	for _, s := range Catalogue() {
@@ -47,9 +47,14 @@ func (p Plan) Attempts(guard deployed.Guard) (attempts []Attempt, left []Left) {
 			left = append(left, Left{s, p.Path, "not with " + alone[p.Path] + " alone: " + why})
 			continue
 		}
-		for _, form := range s.forms(guard) {
+		forms := s.forms(guard)
+		withEvents := p.Path != deployed.ConfigPath && p.Path != deployed.SchedulePath
+		if !withEvents {
+			forms = forms[:1]
+		}
+		for _, form := range forms {
 			callers := p.Callers
-			if s.Part() != Trail {
+			if !withEvents || s.Part() != Trail {
 				callers = callers[turn%len(callers):][:1]
 				turn++
 			}

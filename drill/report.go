@@ -63,9 +63,14 @@ func (r Report) DidNotHold() (ids []string) {
 	return ids
 }
 
-// Repaired tells whether what was expected of every attempt came.
+// Repaired tells whether every attempt was that must be.
 func (r Report) Repaired() bool {
-	return !slices.ContainsFunc(r.Results, func(one Result) bool { return !one.Repaired })
+	return !slices.ContainsFunc(r.Results, func(one Result) bool { return !one.Repaired && one.Attempt.Scenario.Told == "" })
+}
+
+// Told tells whether people were told of each call that they must be told of.
+func (r Report) Told() bool {
+	return !slices.ContainsFunc(r.Results, func(one Result) bool { return !one.Repaired && one.Attempt.Scenario.Told != "" })
 }
 
 // expected is what the guard must make of a scenario.

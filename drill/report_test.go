@@ -53,6 +53,11 @@ func TestAReportIsRepairedOnlyIfEveryAttemptWas(t *testing.T) {
 	if (Report{Results: results()}).Repaired() || !(Report{Results: results()[:4]}).Repaired() {
 		t.Error("an attempt that was not repaired is not counted")
 	}
+	untold := results()[3]
+	untold.Repaired = false
+	if report := (Report{Results: append(results()[:3], untold)}); !report.Repaired() || report.Told() || !(Report{Results: results()}).Told() {
+		t.Error("an attempt of which people were not told is taken for one that was not repaired")
+	}
 	if got := (Report{Judged: judgements()}).DidNotHold(); len(got) != 1 || got[0] != "A02" {
 		t.Errorf("%q did not hold", got)
 	}

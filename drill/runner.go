@@ -199,6 +199,10 @@ func (r *Runner) attempt(ctx context.Context, a Attempt) (result Result, err err
 	}
 	result.Began = r.Clock.Now()
 	if err := a.tamper(ctx, target); err != nil {
+		if a.Scenario.Part() == Guard && isMissing(err) {
+			result.Unmet = []string{err.Error()}
+			return result, nil
+		}
 		if result.Refused = refusal(err, a.Scenario); result.Refused == "" {
 			return result, fmt.Errorf("tampering: %w", err)
 		}

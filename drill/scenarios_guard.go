@@ -1,9 +1,9 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -67,14 +67,13 @@ func guardScenarios() []Scenario {
 			if err != nil {
 				return err
 			}
+			if len(got.DeliveryChannels) == 0 {
+				return missing("there is no delivery channel")
+			}
 			if err := stopRecorder(ctx, clients, t); err != nil {
 				return err
 			}
-			channel, err := only(got.DeliveryChannels, nil)
-			if channel == nil {
-				return errors.New("there is no delivery channel")
-			}
-			return errors.Join(err, of(clients.Config.DeleteDeliveryChannel(ctx, &configservice.DeleteDeliveryChannelInput{DeliveryChannelName: channel.Name})))
+			return of(clients.Config.DeleteDeliveryChannel(ctx, &configservice.DeleteDeliveryChannelInput{DeliveryChannelName: got.DeliveryChannels[0].Name}))
 		}},
 	)
 	add(configRuleSettings, lacksConfig,
@@ -137,7 +136,7 @@ func guardScenarios() []Scenario {
 			for name := range *all {
 				return of(clients.IAM.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: t.role(), PolicyName: &name}))
 			}
-			return errors.New("the role has no policy")
+			return missing("the role has no policy")
 		}},
 		Scenario{ID: "T40", Call: "iam UpdateAssumeRolePolicy", OnlyLocal: repairAtStake, TamperWith: func(ctx context.Context, clients Clients, t Target) error {
 			return of(clients.IAM.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: t.role(), PolicyDocument: policy(
@@ -171,7 +170,10 @@ func guardScenarios() []Scenario {
 		})},
 		Scenario{ID: "T41", Call: "events RemoveTargets", OnlyLocal: noticeAtStake, TamperWith: ofTarget(removeTarget)},
 		Scenario{ID: "T41", Call: "events DeleteRule", OnlyLocal: noticeAtStake, TamperWith: ofTarget(func(ctx context.Context, api *eventbridge.Client, rule string, target eventtypes.Target) error {
-			return errors.Join(removeTarget(ctx, api, rule, target), of(api.DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: &rule})))
+			if err := removeTarget(ctx, api, rule, target); err != nil {
+				return err
+			}
+			return of(api.DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: &rule}))
 		})},
 	)
 	add(logGroupSettings, func(guard deployed.Guard) string {
@@ -207,8 +209,11 @@ func guardScenarios() []Scenario {
 	},
 		Scenario{ID: "T44", Call: "cloudwatch PutMetricAlarm with another description", TamperWith: func(ctx context.Context, clients Clients, t Target) error {
 			alarm, err := metricAlarm(ctx, clients.CloudWatch, t.alarm())
-			if err != nil || alarm == nil {
-				return errors.Join(err, errors.New("there is no alarm"))
+			if err != nil {
+				return err
+			}
+			if alarm == nil {
+				return missing("there is no alarm")
 			}
 			alarm.AlarmDescription = aws.String(drilled)
 			return of(clients.CloudWatch.PutMetricAlarm(ctx, alarm))
@@ -287,7 +292,7 @@ func ofRecorder(do func(context.Context, *configservice.Client, *configtypes.Con
 	return func(ctx context.Context, clients Clients, _ Target) error {
 		one, err := recorder(ctx, clients.Config)
 		if err != nil || one == nil {
-			return errors.Join(err, errors.New("there is no configuration recorder"))
+			return cmp.Or(err, error(missing("there is no configuration recorder")))
 		}
 		return do(ctx, clients.Config, one)
 	}
@@ -316,7 +321,7 @@ func ofRemediation(change func(*configtypes.RemediationConfiguration)) func(cont
 	return func(ctx context.Context, clients Clients, t Target) error {
 		one, err := remediation(ctx, clients.Config, t.configRule())
 		if err != nil || one == nil {
-			return errors.Join(err, errors.New("the rule has no remediation"))
+			return cmp.Or(err, error(missing("the rule has no remediation")))
 		}
 		change(one)
 		return of(clients.Config.PutRemediationConfigurations(ctx, &configservice.PutRemediationConfigurationsInput{
@@ -342,7 +347,7 @@ func ofTarget(do func(ctx context.Context, api *eventbridge.Client, rule string,
 		rule := t.guard.Parts.FailureNotice
 		got, err := clients.Events.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: &rule})
 		if err != nil || len(got.Targets) == 0 {
-			return errors.Join(err, errors.New("the rule has no target"))
+			return cmp.Or(err, error(missing("the rule has no target")))
 		}
 		return do(ctx, clients.Events, rule, got.Targets[0])
 	}

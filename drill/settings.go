@@ -145,6 +145,18 @@ func brief(text string) string {
 	return text
 }
 
+// missing says that what was to be tampered with is gone already.
+type missing string
+
+func (m missing) Error() string { return string(m) }
+
+// isMissing tells whether a call failed because what it names is gone already.
+func isMissing(err error) bool {
+	var gone missing
+	return errors.As(err, &gone) || hasCode(err, "InvalidDocument", "NoSuchConfigRuleException", "NoSuchConfigurationRecorderException", "NoSuchEntity",
+		"NoSuchRemediationConfigurationException", "NotFound", "ResourceNotFoundException")
+}
+
 // hasCode tells whether a service answered with one of these error codes.
 func hasCode(err error, codes ...string) bool {
 	var refused smithy.APIError

@@ -173,6 +173,18 @@ func bucketSettings(clients Clients, t Target) []setting {
 		}, func(ctx context.Context, before *s3types.LoggingEnabled) error {
 			return putAccessLogging(ctx, api, bucket, before)
 		}, func(ctx context.Context) error { return putAccessLogging(ctx, api, bucket, nil) }, gone),
+		settingOf(named("notifications"), func(ctx context.Context) (*s3types.NotificationConfiguration, error) {
+			got, err := api.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
+			if err != nil {
+				return nil, err
+			}
+			return &s3types.NotificationConfiguration{
+				EventBridgeConfiguration: got.EventBridgeConfiguration, LambdaFunctionConfigurations: got.LambdaFunctionConfigurations,
+				QueueConfigurations: got.QueueConfigurations, TopicConfigurations: got.TopicConfigurations,
+			}, nil
+		}, func(ctx context.Context, before *s3types.NotificationConfiguration) error {
+			return of(api.PutBucketNotificationConfiguration(ctx, &s3.PutBucketNotificationConfigurationInput{Bucket: &bucket, NotificationConfiguration: before}))
+		}, nil, gone),
 		settingOf(named("Object Lock"), func(ctx context.Context) (*s3types.ObjectLockConfiguration, error) {
 			got, err := api.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &bucket})
 			if err != nil {

@@ -62,12 +62,14 @@ type shown struct {
 // WriteHTML writes what a drill found as one page that needs nothing else.
 func (d Drill) WriteHTML(w io.Writer) error {
 	p := page{Drill: d, Counted: d.counted(), Left: d.left()}
-	p.Good = d.Report.Repaired() && len(d.Report.DidNotHold()) == 0 && d.Failure == ""
+	p.Good = d.Report.Repaired() && d.Report.Told() && len(d.Report.DidNotHold()) == 0 && d.Failure == ""
 	switch {
 	case d.Failure != "":
 		p.Verdict = "The drill ended early"
 	case !d.Report.Repaired():
 		p.Verdict = "Not everything was repaired"
+	case !d.Report.Told():
+		p.Verdict = "People were not told of everything"
 	case len(d.Report.DidNotHold()) > 0:
 		p.Verdict = "AWS is not as assumed"
 	default:

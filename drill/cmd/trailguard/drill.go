@@ -9,11 +9,11 @@ import (
 	"github.com/trailguard/trailguard/drill/deployed"
 )
 
-const drillHelp = `Tamper with the trail that a guard looks after, in each way that applies, wait for the guard, compare every setting, and put
-the trail back whatever happens.
+const drillHelp = `Tamper with the trail that a guard looks after, with its log store and with the guard, in each way that applies. Wait for the guard,
+compare every setting, hear what people are told, and put all back whatever happens.
 
 With --local the guard is deployed in an AWS that is simulated on this machine: nothing reaches AWS, and times are those of a
-simulated clock. With --stack the drill is real. It looks first, by reads alone, whether AWS does what the guard leans on, and
+simulated clock. With --stack the drill is real, and leaves out what is not safe by itself (trailguard drill list says why). It looks first, by reads alone, whether AWS does what the guard leans on, and
 after the scenarios whether they have shown the rest: each assumption held, did not hold, or was not seen (listed in
 localaws/fidelity.md). It goes on whatever it finds.`
 
@@ -21,7 +21,7 @@ localaws/fidelity.md). It goes on whatever it finds.`
 func (p *program) newDrill() *cobra.Command {
 	o := &drillOptions{}
 	command := &cobra.Command{
-		Use: "drill {--local | --stack NAME} [flags]", Short: "Tamper with a trail and measure the repair", Long: drillHelp,
+		Use: "drill {--local | --stack NAME} [flags]", Short: "Tamper with a trail, its log store and its guard, and measure the repair", Long: drillHelp,
 		DisableFlagsInUseLine: true,
 	}
 	flags := command.Flags()

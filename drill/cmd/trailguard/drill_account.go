@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,7 +68,11 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 
 	s := p.newScreen(o)
 	s.write("Trail %s in account %s (%s), %s, as %s.\n", guard.TrailName, *who.Account, alias(ctx, session), guard.Region(), *who.Arn)
-	s.write("The drill tampers with it %d times and waits for the guard each time, %s at most. Meanwhile events may not be logged.\n", len(attempts), o.timeout)
+	s.write("The drill tampers %d times, with %s, and waits for the guard each time, %s at most. Meanwhile events may not be logged.\n",
+		len(attempts), tamperedWith(attempts), o.timeout)
+	if needsListener(attempts) {
+		s.write("It subscribes a queue of its own to the alert topic, to hear what people are told. They are told of what the drill puts back, too.\n")
+	}
 	s.write("Before it does, it looks whether AWS does what the guard leans on:\n")
 	judged := drill.JudgeByReads(ctx, clients, guard, p.clock.Now())
 	s.judgements(judged)
@@ -77,12 +82,24 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 			return inputError{errors.New("not confirmed: nothing was done")}
 		}
 	}
+	before, err := whole(ctx, session, o.stack, p.clock.Now(), attempts)
+	if err != nil {
+		return err
+	}
+	var listener drill.Listener
+	deaf := func(context.Context) error { return nil }
+	if needsListener(attempts) {
+		if listener, deaf, err = drill.Listen(ctx, clients, guard); err != nil {
+			return err
+		}
+	}
 	began := time.Now()
 	runner := drill.Runner{
 		Guard: guard, Account: drill.NewAccount(clients, guard), Clock: p.clock, Provisioner: drill.NewProvisioner(clients, guard),
-		Observer: accountObserver{s}, Timeout: o.timeout, Poll: 5 * time.Second,
+		Listener: listener, Observer: accountObserver{s}, Timeout: o.timeout, Poll: 5 * time.Second,
 	}
 	results, err := runner.Run(ctx, attempts)
+	err = errors.Join(err, closed(ctx, deaf), before.wantAsBefore(ctx, session, o.stack, p.clock.Now()))
 	if ctx.Err() == nil {
 		shown := drill.JudgeByResults(ctx, clients, guard, p.clock.Now(), results)
 		s.write("What the scenarios showed of what the guard leans on:\n")
@@ -92,6 +109,24 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 	return p.report(o, evidence.Drill{
 		Guard: guard, Report: drill.Report{Results: results, Left: left, Judged: judged}, Version: version(), Began: began, Ended: time.Now(),
 	}, err)
+}
+
+// closed clears away, also if ctx has ended.
+func closed(ctx context.Context, clear func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return clear(ctx)
+}
+
+// tamperedWith names the parts that attempts tamper with.
+func tamperedWith(attempts []drill.Attempt) string {
+	var named []string
+	for _, part := range drill.Parts() {
+		if slices.ContainsFunc(attempts, func(a drill.Attempt) bool { return a.Scenario.Part() == part }) {
+			named = append(named, "the "+string(part))
+		}
+	}
+	return strings.Join(named, ", ")
 }
 
 // answer is the line that somebody types; empty when ctx ends first.

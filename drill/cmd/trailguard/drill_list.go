@@ -22,7 +22,7 @@ func (p *program) newDrillList() *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use: "list [flags]", Short: "List the scenarios",
-		Long: "List the ways in which drill tampers with a trail, and the guards to which each applies.", DisableFlagsInUseLine: true,
+		Long: "List the ways in which drill tampers, the guards to which each applies, and those that are run on this machine only.", DisableFlagsInUseLine: true,
 	}
 	addScenario(command.Flags(), &scenario, "Default: all")
 	command.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
@@ -46,23 +46,7 @@ func (p *program) list(scenarios []string, asJSON bool) error {
 		if len(scenarios) > 0 && !slices.Contains(scenarios, s.ID) {
 			continue
 		}
-		// A guard that declares nothing shows what a scenario asks for.
-		where := s.NotApplicable(deployed.Guard{})
-		switch {
-		case where != "":
-			where = "not applicable where " + where
-		case s.Needs != "":
-			where = "makes " + string(s.Needs) + "; in an AWS account only if it is named"
-		case len(s.Refusals) > 0:
-			where = "CloudTrail may refuse it: " + strings.Join(s.Refusals, ", ")
-		}
-		if s.Takes == deployed.IsOrganizationTrail {
-			where += "; in an AWS account only if it is named"
-		}
-		if s.UnseenByConfig != "" {
-			where = strings.TrimPrefix(where+"; not seen by AWS Config: "+s.UnseenByConfig, "; ")
-		}
-		entries = append(entries, entry{s.ID, s.Call, where})
+		entries = append(entries, entry{s.ID, s.Call, where(s)})
 	}
 	if asJSON {
 		return json.NewEncoder(p.stdout).Encode(map[string]any{"scenarios": entries})
@@ -81,4 +65,35 @@ func (p *program) list(scenarios []string, asJSON bool) error {
 		}
 	}
 	return nil
+}
+
+// where says to which guards a scenario applies, and where it is run.
+func where(s drill.Scenario) string {
+	if s.NeverRun != "" {
+		return "not run: " + s.NeverRun
+	}
+	var parts []string
+	// A guard that declares nothing shows what a scenario asks for.
+	if lacks := s.NotApplicable(deployed.Guard{}); lacks != "" {
+		parts = append(parts, "not applicable where "+lacks)
+	}
+	if s.Told != "" {
+		parts = append(parts, "people are told")
+	}
+	if s.Needs != "" {
+		parts = append(parts, "makes "+string(s.Needs))
+	}
+	if len(s.Refusals) > 0 {
+		parts = append(parts, "AWS may refuse it: "+strings.Join(s.Refusals, ", "))
+	}
+	if s.OnlyIfNamed {
+		parts = append(parts, "in an AWS account only if it is named")
+	}
+	if s.OnlyLocal != "" {
+		parts = append(parts, "on the local AWS only: "+s.OnlyLocal)
+	}
+	if s.UnseenByConfig != "" {
+		parts = append(parts, "not seen by AWS Config: "+s.UnseenByConfig)
+	}
+	return strings.Join(parts, "; ")
 }

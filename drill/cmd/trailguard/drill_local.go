@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/configservice"
 
 	"github.com/trailguard/trailguard/drill"
 	"github.com/trailguard/trailguard/drill/deployed"
@@ -103,21 +104,34 @@ func (p *program) drillLocal(ctx context.Context, o drillOptions) (err error) {
 		drilled.Report.Left = union(drilled.Report.Left, left)
 		observer.all += len(attempts[i])
 	}
+	admin := d.local.Config(localaws.Administrator)
+	if err := arm(ctx, d.local, d.clients, d.rules, deployed.AllPaths); err != nil {
+		return err
+	}
+	before, err := whole(ctx, admin, d.guard.Stack, d.local.Clock.Now(), slices.Concat(attempts...))
+	if err != nil {
+		return err
+	}
+	deaf := func(context.Context) error { return nil }
 	if needsListener(attempts...) {
-		var deaf func(context.Context) error
 		if d.listener, deaf, err = drill.Listen(ctx, d.clients, d.guard); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, deaf(context.WithoutCancel(ctx))) }()
 	}
 	for i, path := range paths {
 		results, err := d.scenarios(ctx, path, attempts[i], observer)
 		drilled.Report.Results = append(drilled.Report.Results, results...)
 		if err != nil {
-			return report(err)
+			return report(errors.Join(err, closed(ctx, deaf)))
 		}
 	}
-	return report(d.finish(ctx))
+	if err := errors.Join(closed(ctx, deaf), d.finish(ctx), before.wantAsBefore(ctx, admin, d.guard.Stack, d.local.Clock.Now())); err != nil {
+		return report(err)
+	}
+	if len(before) > 0 {
+		d.say("%d parts of the guard and its log store are as before the drill", len(before))
+	}
+	return report(nil)
 }
 
 // needsListener tells whether people must be told of one of the attempts.
@@ -371,10 +385,18 @@ func (d *localDrill) scenarios(ctx context.Context, path deployed.Path, attempts
 	return runner.Run(ctx, attempts)
 }
 
-// finish puts the guard's rules back, and looks at the trail for the last time.
+// finish puts the guard's rules back, lets Config evaluate, which was held, and looks at the trail for the last time.
 func (d *localDrill) finish(ctx context.Context) error {
 	if err := arm(ctx, d.local, d.clients, d.rules, deployed.AllPaths); err != nil {
 		return err
+	}
+	if len(d.guard.ConfigRuleNames) > 0 {
+		if _, err := d.clients.Config.StartConfigRulesEvaluation(ctx, &configservice.StartConfigRulesEvaluationInput{ConfigRuleNames: d.guard.ConfigRuleNames}); err != nil {
+			return fmt.Errorf("letting AWS Config evaluate: %w", err)
+		}
+		if err := d.local.Advance(ctx, time.Minute); err != nil {
+			return err
+		}
 	}
 	return d.verify(ctx, "at the end")
 }

@@ -24,7 +24,7 @@ func placeOf(flag *pflag.Flag) string { return strings.Join(flag.Annotations[pla
 const exitCodes = `Exit codes:
   0  all was repaired, or the guard is whole
   1  bad input, or no guard in the stack
-  2  a scenario was not repaired, an assumption about AWS did not hold, or the guard is not whole
+  2  a scenario was not repaired or told, an assumption about AWS did not hold, or the guard is not whole
   3  the environment failed, or the drill was interrupted`
 
 // help is all that is to be known of a command.

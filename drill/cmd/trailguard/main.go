@@ -58,7 +58,7 @@ func (p *program) run(ctx context.Context) int {
 	switch {
 	case !p.began, errors.As(err, &input), errors.Is(err, deployed.ErrNoGuard), errors.Is(err, status.ErrNoOrganization):
 		return exitInput
-	case errors.Is(err, errUnrepaired), errors.Is(err, errNotAsAssumed), errors.Is(err, errNotWhole), errors.Is(err, errOrganizationNotWhole):
+	case errors.Is(err, errUnrepaired), errors.Is(err, errNotTold), errors.Is(err, errNotAsAssumed), errors.Is(err, errNotWhole), errors.Is(err, errOrganizationNotWhole):
 		return exitUnrepaired
 	}
 	return exitEnvironment

@@ -46,6 +46,7 @@ func (e inputError) Unwrap() error { return e.error }
 
 var (
 	errUnrepaired           = errors.New("not everything was repaired")
+	errNotTold              = errors.New("people were not told of everything")
 	errNotAsAssumed         = errors.New("AWS is not as assumed")
 	errNotWhole             = errors.New("the guard is not whole")
 	errOrganizationNotWhole = errors.New("the organization is not whole")

@@ -11,7 +11,7 @@ import (
 	"github.com/trailguard/trailguard/drill/evidence"
 )
 
-// report prints what a drill found. It fails if the drill failed, a scenario was not repaired, or an assumption did not hold.
+// report prints what a drill found. It fails if the drill failed, a scenario was not repaired or not told of, or an assumption did not hold.
 func (p *program) report(o drillOptions, found evidence.Drill, failed error) error {
 	if failed != nil && len(found.Report.Results) == 0 {
 		return failed
@@ -29,6 +29,8 @@ func judge(found evidence.Drill, failed error) error {
 		return failed
 	case !found.Report.Repaired():
 		return errUnrepaired
+	case !found.Report.Told():
+		return errNotTold
 	case len(wrong) > 0:
 		return fmt.Errorf("%w: %s did not hold", errNotAsAssumed, strings.Join(wrong, ", "))
 	}
