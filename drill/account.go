@@ -12,8 +12,8 @@ type Account interface {
 	State(ctx context.Context, a Attempt) (State, error)
 	// Restore tries once to bring what an attempt tampers with from the state now to the state before.
 	Restore(ctx context.Context, a Attempt, before, now State) error
-	// Executions lists the latest executions of the runbook that repairs a part, without their steps.
-	Executions(ctx context.Context, part Part) ([]deployed.Execution, error)
+	// Executions lists the latest executions of the runbook, without their steps.
+	Executions(ctx context.Context) ([]deployed.Execution, error)
 	// Steps completes an execution with its steps.
 	Steps(ctx context.Context, x deployed.Execution) (deployed.Execution, error)
 }
@@ -42,12 +42,8 @@ func (a *account) Restore(ctx context.Context, _ Attempt, before, now State) err
 	return now.(settingsState).restore(ctx, before.(settingsState))
 }
 
-func (a *account) Executions(ctx context.Context, part Part) ([]deployed.Execution, error) {
-	runbook := a.guard.RunbookName
-	if part == LogStore {
-		runbook = a.guard.Parts.LogStoreRunbook
-	}
-	return deployed.ListExecutions(ctx, a.clients.SSM, runbook)
+func (a *account) Executions(ctx context.Context) ([]deployed.Execution, error) {
+	return deployed.ListExecutions(ctx, a.clients.SSM, a.guard.RunbookName)
 }
 
 func (a *account) Steps(ctx context.Context, x deployed.Execution) (deployed.Execution, error) {

@@ -163,7 +163,7 @@ func (r *Runner) attempt(ctx context.Context, a Attempt) (result Result, err err
 	if unmet := before.Unmet(nil); len(unmet) > 0 {
 		return result, fmt.Errorf("%s is not in its declared state before the tampering: %s", what, strings.Join(unmet, "; "))
 	}
-	known, err := r.Account.Executions(ctx, a.Scenario.Part())
+	known, err := r.Account.Executions(ctx)
 	if err != nil {
 		return result, err
 	}
@@ -360,11 +360,12 @@ func (r *Runner) listen(ctx context.Context, a Attempt, result Result, before St
 	return result, err
 }
 
-// rest waits until the executions that the tampering started have ended, so that they do not meet the next scenario.
+// rest waits until the executions that the tampering started have ended, so that they do not meet the next scenario. Those that repair another
+// part are not returned.
 func (r *Runner) rest(ctx context.Context, part Part, known []deployed.Execution, poll, timeout time.Duration) ([]deployed.Execution, error) {
 	began := r.Clock.Now()
 	for {
-		all, err := r.Account.Executions(ctx, part)
+		all, err := r.Account.Executions(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -377,7 +378,7 @@ func (r *Runner) rest(ctx context.Context, part Part, known []deployed.Execution
 			if x, err = r.Account.Steps(ctx, x); err != nil {
 				return nil, err
 			}
-			if ended = ended && x.Ended(); !x.OfLogStore {
+			if ended = ended && x.Ended(); x.OfLogStore == (part == LogStore) {
 				started = append(started, x)
 			}
 		}

@@ -47,7 +47,7 @@ func (f *fakeAccount) Restore(_ context.Context, _ Attempt, before, _ State) err
 	return nil
 }
 
-func (f *fakeAccount) Executions(context.Context, Part) ([]deployed.Execution, error) {
+func (f *fakeAccount) Executions(context.Context) ([]deployed.Execution, error) {
 	list := slices.Clone(f.executions)
 	for i, x := range list {
 		if list[i].Status = "Success"; f.now.Before(x.Start.Add(f.restLater)) {

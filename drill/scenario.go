@@ -177,7 +177,7 @@ func (s Scenario) notGuarded(guard deployed.Guard) string {
 	switch {
 	case s.Part() != Trail && guard.Parts.NotRead != "":
 		return "what the stack has may not be read: " + guard.Parts.NotRead
-	case s.Part() == LogStore && !guard.Parts.RepairsLogStore():
+	case s.Part() == LogStore && !guard.Parts.RepairsLogStore:
 		return "the stack does not repair its log store"
 	case s.Part() == Guard && !guard.Parts.TellsOfGuard:
 		return "the stack tells nobody of calls against the guard"

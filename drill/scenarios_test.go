@@ -221,7 +221,7 @@ func whole() deployed.Guard {
 		LogKeyARN: "arn:aws:kms:us-east-1:123456789012:key/1", Declared: deployed.Declared{},
 		ConfigRuleNames: []string{"rule"}, AutomationRoleARN: "arn:aws:iam::123456789012:role/trailguard/automation",
 		Parts: deployed.Parts{
-			LogStoreRunbook: "store", AccessLogBucket: "access", TellsOfGuard: true, FailureNotice: "notice", Alarms: []string{"alarm"}, HasRemediation: true,
+			RepairsLogStore: true, AccessLogBucket: "access", TellsOfGuard: true, FailureNotice: "notice", Alarms: []string{"alarm"}, HasRemediation: true,
 		},
 	}
 	for _, setting := range deployed.Settings() {

@@ -8,8 +8,8 @@ import (
 
 // Parts are those of a guard's stack that its outputs do not name. They are known by what they do.
 type Parts struct {
-	// LogStoreRunbook is the name of the runbook that repairs the log store; empty if none does.
-	LogStoreRunbook string
+	// RepairsLogStore tells whether the guard puts its log store back.
+	RepairsLogStore bool
 	// AccessLogBucket is the bucket of the log bucket's access log; empty if the stack has none.
 	AccessLogBucket string
 	// TellsOfGuard tells whether people are told of calls against the parts of the guard.
@@ -24,15 +24,11 @@ type Parts struct {
 	NotRead string
 }
 
-// RepairsLogStore tells whether the guard puts its log store back.
-func (p Parts) RepairsLogStore() bool { return p.LogStoreRunbook != "" }
-
 // PartsOf are the parts that the resources and the rules of a guard's stack show.
 func PartsOf(guard Guard, resources Resources, rules []EventRule) Parts {
 	parts := Parts{
 		Alarms: slices.Sorted(slices.Values(resources["AWS::CloudWatch::Alarm"])), HasRemediation: len(resources["AWS::Config::RemediationConfiguration"]) > 0,
 	}
-	parts.LogStoreRunbook = logStoreRunbook(guard, resources, rules)
 	// A bucket that was supplied is none of the stack's resources.
 	for _, bucket := range resources["AWS::S3::Bucket"] {
 		if bucket != guard.LogBucketName {
@@ -40,6 +36,7 @@ func PartsOf(guard Guard, resources Resources, rules []EventRule) Parts {
 		}
 	}
 	for _, rule := range rules {
+		parts.RepairsLogStore = parts.RepairsLogStore || rule.OfLogStore
 		// Whoever deletes the stack takes the guard away.
 		parts.TellsOfGuard = parts.TellsOfGuard || strings.Contains(rule.Pattern, `"DeleteStack"`)
 		if !rule.Starts && !rule.OfLogStore && strings.Contains(rule.Pattern, "EC2 Automation Execution Status-change Notification") {
@@ -47,19 +44,6 @@ func PartsOf(guard Guard, resources Resources, rules []EventRule) Parts {
 		}
 	}
 	return parts
-}
-
-// logStoreRunbook is the runbook that a rule starts when somebody changes the log store: it is another than the trail's.
-func logStoreRunbook(guard Guard, resources Resources, rules []EventRule) string {
-	if !slices.ContainsFunc(rules, func(rule EventRule) bool { return rule.OfLogStore }) {
-		return ""
-	}
-	for _, name := range resources["AWS::SSM::Document"] {
-		if name != guard.RunbookName {
-			return name
-		}
-	}
-	return ""
 }
 
 // ReadParts reads the parts of a guard. What cannot be read is not known.

@@ -330,7 +330,7 @@ func (d *localDrill) tell(ctx context.Context) error {
 			return err
 		}
 		if x.OfLogStore {
-			continue // the drill tampers with the trail only
+			continue // the trail alone is tampered with here
 		}
 		did := "changed nothing"
 		if x.Report != nil && len(x.Report.Writes) > 0 {

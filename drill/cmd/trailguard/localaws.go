@@ -56,7 +56,7 @@ func localCallers(local *localaws.AWS) []drill.Caller {
 
 var rootUser = api.Principal{Type: api.Root, ARN: "arn:" + api.Partition + ":iam::" + api.Account + ":root"}
 
-// arm leaves a path of the guard armed: it switches the rules of EventBridge that start a runbook on or off, and holds AWS
+// arm leaves a path of the guard armed: it switches the rules of EventBridge that start the runbook on or off, and holds AWS
 // Config.
 func arm(ctx context.Context, local *localaws.AWS, clients drill.Clients, rules []deployed.EventRule, path deployed.Path) error {
 	local.HoldConfig(path != deployed.ConfigPath && path != deployed.AllPaths)
