@@ -74,7 +74,7 @@ func (l *look) compliance(ctx context.Context) (Verdict, string, error) {
 	var declaredSince time.Time
 	for _, x := range all {
 		switch {
-		case x.Report == nil || len(x.Report.Writes) > 0:
+		case x.Report == nil || len(x.Report.TrailWrites()) > 0:
 			declaredSince = time.Time{}
 		case x.Status == "Success" && declaredSince.IsZero():
 			declaredSince = x.End

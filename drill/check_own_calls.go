@@ -39,7 +39,7 @@ func (l *look) wroteLongAgo() bool {
 	const late = time.Hour
 	all, err := l.executions()
 	return err == nil && slices.ContainsFunc(all, func(x deployed.Execution) bool {
-		return x.Report != nil && len(x.Report.Writes) > 0 && x.Start.Before(l.now.Add(-late))
+		return x.Report != nil && len(x.Report.TrailWrites()) > 0 && x.Start.Before(l.now.Add(-late))
 	})
 }
 

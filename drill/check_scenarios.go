@@ -51,7 +51,7 @@ func (l *look) startedByEvent(context.Context) (Verdict, string, error) {
 			switch {
 			case x.StartedBy == "event" && (first < 0 || after < first):
 				first = max(0, after)
-			case x.StartedBy != "event" && x.Report != nil && len(x.Report.Writes) > 0:
+			case x.StartedBy != "event" && x.Report != nil && len(x.Report.TrailWrites()) > 0:
 				// It may have ended the attempt before the event was there.
 				overtaken = overtaken || after <= within
 			}
@@ -151,7 +151,7 @@ func (l *look) createdAgain(context.Context) (Verdict, string, error) {
 			case x.Report == nil:
 			case x.Report.Wrong["trail"] != "":
 				return didNotHold("%s %s: execution %s: %s", r.Attempt.Scenario.ID, r.Attempt.Call(), x.ID, x.Report.Wrong["trail"])
-			case slices.Contains(x.Report.Writes, "create_trail"):
+			case slices.Contains(x.Report.TrailWrites(), "create_trail"):
 				n++
 			}
 		}

@@ -423,7 +423,7 @@ func countCalls(executions []deployed.Execution) (toLogging, all int) {
 		if x.Report == nil {
 			continue
 		}
-		for _, call := range x.Report.Writes {
+		for _, call := range x.Report.TrailWrites() {
 			all++
 			if !back {
 				toLogging++

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -158,6 +159,13 @@ type RunReport struct {
 	Message string `json:"message"`
 	// NotTold is why the message could not be sent; empty if it could.
 	NotTold string `json:"notTold"`
+}
+
+// TrailWrites are the Writes that changed the trail: the others are calls of AWS Config.
+func (r RunReport) TrailWrites() []string {
+	return slices.DeleteFunc(slices.Clone(r.Writes), func(call string) bool {
+		return slices.Contains([]string{"delete_remediation_exceptions", "start_configuration_recorder"}, call)
+	})
 }
 
 // parseRunReport reads the output of an execution, or what its failure says, of which AWS may show only the beginning: nil if
