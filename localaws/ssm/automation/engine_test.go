@@ -1,6 +1,7 @@
 package automation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -441,6 +442,47 @@ func TestNothingIsLeftForTheNextRun(t *testing.T) {
 	c := trail()
 	execute(t, newEngine(c), scripted(lines(`boto3.client("cloudtrail").get_trail(Name="t")`), ""))
 	expect(t, "access keys", c.keys, []string{"ASIAROLE"})
+}
+
+// TestAClientIsLentAgainAsItWasMade: a run marks its client where nobody looks, and the next run finds the mark if it has the same client.
+func TestAClientIsLentAgainAsItWasMade(t *testing.T) {
+	for name, test := range map[string]struct {
+		settings string // of the client
+		use      string // what the first run does with it
+		next     string // the settings for the next run, unless they are the same
+		noRole   bool   // of the next run
+		lent     bool
+	}{
+		"nothing is done":                 {use: `pass`, lent: true},
+		"a call is made":                  {use: `c.get_trail(Name="t")`, lent: true},
+		"the script fails":                {use: `raise ValueError()`, lent: true},
+		"an attribute is set":             {use: `c.mine = 1`},
+		"a handler is added":              {use: `c.meta.events.register("before-call", lambda **_: None)`},
+		"a handler is removed":            {use: `c.meta.events.unregister("request-created.cloudtrail", c._request_signer.handler)`},
+		"a call is refused":               {use: `c.stop_logging(Name="t")`},
+		"the script is stopped":           {use: `time.sleep(21)`},
+		"there are settings":              {settings: `, retries=dict(max_attempts=2)`, use: `pass`, lent: true},
+		"the settings are others":         {use: `pass`, next: `, retries=dict(max_attempts=2)`},
+		"a setting is no value":           {settings: `, signature_version=UNSIGNED`, use: `pass`},
+		"the client adapts its rate":      {settings: `, retries=dict(mode="adaptive")`, use: `pass`},
+		"the next run has no credentials": {use: `pass`, noRole: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			marking := func(settings, use string) string {
+				return scripted(lines(`from botocore import UNSIGNED`, `from botocore.config import Config`,
+					`c = boto3.client("cloudtrail", config=Config(user_agent_extra="`+strings.ReplaceAll(name, " ", "-")+`"`+settings+`))`,
+					`seen = "mark" in c._cache`, `c._cache["mark"] = True`, use, `return seen`),
+					`"timeoutSeconds": 20, "outputs": [{"Name": "Seen", "Selector": "$.Payload", "Type": "Boolean"}]`)
+			}
+			next := marking(cmp.Or(test.next, test.settings), "pass")
+			if test.noRole {
+				next = strings.Replace(next, `"assumeRole": "arn:aws:iam::123456789012:role/guard",`, "", 1)
+			}
+			e := newEngine(&cloud{answers: map[string][]string{"StopLogging": {"!ThrottlingException"}}})
+			execute(t, e, marking(test.settings, test.use))
+			expect(t, "that the next run has the client", execute(t, e, next).Steps[0].Outputs, map[string]any{"Seen": test.lent})
+		})
+	}
 }
 
 func TestAScriptTimesOut(t *testing.T) {

@@ -58,6 +58,7 @@ class Run(threading.Thread):
         self.script, self.handler, self.events = script, handler, events
         self.random = random.Random(seed)
         self.answers = queue.SimpleQueue()
+        self.clients = []  # those that were lent to it
         self.waiting = self.stopped = False
 
     def run(self):
@@ -65,7 +66,11 @@ class Run(threading.Thread):
         end = {"failure": "Failure message: what was raised cannot be described"}
         try:
             try:
-                end = self.execute()
+                try:
+                    end = self.execute()
+                finally:
+                    if not self.stopped:
+                        take_back(self.clients)
             except BaseException as error:
                 end = {"failure": describe(error, self.script)}
         finally:
@@ -230,11 +235,13 @@ import boto3
 import botocore.auth
 import botocore.awsrequest
 import botocore.client
+import botocore.config
 import botocore.hooks
 import botocore.httpsession
 import botocore.regions
 import botocore.session
 import botocore.useragent
+from botocore.context import get_context
 
 
 class Body(io.BytesIO):
@@ -246,7 +253,7 @@ class HTTPSession:
     """Stands in for botocore's: no request reaches a network."""
 
     def __init__(self, *_, **__):
-        pass
+        self.remembers = False
 
     def send(self, request):
         body = request.body
@@ -258,6 +265,8 @@ class HTTPSession:
             "method": request.method, "url": request.url, "body": base64.b64encode(body or b"").decode(),
             "headers": {str(name): text(value) for name, value in request.headers.items()},
         })["response"]
+        # From now on the client may retry less, or look elsewhere.
+        self.remembers = self.remembers or not 200 <= response["status"] < 300 and response["status"] != 404
         raw = Body(base64.b64decode(response["body"] or ""))
         answer = botocore.awsrequest.AWSResponse(request.url, response["status"], response["headers"] or {}, raw)
         if not request.stream_output:
@@ -285,18 +294,59 @@ def replace_botocore():
 
     # Sessions are not safe for concurrent use, and scripts share one: its models are read once.
     def create_client_alone(self, *arguments, **options):
+        run = run_here()
         with creating:
-            return create_client(self, *arguments, **options)
+            if not run or self is not session._session:
+                return create_client(self, *arguments, **options)
+            return borrow(run, lambda: create_client(self, *arguments, **options), [arguments, options, run.credentials])
 
     # A request names the key that it is signed with, and nobody looks at the signature.
-    botocore.auth.SigV4Auth.canonical_request = lambda self, request: ""
-    botocore.auth.SigV4Auth.signature = lambda self, string_to_sign, request: "0" * 64
+    signer = botocore.auth.SigV4Auth
+    signer.canonical_request = lambda self, request: ""
+    signer.string_to_sign = lambda self, request, canonical_request: ""
+    signer.headers_to_sign = lambda self, request: {"host": ""}
+    signer.signature = lambda self, string_to_sign, request: "0" * 64
 
     botocore.session.Session.get_credentials = get_credentials_here
     botocore.session.Session.create_client = create_client_alone
 
 
 replace_botocore()
+
+at_rest = {}  # the clients that are lent to no run, by what they were made from
+
+
+def borrow(run, create, of):
+    """Gives a run a client that an earlier run has had, and that is as it was when it was made: making one takes as long as two calls."""
+    try:
+        key = json.dumps(of, sort_keys=True, default=options_of)
+    except TypeError:  # made from an object of which nobody knows whether it is the same
+        return create()
+    if at_rest.get(key):
+        client, *made = at_rest[key].pop()
+    else:
+        client = create()
+        made = state_of(client)
+    run.clients.append((key, client, *made))
+    return client
+
+
+def options_of(value):
+    if isinstance(value, botocore.config.Config):
+        return value._user_provided_options
+    raise TypeError(value)
+
+
+def state_of(client):
+    """What a script can change of a client: its attributes, and who handles its events."""
+    return {name: value for name, value in vars(client).items() if name != "_exceptions"}, client.meta.events._emitter._handlers.changes
+
+
+def take_back(clients):
+    for key, client, *made in clients:
+        adapts = (client.meta.config.retries or {}).get("mode") == "adaptive"
+        if not adapts and not client._endpoint.http_session.remembers and state_of(client) == tuple(made):
+            at_rest.setdefault(key, []).append((client, *made))
 
 
 def remember():
@@ -321,6 +371,8 @@ def remember():
     botocore.regions.EndpointProvider = once(
         botocore.regions.EndpointProvider, lambda ruleset_data, partition_data, excluded_params=None: id(ruleset_data)
     )
+    agent = botocore.useragent.UserAgentString
+    agent.to_string = once(agent.to_string, lambda self: (id(self), *map(frozenset, (self._client_features or (), get_context().features))))
     botocore.useragent.sanitize_user_agent_string_component = functools.lru_cache(maxsize=1024)(
         botocore.useragent.sanitize_user_agent_string_component
     )
@@ -330,6 +382,7 @@ def remember():
     def copy_trie(self):
         copied = type(self)()
         copied._root = self._root
+        copied.changes = 0
         self.__dict__.pop("own", None)
         return copied
 
@@ -353,6 +406,7 @@ def remember():
     def changing(change):
         def change_own(self, key, *arguments, **options):
             own_path(self, key)
+            self.changes = self.__dict__.get("changes", 0) + 1
             return change(self, key, *arguments, **options)
 
         return change_own
