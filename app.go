@@ -98,5 +98,8 @@ func checkTemplate(path string, configuration configuration) error {
 	if tooLong == nil {
 		return nil
 	}
+	if configuration.RepairLogStore == nil || *configuration.RepairLogStore {
+		tooLong = errors.Join(tooLong, validation.Problem("repairLogStore", "is not false, and takes 8,000 bytes of the template: set it to false if nothing else can be spared"))
+	}
 	return errors.Join(tooLong, os.Remove(path), os.Remove(filepath.Join(filepath.Dir(path), "manifest.json")))
 }

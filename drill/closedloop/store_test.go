@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -534,8 +535,35 @@ func TestThePermissionsOfTheLogStoresRoleAreNeeded(t *testing.T) {
 	})
 }
 
-// TestAnyMixtureOfTamperingComesToRest: calls against the trail, its log store and the access log in any order, before and between the runs that
-// they start. The schedule ends what events leave.
+// breakPart takes a part of the guard away, of which the schedule is none, and returns what puts it back.
+func (s store) breakPart(random *rand.Rand) (what string, mend func()) {
+	s.T.Helper()
+	rules := slices.DeleteFunc(slices.Clone(s.Rules), func(rule deployed.EventRule) bool { return rule.Path == deployed.SchedulePath || !rule.Enabled })
+	rule := rules[random.IntN(len(rules))].Name
+	switch random.IntN(3) {
+	case 0:
+		s.Enable(rule, false)
+		return "DisableRule " + rule, func() { s.Enable(rule, true) }
+	case 1:
+		s.HoldConfig(true)
+		return "a recorder that records nothing", func() { s.HoldConfig(false) }
+	}
+	events := s.Clients.Events
+	listed, err := events.ListTargetsByRule(s.T.Context(), &eventbridge.ListTargetsByRuleInput{Rule: &rule})
+	s.Must(err)
+	if len(listed.Targets) == 0 {
+		return "nothing", func() {}
+	}
+	_, err = events.RemoveTargets(s.T.Context(), &eventbridge.RemoveTargetsInput{Rule: &rule, Ids: []string{*listed.Targets[0].Id}})
+	s.Must(err)
+	return "RemoveTargets " + rule, func() {
+		_, err := events.PutTargets(s.T.Context(), &eventbridge.PutTargetsInput{Rule: &rule, Targets: listed.Targets[:1]})
+		s.Must(err)
+	}
+}
+
+// TestAnyMixtureOfTamperingComesToRest: calls against the trail, its log store, the access log and parts of the guard in any order, before and
+// between the runs that they start. The schedule ends what events leave.
 func TestAnyMixtureOfTamperingComesToRest(t *testing.T) {
 	for name, tpl := range storeTemplates(t) {
 		t.Run(name, func(t *testing.T) {
@@ -552,6 +580,11 @@ func TestAnyMixtureOfTamperingComesToRest(t *testing.T) {
 						}
 						var done []string
 						for range 2 + random.IntN(6) {
+							if random.IntN(4) == 0 {
+								what, mend := s.breakPart(random)
+								done = append(done, what)
+								defer mend()
+							}
 							if random.IntN(3) == 0 && len(s.Unmet()) == 0 && maps.Equal(s.state(), whole) {
 								one := ofTrail[random.IntN(len(ofTrail))]
 								done = append(done, one.name)
