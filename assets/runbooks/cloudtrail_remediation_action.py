@@ -131,10 +131,15 @@ def tags():
         ask('tags', 'add_tags', ResourceId=arn, TagsList=declared)
 
 
-# Only with ConfigRuleNames: Config stops remediating what it failed to remediate, and what anyone exempts. The next look sees what follows
-# on a page.
+# Only with ConfigRuleNames: Config sees no change while its recorder is stopped, and stops remediating what it failed to remediate, and what
+# anyone exempts. The next look sees what follows on a page.
 # https://docs.aws.amazon.com/config/latest/APIReference/API_DeleteRemediationExceptions.html
 def arm_config():
+    answer = want['ConfigRuleNames'] and ask('recorder', 'describe_configuration_recorder_status', 'config')
+    for one in answer['ConfigurationRecordersStatus'] if answer else []:
+        if not one['recording']:
+            differs('recorder', 'recorder ' + one['name'], 'stopped', 'recording')
+            ask('recorder', 'start_configuration_recorder', 'config', ConfigurationRecorderName=one['name'])
     for rule in want['ConfigRuleNames']:
         answer = ask(rule, 'describe_remediation_exceptions', 'config', ConfigRuleName=rule)
         keys = [{key: one[key] for key in ('ResourceType', 'ResourceId')} for one in answer['RemediationExceptions']] if answer else []

@@ -1,5 +1,6 @@
 """Tests the script by itself: what selectors mean, and what it writes in which order. The local AWS tests it with real clients."""
 
+import datetime
 import functools
 import json
 import os
@@ -29,7 +30,7 @@ class CloudTrail:
             TrailARN='arn', S3BucketName='bucket', KmsKeyId='key', LogFileValidationEnabled=True, IsMultiRegionTrail=True,
             IncludeGlobalServiceEvents=True, IsOrganizationTrail=False,
         ) | trail
-        self.exists, self.logging, self.refused, self.calls = True, True, refused, []
+        self.exists, self.logging, self.refused, self.calls, self.status = True, True, refused, [], {}
         self.selectors, self.insights, self.tags = WANT['EventSelectors'], WANT['InsightSelectors'], []
 
     def refuse(self, operation, **arguments):
@@ -47,7 +48,7 @@ class CloudTrail:
     def get_trail_status(self, Name):
         if not self.exists:
             raise ClientError(dict(Error=dict(Code='TrailNotFoundException', Message='gone')), 'GetTrailStatus')
-        return dict(IsLogging=self.logging, ResponseMetadata={})
+        return dict(IsLogging=self.logging, ResponseMetadata={}, **self.status)
 
     def get_trail(self, Name):
         self.get_trail_status(Name)
@@ -120,6 +121,7 @@ def script_of(*parts):
 def load(cloudtrail):
     """Returns the script, and what it published."""
     script, sns = script_of('cloudtrail_remediation_action'), mock.Mock()
+    sns.describe_configuration_recorder_status.return_value = dict(ConfigurationRecordersStatus=[])
     script.client = lambda service: cloudtrail if service == 'cloudtrail' else sns
     return script, sns.publish
 
@@ -360,6 +362,44 @@ class Runs(unittest.TestCase):
         ])
         self.assertIn('rule: found "exempted from remediation", declared "remediated"', publish.call_args.kwargs['Message'])
 
+    def test_a_recorder_that_was_stopped_is_started(self):
+        script, publish = load(CloudTrail())
+        config = script.client('config')
+        recorders = [dict(name='default', recording=False), dict(name='other', recording=True)]
+        config.describe_remediation_exceptions.return_value = dict(RemediationExceptions=[])
+        config.describe_configuration_recorder_status.side_effect = lambda: dict(ConfigurationRecordersStatus=recorders)
+        config.start_configuration_recorder.side_effect = lambda ConfigurationRecorderName: recorders[0].update(recording=True)
+        report = json.loads(script.handler(WANT | dict(ConfigRuleNames=['rule']), None)['Report'])
+        self.assertEqual([call.kwargs for call in config.start_configuration_recorder.call_args_list], [dict(ConfigurationRecorderName='default')])
+        self.assertEqual(report['writes'], ['start_configuration_recorder'])
+        self.assertIn('recorder default: found "stopped", declared "recording"', publish.call_args.kwargs['Message'])
+
+    def test_a_log_that_is_not_delivered_is_told_at_once_and_not_waited_for(self):
+        now, hour = 1_900_000_000, 3600
+        for age, said in ((1, False), (3, True), (None, True)):
+            for kind in 'Latest', 'LatestDigest':
+                with self.subTest(age=age, kind=kind):
+                    cloudtrail = CloudTrail()
+                    latest = {} if age is None else {kind + 'DeliveryTime': datetime.datetime.fromtimestamp(now - age * hour, datetime.timezone.utc)}
+                    cloudtrail.status = latest | {kind + 'DeliveryError': 'AccessDenied'}
+                    script, publish = load(cloudtrail)
+                    try:
+                        script.handler(dict(WANT), None)
+                    except RuntimeError as error:
+                        self.assertEqual(list(json.loads(str(error))['wrong']), ['delivery'])
+                    self.assertEqual((publish.call_count, cloudtrail.calls, script.time.time()), (said, [], now))
+                    if said:
+                        left = [line for line in publish.call_args.kwargs['Message'].splitlines() if line.startswith('LEFT: delivery: ')]
+                        self.assertIn('Restore the bucket and its policy. Enable the key', left[0])
+                        self.assertNotIn('Allow it to the role', left[0])
+
+    def test_a_delivery_that_failed_is_nothing_wrong_if_the_run_has_changed_the_trail(self):
+        cloudtrail = CloudTrail(S3BucketName='other')
+        cloudtrail.status = dict(LatestDeliveryError='NoSuchBucket')
+        report, failed, messages = run(cloudtrail)
+        self.assertEqual((failed, report['wrong'], cloudtrail.calls), (False, {}, ['update_trail']))
+        self.assertIn('LatestDeliveryError: NoSuchBucket', messages[0]['Message'])
+
     def test_exceptions_that_cannot_be_deleted_fail_the_run(self):
         script, publish = load(CloudTrail())
         script.client('config').describe_remediation_exceptions.side_effect = ClientError(dict(Error=dict(Code='AccessDeniedException', Message='no')), 'x')
@@ -415,6 +455,7 @@ class Runs(unittest.TestCase):
     def test_an_exception_that_config_does_not_delete_is_told(self):
         script, _ = load(CloudTrail())
         config = mock.Mock()
+        config.describe_configuration_recorder_status.return_value = dict(ConfigurationRecordersStatus=[])
         config.describe_remediation_exceptions.return_value = dict(RemediationExceptions=[dict(ResourceType='type', ResourceId='id')])
         config.delete_remediation_exceptions.return_value = dict(FailedBatches=[dict(FailureMessage='not now')])
         cloudtrail = script.client('cloudtrail')

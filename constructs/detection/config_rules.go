@@ -56,7 +56,7 @@ type configRules struct {
 
 // NewConfigRules defines ConfigRules. It panics where props.Validate returns an error.
 //
-//	Requires ◄──wait for── TrailEnabled, SecurityTrailEnabled (periodic), TrailSettings (on change)
+//	Requires ◄──wait for── TrailEnabled ◄── SecurityTrailEnabled (both periodic) ◄── TrailSettings (on change)
 func NewConfigRules(scope constructs.Construct, id *string, props *ConfigRulesProps) ConfigRules {
 	if props == nil {
 		props = &ConfigRulesProps{}
@@ -73,7 +73,7 @@ func NewConfigRules(scope constructs.Construct, id *string, props *ConfigRulesPr
 		requires = append(requires, newRecorder(this, jsii.String("Recorder")))
 	}
 	this.rules = []awsconfig.IRule{this.newTrailEnabled(), this.newSecurityTrailEnabled(), this.newTrailSettings()}
-	// Each waits for the one before, and so for all that the first waits for.
+	// One after the other, so that only the first names all that it waits for.
 	for _, rule := range this.rules {
 		rule.Node().AddDependency(requires...)
 		requires = []constructs.IDependable{rule}

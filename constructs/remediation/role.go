@@ -38,7 +38,7 @@ type RoleProps struct {
 	// Default: - it puts them on none.
 	CentralEventBus awsevents.IEventBus
 
-	// ConfigRules tells whether the runbook deletes remediation exceptions of Config rules.
+	// ConfigRules tells whether the runbook deletes remediation exceptions of Config rules, and starts the configuration recorder.
 	ConfigRules bool
 }
 
@@ -114,7 +114,8 @@ func statements(scope constructs.Construct, props *RoleProps) []awsiam.PolicySta
 	}
 	everywhere := []string{"cloudtrail:DescribeTrails"}
 	if props.ConfigRules && partition.HasRemediation(scope) {
-		everywhere = append(everywhere, "config:DeleteRemediationExceptions", "config:DescribeRemediationExceptions")
+		everywhere = append(everywhere, "config:DeleteRemediationExceptions", "config:DescribeConfigurationRecorderStatus",
+			"config:DescribeRemediationExceptions", "config:StartConfigurationRecorder")
 	}
 	if settings.IsOrganizationTrail {
 		everywhere = append(everywhere, readOrganization...)
@@ -128,7 +129,8 @@ func statements(scope constructs.Construct, props *RoleProps) []awsiam.PolicySta
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:     jsii.String("ReadTrailsAndArmConfig"),
 			Actions: jsii.Strings(everywhere...),
-			// These actions take no resource.
+			// These actions take no resource, or are asked without one, as the recorder's status is. Nobody knows the recorder's name here, and an
+			// account has one in a Region.
 			// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html
 			// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsconfig.html
 			// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html

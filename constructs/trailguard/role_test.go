@@ -24,7 +24,9 @@ func TestTheAutomationRoleMayDoWhatTheDeclaredStateNeeds(t *testing.T) {
 			"cloudtrail:GetTrail", "cloudtrail:GetTrailStatus", "cloudtrail:PutEventSelectors", "cloudtrail:PutInsightSelectors",
 			"cloudtrail:StartLogging", "cloudtrail:UpdateTrail",
 		}
-		arm          = []string{"config:DeleteRemediationExceptions", "config:DescribeRemediationExceptions"}
+		arm = []string{
+			"config:DeleteRemediationExceptions", "config:DescribeConfigurationRecorderStatus", "config:DescribeRemediationExceptions", "config:StartConfigurationRecorder",
+		}
 		tell         = []string{"sns:Publish"}
 		encrypt      = []string{"kms:Decrypt", "kms:GenerateDataKey"}
 		tags         = []string{"cloudtrail:AddTags", "cloudtrail:ListTags"}

@@ -248,23 +248,25 @@ type denial struct {
 
 // denials are by action, for every permission of the role. Each is needed.
 var denials = map[string]denial{
-	"cloudtrail:GetTrail":                  {left: "settings", logging: true},
-	"cloudtrail:StartLogging":              {left: "logging"},
-	"cloudtrail:UpdateTrail":               {left: "key", logging: true},
-	"cloudtrail:PutEventSelectors":         {left: "event selectors", logging: true},
-	"cloudtrail:PutInsightSelectors":       {left: "InsightSelectors", logging: true},
-	"cloudtrail:GetTrailStatus":            {left: "logging"},
-	"cloudtrail:GetEventSelectors":         {left: "event selectors", logging: true},
-	"cloudtrail:GetInsightSelectors":       {left: "InsightSelectors", logging: true, repaired: true},
-	"cloudtrail:AddTags":                   {left: "tags", logging: true},
-	"cloudtrail:ListTags":                  {left: "tags", logging: true},
-	"cloudtrail:DescribeTrails":            {lost: "Trail other writes to elsewhere", logging: true, repaired: true},
-	"config:DescribeRemediationExceptions": {left: "<rule>", logging: true, repaired: true},
-	"config:DeleteRemediationExceptions":   {left: "<rule>", logging: true, repaired: true},
-	"sns:Publish":                          {notTold: "calling the Publish operation", logging: true, repaired: true},
-	"kms:Decrypt":                          {notTold: "KMSAccessDenied", logging: true, repaired: true},
-	"kms:GenerateDataKey":                  {notTold: "KMSAccessDenied", logging: true, repaired: true},
-	"iam:PassRole":                         {left: "CloudWatch Logs", call: "UpdateTrail", logging: true},
+	"cloudtrail:GetTrail":                        {left: "settings", logging: true},
+	"cloudtrail:StartLogging":                    {left: "logging"},
+	"cloudtrail:UpdateTrail":                     {left: "key", logging: true},
+	"cloudtrail:PutEventSelectors":               {left: "event selectors", logging: true},
+	"cloudtrail:PutInsightSelectors":             {left: "InsightSelectors", logging: true},
+	"cloudtrail:GetTrailStatus":                  {left: "logging"},
+	"cloudtrail:GetEventSelectors":               {left: "event selectors", logging: true},
+	"cloudtrail:GetInsightSelectors":             {left: "InsightSelectors", logging: true, repaired: true},
+	"cloudtrail:AddTags":                         {left: "tags", logging: true},
+	"cloudtrail:ListTags":                        {left: "tags", logging: true},
+	"cloudtrail:DescribeTrails":                  {lost: "Trail other writes to elsewhere", logging: true, repaired: true},
+	"config:DescribeRemediationExceptions":       {left: "<rule>", logging: true, repaired: true},
+	"config:DeleteRemediationExceptions":         {left: "<rule>", logging: true, repaired: true},
+	"config:DescribeConfigurationRecorderStatus": {left: "recorder", logging: true, repaired: true},
+	"config:StartConfigurationRecorder":          {left: "recorder", logging: true, repaired: true},
+	"sns:Publish":                                {notTold: "calling the Publish operation", logging: true, repaired: true},
+	"kms:Decrypt":                                {notTold: "KMSAccessDenied", logging: true, repaired: true},
+	"kms:GenerateDataKey":                        {notTold: "KMSAccessDenied", logging: true, repaired: true},
+	"iam:PassRole":                               {left: "CloudWatch Logs", call: "UpdateTrail", logging: true},
 	// What an organization's trail needs besides.
 	// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-an-organizational-trail-prepare.html
 	"organizations:DescribeOrganization":                {left: "organization", call: "UpdateTrail", logging: true},
@@ -324,6 +326,9 @@ func TestEachPermissionIsNeeded(t *testing.T) {
 				weaken(g)
 				if action == "config:DeleteRemediationExceptions" {
 					g.exempt()
+				}
+				if action == "config:StartConfigurationRecorder" {
+					g.stopRecorder()
 				}
 				g.Clock.Advance(time.Second)
 				var x *automation.Execution
@@ -493,9 +498,9 @@ func TestALookThatIsLateChangesNothing(t *testing.T) {
 // TestWhatIsDoneDuringARepairIsRepaired: while the trail does not log, no event tells of what is done to it. So whoever does it
 // before a run looks for the last time is too early.
 func TestWhatIsDoneDuringARepairIsRepaired(t *testing.T) {
-	// The first look reads the trail four times, starts it, and reads the exceptions of three rules; the last reads what people
-	// hear of it, the status, the selectors, the settings, and then the Insights.
-	const lastReading = 8 + 3
+	// The first look reads the trail four times, starts it, and reads the status of the recorder and the exceptions of three rules; the last
+	// reads what people hear of it, the status, the selectors, the settings, and then the Insights.
+	const lastReading = 9 + 3
 	onEachShared(t, unlimited, "default", func(g guard) {
 		for n := range lastReading + 1 {
 			g.step(fmt.Sprintf("at call %d", n), func(g guard) {

@@ -417,6 +417,49 @@ func (g guard) exempt() []configtypes.RemediationException {
 	return exceptions
 }
 
+// stopRecorder stops the recorder of the template, or of the account.
+func (g guard) stopRecorder() {
+	g.T.Helper()
+	found, err := g.Clients.Config.DescribeConfigurationRecorders(g.T.Context(), &configservice.DescribeConfigurationRecordersInput{})
+	g.Must(err)
+	_, err = g.Clients.Config.StopConfigurationRecorder(g.T.Context(), &configservice.StopConfigurationRecorderInput{ConfigurationRecorderName: found.ConfigurationRecorders[0].Name})
+	g.Must(err)
+}
+
+// isRecording tells whether the recorder records.
+func (g guard) isRecording() bool {
+	g.T.Helper()
+	status, err := g.Clients.Config.DescribeConfigurationRecorderStatus(g.T.Context(), &configservice.DescribeConfigurationRecorderStatusInput{})
+	g.Must(err)
+	return status.ConfigurationRecordersStatus[0].Recording
+}
+
+// TestARecorderThatWasStoppedIsStartedAgain is T32, of which no event starts the runbook: the schedule does.
+func TestARecorderThatWasStoppedIsStartedAgain(t *testing.T) {
+	inAny(t, func(t *testing.T, a *account) {
+		g := guarded(t, a, testbed.ReadTemplate(t, "default"))
+		g.Only(deployed.SchedulePath)
+		for range 2 {
+			g.stopRecorder()
+			before := len(g.Executions())
+			g.Pass(schedulePeriod)
+			x := g.since(before)
+			g.wantSuccess(x...)
+			if !g.isRecording() {
+				t.Error("AWS Config does not record")
+			}
+			if said := strings.Join(told(x...), "\n"); strings.Count(said, "\nrecorder default: found \"stopped\", declared \"recording\"\n") != 1 {
+				t.Errorf("people are told %q", said)
+			}
+			before = len(g.Executions())
+			g.Pass(schedulePeriod)
+			if said := told(g.since(before)...); len(said) > 0 {
+				t.Errorf("when it records people are told %q", said)
+			}
+		}
+	})
+}
+
 // outage refuses every start of an automation.
 var outage = localaws.Faults{Before: func(call api.Call) error {
 	if call.Action() != "ssm:StartAutomationExecution" {

@@ -73,6 +73,32 @@ func TestTheMessageSaysSinceWhenNothingWasLogged(t *testing.T) {
 	})
 }
 
+// TestALogThatIsNotDeliveredIsToldUntilItIs, by one look that writes nothing: no call of the guard's to CloudTrail makes the log arrive.
+func TestALogThatIsNotDeliveredIsToldUntilItIs(t *testing.T) {
+	onShared(t, "default", func(g guard) {
+		g.healthy()
+		g.Must(g.CloudTrail().Deliver(t.Context()))
+		policy := g.bucketPolicy()
+		g.deleteBucketPolicy()
+		g.Clock.Advance(time.Hour)
+		g.Must(g.CloudTrail().Deliver(t.Context()))
+		g.wantLeftAlone() // the log store's own repair has not had its turn
+		g.Clock.Advance(2 * time.Hour)
+		g.Must(g.CloudTrail().Deliver(t.Context()))
+		for range 2 {
+			began := g.Clock.Now()
+			x := g.repair()
+			g.wantFailed(x, "NOT REPAIRED: CloudTrail trail trailguard\nLEFT: delivery: ", "Restore the bucket and its policy.", "\nLatestDeliveryError: AccessDenied\n")
+			if made := writes(x); len(made) > 0 || g.Clock.Now().Sub(began) > time.Minute {
+				t.Errorf("in %s the run wrote %v", g.Clock.Now().Sub(began), made)
+			}
+		}
+		g.putBucketPolicy(policy)
+		g.Must(g.CloudTrail().Deliver(t.Context()))
+		g.wantLeftAlone()
+	})
+}
+
 // TestWhatWasFoundIsToldInFull: the selectors that an intruder overwrote are nowhere else.
 func TestWhatWasFoundIsToldInFull(t *testing.T) {
 	onShared(t, "default", func(g guard) {

@@ -346,7 +346,9 @@ func (g guard) roleQuestions(p policies) []question {
 	hasRules := len(g.ConfigRuleNames) > 0
 	all = append(all,
 		ask("reads exceptions", "config:DescribeRemediationExceptions", "*", nil, hasRules),
-		ask("arms Config again", "config:DeleteRemediationExceptions", "*", nil, hasRules))
+		ask("arms Config again", "config:DeleteRemediationExceptions", "*", nil, hasRules),
+		ask("sees whether Config records", "config:DescribeConfigurationRecorderStatus", "*", nil, hasRules),
+		ask("lets Config record", "config:StartConfigurationRecorder", "arn:aws:config:"+api.Region+":"+api.Account+":configuration-recorder/default/id", nil, hasRules))
 	if logRole := g.declaredText("CloudWatchLogsRoleArn"); logRole != "" {
 		all = append(all,
 			ask("passes the role for CloudWatch Logs to CloudTrail", "iam:PassRole", logRole, keys{"iam:PassedToService": "cloudtrail.amazonaws.com"}, true),

@@ -367,7 +367,7 @@ func TestAnOrganizationTrailIsNeverDemoted(t *testing.T) {
 		g.step("negative control: a script that writes all that differs", func(g guard) {
 			repair(g, func() *automation.Execution {
 				return g.repairWith(nil, func(content map[string]any) {
-					withScript("(part!='organization' or want[key])", "True")(content)
+					withScript("(part!='organization' or want[key])", " True")(content)
 					inputsOf(content)["InputPayload"].(map[string]any)["IsOrganizationTrail"] = false
 				})
 			})

@@ -103,19 +103,16 @@ func withAction(beside, action string) testbed.Mutation {
 // withoutOrder takes the dependencies from the rules that no reference implies, but for that on the recorder, without
 // which there could be no rule.
 func withoutOrder(_ testbed.TB, tpl testbed.Template) {
-	resources := tpl["Resources"].(map[string]any)
-	for _, resource := range resources {
-		resource := resource.(map[string]any)
-		if resource["Type"] != "AWS::Config::ConfigRule" {
-			continue
+	recorders := []any{}
+	for id, resource := range tpl.ByID() {
+		if resource["Type"] == "AWS::Config::ConfigurationRecorder" {
+			recorders = append(recorders, id)
 		}
-		kept := []any{}
-		for name, other := range resources {
-			if other.(map[string]any)["Type"] == "AWS::Config::ConfigurationRecorder" {
-				kept = append(kept, name)
-			}
+	}
+	for _, resource := range tpl.ByID() {
+		if resource["Type"] == "AWS::Config::ConfigRule" {
+			resource["DependsOn"] = recorders
 		}
-		resource["DependsOn"] = kept
 	}
 }
 
