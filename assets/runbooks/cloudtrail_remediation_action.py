@@ -1,12 +1,13 @@
 # The part of reconciliation.py that puts one CloudTrail trail into its declared state: what looks at it, and what the runbook
 # cloudtrail-remediation-action has besides.
 
+RESTORE = 'Restore it and its policy.'
 MENDS.update({
     'MaximumNumber': 'A Region has at most five trails: delete one.',
-    'bucket': 'Restore the bucket and its policy.',
-    'key': 'Enable the key, cancel its deletion, restore its policy.',
-    'SNS': 'Restore the topic and its policy.',
-    'CloudWatch Logs': 'Restore the log group, role and policy.',
+    'bucket': RESTORE,
+    'key': 'Enable it, cancel its deletion, restore its policy.',
+    'SNS': RESTORE,
+    'CloudWatch Logs': RESTORE,
     'organization': 'Turn on trusted access of CloudTrail.',
 })
 
@@ -145,7 +146,7 @@ def arm_config():
         keys = [{key: one[key] for key in ('ResourceType', 'ResourceId')} for one in answer['RemediationExceptions']] if answer else []
         deleted = keys and ask(rule, 'delete_remediation_exceptions', 'config', ConfigRuleName=rule, ResourceKeys=keys)
         if deleted:
-            differs(rule, rule, 'exempted from remediation', 'remediated')
+            differs(rule, rule, 'exempted', 'remediated')
             wrong[rule] = str(deleted.get('FailedBatches') or wrong[rule])
 
 

@@ -166,7 +166,7 @@ class Runs(unittest.TestCase):
         self.assertEqual(set(report['wrong']), {'key'})
         self.assertIn('NOT REPAIRED', messages[0]['Subject'])
         self.assertIn('KmsKeyDisabledException', messages[0]['Message'])
-        self.assertIn('Enable the key', messages[0]['Message'])
+        self.assertIn('Enable it', messages[0]['Message'])
 
     def test_a_trail_that_is_in_conflict_is_made_whole_later(self):
         for code in 'ConflictException', 'ThrottlingException', 'TrailAlreadyExistsException':
@@ -360,7 +360,7 @@ class Runs(unittest.TestCase):
         self.assertEqual([call.kwargs for call in config.delete_remediation_exceptions.call_args_list], [
             dict(ConfigRuleName='rule', ResourceKeys=[dict(ResourceType='type', ResourceId=one) for one in page]) for page in ('12', '3')
         ])
-        self.assertIn('rule: found "exempted from remediation", declared "remediated"', publish.call_args.kwargs['Message'])
+        self.assertIn('rule: found "exempted", declared "remediated"', publish.call_args.kwargs['Message'])
 
     def test_a_recorder_that_was_stopped_is_started(self):
         script, publish = load(CloudTrail())
@@ -390,7 +390,7 @@ class Runs(unittest.TestCase):
                     self.assertEqual((publish.call_count, cloudtrail.calls, script.time.time()), (said, [], now))
                     if said:
                         left = [line for line in publish.call_args.kwargs['Message'].splitlines() if line.startswith('LEFT: delivery: ')]
-                        self.assertIn('Restore the bucket and its policy. Enable the key', left[0])
+                        self.assertIn('Restore it and its policy. Enable it', left[0])
                         self.assertNotIn('Allow it to the role', left[0])
 
     def test_a_delivery_that_failed_is_nothing_wrong_if_the_run_has_changed_the_trail(self):

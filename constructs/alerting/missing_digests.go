@@ -47,7 +47,7 @@ func TellMissingDigests(scope constructs.Construct, digests MissingDigests) awsc
 		}},
 	}})
 	alarm := awscloudwatch.NewCfnAlarm(scope, jsii.String("MissingDigests"), &awscloudwatch.CfnAlarmProps{
-		AlarmDescription:   jsii.String("The log of " + digests.Of + " does not arrive: see aws cloudtrail get-trail-status"),
+		AlarmDescription:   jsii.String("The log of " + digests.Of + " does not arrive"),
 		Namespace:          jsii.String("AWS/Events"),
 		MetricName:         jsii.String("MatchedEvents"),
 		Dimensions:         []any{map[string]any{"name": "RuleName", "value": rule.Ref()}},

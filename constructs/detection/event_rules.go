@@ -176,7 +176,7 @@ func DefineSchedule(scope constructs.Construct, targets *Targets, every awscdk.D
 }
 
 func (r *eventRules) AlsoOnSchedule(start Start) {
-	r.targets.add(r.schedule, start.Target("LogStoreRunbook", "schedule"))
+	r.targets.add(r.schedule, start.Target("LogStore", "schedule"))
 }
 
 // newNonCompliant starts the runbook when Config finds the trail not as declared, where Config cannot do so itself.

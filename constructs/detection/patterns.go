@@ -113,7 +113,7 @@ func LogStorePattern(parts ...LogStorePart) map[string]any {
 			"errorCode":         []any{absent},
 			"requestParameters": map[string]any{"$or": calls},
 			"userIdentity": map[string]any{
-				"invokedBy":      []any{map[string]any{"anything-but": []any{"cloudformation.amazonaws.com"}}, absent},
+				"invokedBy":      []any{map[string]any{"anything-but": "cloudformation.amazonaws.com"}, absent},
 				"sessionContext": map[string]any{"sessionIssuer": map[string]any{"arn": []any{notOfGuards, absent}}},
 			},
 		},

@@ -83,8 +83,7 @@ func DefineTargets(scope constructs.Construct) *Targets {
 			Path: jsii.String(GuardRolePath),
 			AssumedBy: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 				Conditions: &map[string]interface{}{
-					"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
-					"ArnLike":      rules,
+					"ArnLike": rules,
 				},
 			}),
 			InlinePolicies: &map[string]awsiam.PolicyDocument{"ReachTargets": allowed},

@@ -139,7 +139,6 @@ func (s *logStore) newKey(props *LogStoreProps) awskms.IKey {
 	key := props.LogKey
 	if key == nil {
 		key = awskms.NewKey(s, jsii.String("Key"), &awskms.KeyProps{
-			Description:       jsii.String("Encrypts the log files of " + s.writer.description()),
 			EnableKeyRotation: jsii.Bool(true),
 			PendingWindow:     awscdk.Duration_Days(jsii.Number(30)),
 			RemovalPolicy:     removalPolicy(props),

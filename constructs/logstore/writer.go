@@ -51,14 +51,6 @@ func newWriter(scope constructs.Construct, props *LogStoreProps) writer {
 	return w
 }
 
-// description says whose log files the store takes.
-func (w writer) description() string {
-	if w.trailARN == "" {
-		return "the trails " + w.members.trailName
-	}
-	return "the trail " + w.trailName
-}
-
 // keys matches the keys of all log files and digest files.
 func (w writer) keys() string { return w.prefix + "AWSLogs/*" }
 

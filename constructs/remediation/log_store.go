@@ -269,7 +269,7 @@ func (r *logStoreRemediation) newRole() awsiam.Role {
 		statements = append(statements, alerting.PutEvents(r.props.CentralEventBus))
 	}
 	return awsiam.NewRole(r, jsii.String("Role"), &awsiam.RoleProps{
-		AssumedBy: automation(r),
+		AssumedBy: automation(),
 		Path:      jsii.String(detection.GuardRolePath),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"RestoreLogStore": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),

@@ -61,7 +61,7 @@ func NewRole(scope constructs.Construct, id *string, props *RoleProps) awsiam.IR
 	}
 	restore := statements(scope, props)
 	return awsiam.NewRole(scope, id, &awsiam.RoleProps{
-		AssumedBy: automation(scope),
+		AssumedBy: automation(),
 		Path:      jsii.String(detection.GuardRolePath),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"RestoreTrail": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &restore}),
@@ -208,12 +208,11 @@ func organizationStatements() []awsiam.PolicyStatement {
 
 // automation is the principal ssm.amazonaws.com, for executions in this account only.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
-func automation(scope constructs.Construct) awsiam.IPrincipal {
+func automation() awsiam.IPrincipal {
 	executions := awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:ssm:*:${AWS::AccountId}:automation-execution/*"), nil)
 	return awsiam.NewServicePrincipal(jsii.String("ssm.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 		Conditions: &map[string]interface{}{
-			"StringEquals": map[string]interface{}{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()},
-			"ArnLike":      map[string]interface{}{"aws:SourceArn": executions},
+			"ArnLike": map[string]interface{}{"aws:SourceArn": executions},
 		},
 	})
 }

@@ -34,11 +34,9 @@ var services = map[string]string{
 	"cloudwatch.amazonaws.com sns:Publish":                        "map[StringEquals:map[aws:SourceAccount:" + account + "]]",
 	"cloudwatch.amazonaws.com [kms:Decrypt kms:GenerateDataKey*]": "map[StringEqualsIfExists:map[aws:SourceAccount:" + account + "]]",
 	"events.amazonaws.com sqs:SendMessage":                        "map[ArnLike:map[aws:SourceArn:map[Fn::Sub:arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*]]]",
-	"events.amazonaws.com sts:AssumeRole": "map[ArnLike:map[aws:SourceArn:map[Fn::Sub:arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*]] " +
-		"StringEquals:map[aws:SourceAccount:" + account + "]]",
-	"ssm.amazonaws.com sts:AssumeRole": "map[ArnLike:map[aws:SourceArn:map[Fn::Sub:arn:${AWS::Partition}:ssm:*:${AWS::AccountId}:automation-execution/*]] " +
-		"StringEquals:map[aws:SourceAccount:" + account + "]]",
-	"config.amazonaws.com sts:AssumeRole": "map[StringEquals:map[aws:SourceAccount:" + account + "]]",
+	"events.amazonaws.com sts:AssumeRole":                         "map[ArnLike:map[aws:SourceArn:map[Fn::Sub:arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*]]]",
+	"ssm.amazonaws.com sts:AssumeRole":                            "map[ArnLike:map[aws:SourceArn:map[Fn::Sub:arn:${AWS::Partition}:ssm:*:${AWS::AccountId}:automation-execution/*]]]",
+	"config.amazonaws.com sts:AssumeRole":                         "map[StringEquals:map[aws:SourceAccount:" + account + "]]",
 }
 
 // everyCase are the templates of the cases, and of one with a topic whose key the guard completes.

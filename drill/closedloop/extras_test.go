@@ -31,22 +31,22 @@ type breakage struct {
 
 var breakages = []breakage{
 	{"the topic is deleted", func(g guard) func() { return g.deleteTopic(g.declaredText("SnsTopicName")) }, []deployed.Setting{deployed.SNSTopicARN},
-		"SNS", "InvalidSnsTopicNameException", "Restore the topic and its policy."},
+		"SNS", "InvalidSnsTopicNameException", "Restore it and its policy."},
 	{"the log group is deleted", guard.deleteLogGroup, []deployed.Setting{deployed.CloudWatchLogsLogGroupARN, deployed.CloudWatchLogsRoleARN},
-		"CloudWatch Logs", "InvalidCloudWatchLogsLogGroupArnException", "Restore the log group, role and policy."},
+		"CloudWatch Logs", "InvalidCloudWatchLogsLogGroupArnException", "Restore it and its policy."},
 	{"the role for CloudWatch Logs has no policy", guard.deleteLogsPolicy, []deployed.Setting{deployed.CloudWatchLogsLogGroupARN, deployed.CloudWatchLogsRoleARN},
-		"CloudWatch Logs", "InvalidCloudWatchLogsRoleArnException", "Restore the log group, role and policy."},
+		"CloudWatch Logs", "InvalidCloudWatchLogsRoleArnException", "Restore it and its policy."},
 	{"the key is disabled", func(g guard) func() { return g.disableKey(g.LogKeyARN) }, []deployed.Setting{deployed.KMSKeyID},
-		"key", "KmsException", "Enable the key, cancel its deletion, restore its policy."},
+		"key", "KmsException", "Enable it, cancel its deletion, restore its policy."},
 	{"the key is to be deleted", guard.scheduleKeyDeletion, []deployed.Setting{deployed.KMSKeyID},
-		"key", "KmsException", "Enable the key, cancel its deletion, restore its policy."},
+		"key", "KmsException", "Enable it, cancel its deletion, restore its policy."},
 	{"the key's policy leaves CloudTrail out", guard.closeKey, []deployed.Setting{deployed.KMSKeyID},
-		"key", "InsufficientEncryptionPolicyException", "Enable the key, cancel its deletion, restore its policy."},
+		"key", "InsufficientEncryptionPolicyException", "Enable it, cancel its deletion, restore its policy."},
 	{"the bucket's policy is deleted", func(g guard) func() {
 		policy := g.bucketPolicy()
 		g.deleteBucketPolicy()
 		return func() { g.putBucketPolicy(policy) }
-	}, []deployed.Setting{deployed.S3BucketName, deployed.S3KeyPrefix}, "bucket", "InsufficientS3BucketPolicyException", "Restore the bucket and its policy."},
+	}, []deployed.Setting{deployed.S3BucketName, deployed.S3KeyPrefix}, "bucket", "InsufficientS3BucketPolicyException", "Restore it and its policy."},
 }
 
 // TestWhatIsBrokenKeepsNothingElseFromBeingRestored: every setting is wrong, and one cannot be put right.

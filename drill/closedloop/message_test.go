@@ -88,7 +88,7 @@ func TestALogThatIsNotDeliveredIsToldUntilItIs(t *testing.T) {
 		for range 2 {
 			began := g.Clock.Now()
 			x := g.repair()
-			g.wantFailed(x, "NOT REPAIRED: CloudTrail trail trailguard\nLEFT: delivery: ", "Restore the bucket and its policy.", "\nLatestDeliveryError: AccessDenied\n")
+			g.wantFailed(x, "NOT REPAIRED: CloudTrail trail trailguard\nLEFT: delivery: ", "Restore it and its policy.", "\nLatestDeliveryError: AccessDenied\n")
 			if made := writes(x); len(made) > 0 || g.Clock.Now().Sub(began) > time.Minute {
 				t.Errorf("in %s the run wrote %v", g.Clock.Now().Sub(began), made)
 			}
@@ -219,7 +219,7 @@ func TestAnExceptionThatWasDeletedIsTold(t *testing.T) {
 		g.wantSuccess(x)
 		message := strings.Join(told(x), "\n")
 		for _, exception := range exceptions {
-			want := *exception.ConfigRuleName + ": found \"exempted from remediation\", declared \"remediated\""
+			want := *exception.ConfigRuleName + ": found \"exempted\", declared \"remediated\""
 			if !strings.Contains(message, want) {
 				t.Errorf("the message does not say %q, but\n%s", want, message)
 			}

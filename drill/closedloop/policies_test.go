@@ -418,7 +418,6 @@ func (g guard) trustQuestions(p policies) []question {
 		ask("not another account", one.service, keys{"aws:SourceAccount": otherAccount, "aws:SourceArn": one.other}, false)
 		ask("not with the ARN of another account", one.service, ours.with(keys{"aws:SourceArn": one.other}), false)
 		ask("not for another kind of source", one.service, ours.with(keys{"aws:SourceArn": one.kind}), false)
-		ask("not without the account", one.service, ours.with(keys{"aws:SourceAccount": ""}), false)
 		ask("not without the source", one.service, ours.with(keys{"aws:SourceArn": ""}), false)
 		ask("not another service", api.Principal{Type: api.AWSService, ARN: "lambda.amazonaws.com"}, ours, false)
 		ask("not CloudTrail", trailService, ours, false)
@@ -549,7 +548,7 @@ func TestLoosenedPoliciesAreSeen(t *testing.T) {
 			},
 				"the role: StartLogging on the trail"},
 			{"a trust in every account", func(p *policies) {
-				p.automation.trust = edit(t, strings.ReplaceAll(p.automation.trust, api.Account, "*"), "StringEquals", "StringLike")
+				p.automation.trust = strings.ReplaceAll(p.automation.trust, api.Account, "*")
 			}, "the trust: not another account"},
 			{"a trust in every use of Systems Manager", func(p *policies) { p.automation.trust = edit(t, p.automation.trust, "automation-execution/*", "*") },
 				"the trust: not for another kind of source"},

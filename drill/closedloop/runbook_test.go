@@ -352,7 +352,7 @@ func TestAnOrganizationTrailIsNeverDemoted(t *testing.T) {
 		}
 		g.step("a log bucket without the organization's folder", func(g guard) {
 			x := repair(g, g.repair)
-			g.wantFailed(x, "LEFT: bucket: ", "InsufficientS3BucketPolicyException", "Restore the bucket and its policy.")
+			g.wantFailed(x, "LEFT: bucket: ", "InsufficientS3BucketPolicyException", "Restore it and its policy.")
 			if g.demotions() > 0 {
 				g.T.Error("the trail was demoted")
 			}

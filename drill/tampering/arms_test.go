@@ -112,7 +112,7 @@ func (g guard) wantArmedBy(runs []run, messages []string) {
 				continue
 			}
 			armed = append(armed, rule)
-			if line := "\n" + rule + ": found \"exempted from remediation\", declared \"remediated\"\n"; !slices.Contains(messages, r.Message) || !strings.Contains(r.Message, line) {
+			if line := "\n" + rule + ": found \"exempted\", declared \"remediated\"\n"; !slices.Contains(messages, r.Message) || !strings.Contains(r.Message, line) {
 				g.T.Errorf("people are told %q", messages)
 			}
 		}
