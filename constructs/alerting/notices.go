@@ -121,7 +121,7 @@ func TellUnstarted(scope constructs.Construct, topic awssns.ITopic, queue awssqs
 	name := detection.EventRuleName(schedule)
 	for _, alarm := range []alarm{
 		undelivered(queue, "An event did not start the repair of "+of+", or was not told"),
-		{"InvocationsFailedToBeSentToDlq", "Events are lost that should start the repair of " + of, "AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", name, 0, 1, 0},
+		{"InvocationsFailedToBeSentToDlq", "Events that start the repair of " + of + " are lost", "AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", name, 0, 1, 0},
 	} {
 		alarm.define(scope, topic)
 	}

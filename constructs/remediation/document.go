@@ -60,13 +60,13 @@ func (d document) runbook() assets.Runbook {
 	switch {
 	case d.logStore == nil:
 		runbook, script = assets.CloudTrailRemediationAction(), assets.Script(assets.Trail)
-		runbook.Description = "Restores the trail " + d.trailName
+		runbook.Description = "Restores " + d.trailName
 	case d.trail == nil:
 		runbook, script = assets.LogStoreRemediationAction(), assets.Script(assets.LogStore)
 		runbook.Description = "Restores the log store of " + d.trailName
 	default:
 		runbook, script = assets.CloudTrailRemediationAction(), assets.Script(assets.Trail, assets.LogStore)
-		runbook.Description = "Restores the trail " + d.trailName + " or its log store"
+		runbook.Description = "Restores " + d.trailName + " or its log store"
 	}
 	payload["Execution"] = execution(runbook)
 	if d.trail != nil {

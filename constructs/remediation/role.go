@@ -61,8 +61,10 @@ func NewRole(scope constructs.Construct, id *string, props *RoleProps) awsiam.IR
 	}
 	restore := statements(scope, props)
 	return awsiam.NewRole(scope, id, &awsiam.RoleProps{
-		AssumedBy: automation(),
-		Path:      jsii.String(detection.GuardRolePath),
+		// Another guard of the trail says the same of its role: by that `trailguard status` finds it.
+		Description: jsii.String("Restores " + props.Settings.Name),
+		AssumedBy:   automation(),
+		Path:        jsii.String(detection.GuardRolePath),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"RestoreTrail": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &restore}),
 		},

@@ -191,7 +191,8 @@ func testOwnStore(h *house) {
 		h.t.Helper()
 		h.must(h.deployOver(h.as(memberOne), stack, template))
 		h.settle()
-		h.wantHeard("a deployment that moves the log", h.repaired(memberOne))
+		h.wantHeard("a deployment that moves the log", h.repaired(memberOne),
+			fmt.Sprintf("TAMPERING: UpdateStack on a guard in account %s, %s, by %s from ", memberOne, h.region, h.Account(memberOne).Administrator().ARN))
 	}
 	deploy(h.golden("member-own"))
 	guard := h.guard(memberOne, stack)

@@ -204,6 +204,19 @@ func (fakeIAM) GetRole(context.Context, *iam.GetRoleInput, ...func(*iam.Options)
 	return nil, refusal("IAM", "GetRole", "NoSuchEntity")
 }
 
+// fakePolicy is the document of a policy of a role, which is gone if it is empty.
+type fakePolicy struct {
+	IAM
+	document string
+}
+
+func (f fakePolicy) GetRolePolicy(context.Context, *iam.GetRolePolicyInput, ...func(*iam.Options)) (*iam.GetRolePolicyOutput, error) {
+	if f.document == "" {
+		return nil, refusal("IAM", "GetRolePolicy", "NoSuchEntity")
+	}
+	return &iam.GetRolePolicyOutput{PolicyDocument: &f.document}, nil
+}
+
 type fakeEvents struct {
 	Events
 	policy *string
@@ -280,6 +293,10 @@ func TestWhatTheLocalAWSDoesNotDoIsFound(t *testing.T) {
 	}
 	statement := func(ctx context.Context, v *view, f *Finding) {
 		lookAtEventBusPolicy(ctx, v, resource{name: "In", properties: map[string]any{"StatementId": "In", "EventBusName": "bus", "Statement": map[string]any{"Effect": "Allow"}}}, f)
+	}
+	rolePolicy := func(ctx context.Context, v *view, f *Finding) {
+		lookAtRolePolicy(ctx, v, resource{name: "p", properties: map[string]any{"PolicyName": "p", "Roles": []any{"r"},
+			"PolicyDocument": map[string]any{"Statement": []any{map[string]any{"Sid": "Do", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}}}}, f)
 	}
 	open := func(ctx context.Context, v *view, f *Finding) { lookAtEventBus(ctx, v, resource{name: "bus"}, f) }
 	set := func(ctx context.Context, v *view, f *Finding) {
@@ -372,6 +389,10 @@ func TestWhatTheLocalAWSDoesNotDoIsFound(t *testing.T) {
 		{"a supplied bucket without a policy", Clients{S3: fakeS3{err: refusal("S3", "GetBucketPolicy", "NoSuchBucketPolicy")}}, lookAtSuppliedBucket, "it has no policy", "LogBucketStatements"},
 		{"a supplied bucket that is gone", Clients{S3: fakeS3{err: refusal("S3", "GetBucketPolicy", "NoSuchBucket")}}, lookAtSuppliedBucket, "it is deleted", "another LogBucket"},
 		{"a supplied bucket of another account", Clients{S3: fakeS3{err: refusal("S3", "GetBucketPolicy", "AccessDenied")}}, lookAtSuppliedBucket, "the caller may not call s3:GetBucketPolicy", ""},
+		{"a policy of a role", Clients{IAM: fakePolicy{document: `{"Statement":[{"Sid":"Do","Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`}}, rolePolicy, "", ""},
+		{"a policy of a role that is gone", Clients{IAM: fakePolicy{}}, rolePolicy, "policy p of role r is deleted", revert},
+		{"a policy of a role that says something else", Clients{IAM: fakePolicy{document: `{"Statement":[{"Sid":"Do","Effect":"Deny","Action":"s3:GetObject","Resource":"*"}]}`}}, rolePolicy,
+			"statement Do: Effect is Deny, want Allow", revert},
 		{"a supplied role that is gone", Clients{IAM: fakeIAM{}}, lookAtSuppliedRole, "it is deleted", "another AutomationRole"},
 		{"a bus", Clients{Events: fakeEvents{policy: aws.String(`{"Statement": [{"Sid": "In", "Effect": "Allow"}]}`)}}, bus, "", ""},
 		{"a bus that is gone", Clients{Events: fakeEvents{}}, bus, "it is deleted", revert},

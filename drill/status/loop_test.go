@@ -206,7 +206,7 @@ func attacks() []attack {
 		}), []want{{"event rule", `target AlertTopic.Input is "\"all is well\"", want not set`, revert}, {"event rule", "target AlertTopic.InputTransformer.InputTemplate is not set", revert}}},
 		{"T41", "PutRule with another pattern", all, changeRule(otherPattern(`"StopLogging"`, `"StopNothing"`)), one("event rule", "EventPattern.detail.eventName lacks StopLogging", revert)},
 		{"T41", "PutRule on what tells of the guard", base, changeRuleOf("AlertingGuardTampering", otherPattern(`"alarmNames"`, `"nothing"`)), one("event rule", "EventPattern.detail.$or", revert)},
-		{"T41", "RemoveTargets of what tells of supplied parts", all, changeRuleOf("AlertingSuppliedTampering", removeTargets), one("event rule", "target AlertTopic is removed: arn:aws:sns:", revert)},
+		{"T41", "RemoveTargets of what tells of the guard", all, changeRuleOf("AlertingGuardTampering", removeTargets), one("event rule", "target AlertTopic is removed: arn:aws:sns:", revert)},
 		{"T41", "PutRule on the digest files", base, changeRuleOf("AlertingDigests", otherPattern("CloudTrail-Digest", "*")), one("event rule", "EventPattern.detail.$or", revert)},
 		{"T41", "DeleteRule of the digest files", all, changeRuleOf("AlertingDigests", func(g *guard, rule *eventbridge.DescribeRuleOutput, _ []eventtypes.Target) {
 			must(g, g.events.DeleteRule, &eventbridge.DeleteRuleInput{Name: rule.Name})
@@ -595,7 +595,7 @@ func TestEachKindOfPartIsAttacked(t *testing.T) {
 		}
 	}
 	// TestWhatTheLocalAWSDoesNotDoIsFound has these.
-	for _, part := range []string{"event bus", "event bus policy", "StackSet", "organization policy", "subscription filter", "supplied log bucket", "supplied log key", "supplied automation role"} {
+	for _, part := range []string{"event bus", "event bus policy", "StackSet", "organization policy", "subscription filter", "supplied log bucket", "supplied log key", "supplied automation role", "role policy"} {
 		attacked[part] = true
 	}
 	for _, kind := range kinds("") {
