@@ -66,7 +66,7 @@ func (d document) runbook() assets.Runbook {
 		runbook.Description = "Restores the log store of " + d.trailName
 	default:
 		runbook, script = assets.CloudTrailRemediationAction(), assets.Script(assets.Trail, assets.LogStore)
-		runbook.Description = "Restores " + d.trailName + " or its log store"
+		runbook.Description = "Restores " + d.trailName
 	}
 	payload["Execution"] = execution(runbook)
 	if d.trail != nil {
