@@ -68,8 +68,8 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 
 	s := p.newScreen(o)
 	s.write("Trail %s in account %s (%s), %s, as %s.\n", guard.TrailName, *who.Account, alias(ctx, session), guard.Region(), *who.Arn)
-	s.write("The drill tampers %d times, with %s, and waits for the guard each time, %s at most. Meanwhile events may not be logged.\n",
-		len(attempts), tamperedWith(attempts), o.timeout)
+	s.write("The drill tampers with %s, %d times, and waits for the guard each time, %s at most. Meanwhile events may not be logged.\n",
+		tamperedWith(attempts), len(attempts), o.timeout)
 	if needsListener(attempts) {
 		s.write("It subscribes a queue of its own to the alert topic, to hear what people are told. They are told of what the drill puts back, too.\n")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/trailguard/trailguard/drill"
@@ -150,15 +151,22 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 	})
 
 	t.Run("shows progress and what it leaves out to people", func(t *testing.T) {
+		before := len(g.local.Gateway.Calls())
 		got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes")
 		if got.code != exitRepaired || got.stderr != "" {
 			t.Fatalf("exit code %d:\n%s", got.code, got.stderr)
 		}
 		attempts, _ := drill.Plan{Real: true, Callers: make([]drill.Caller, 1), Path: deployed.AllPaths}.Attempts(g.guard)
-		n := len(attempts)
+		n, told := len(attempts), 0
+		for _, a := range attempts {
+			if a.Scenario.Told != "" {
+				told++
+			}
+		}
 		for _, want := range []string{
 			"Trail trailguard in account 123456789012 (no alias), us-east-1, as arn:aws:iam::123456789012:user/drill.\n",
-			fmt.Sprintf("[1/%d] T01 cloudtrail StopLogging, by name\n", n), "       repaired after ", fmt.Sprintf("%d of %d repaired", n, n),
+			fmt.Sprintf("[1/%d] T01 cloudtrail StopLogging, by name\n", n), "       repaired after ", "       told after ", "The drill tampers with the trail, the log store, the guard, ",
+			fmt.Sprintf("%d of %d repaired, or refused from the start (4). %d of %d told once.", n-told, n-told, told, told),
 			"Before it does, it looks whether AWS does what the guard leans on:\nheld          A01 ", "Of 23 assumptions about AWS ", " held, 0 did not hold, ",
 			"Not run: T07 cloudtrail UpdateTrail KmsKeyId=another key: only when it is named (--scenario T07)\n",
 		} {
@@ -169,6 +177,7 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 		if strings.Contains(got.stdout, "SIMULATED") {
 			t.Error("it calls an account simulated")
 		}
+		g.wantSafe(g.local.Gateway.Calls()[before:])
 	})
 
 	t.Run("goes on where AWS is not as assumed, and says what follows", func(t *testing.T) {
@@ -238,6 +247,57 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 		}
 	})
 
+	t.Run("leaves a log store alone that is not as declared", func(t *testing.T) {
+		suspend := &s3.PutBucketVersioningInput{Bucket: &g.guard.LogBucketName, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusSuspended}}
+		if _, err := g.clients.S3.PutBucketVersioning(t.Context(), suspend); err != nil {
+			t.Fatal(err)
+		}
+		before := len(g.local.Gateway.Calls())
+		got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--scenario", "T20")
+		want := "trailguard: the log store is not in its declared state before the tampering: bucket " + g.guard.LogBucketName + ": Versioning is Suspended, want Enabled\n"
+		if got.code != exitEnvironment || got.stderr != want {
+			t.Errorf("exit code %d:\n%swant\n%s", got.code, got.stderr, want)
+		}
+		for _, record := range g.local.Gateway.Calls()[before:] {
+			if record.Mutating {
+				t.Errorf("it called %s", record.Action())
+			}
+		}
+		if err := g.local.Advance(t.Context(), time.Minute); err != nil { // the guard puts it back
+			t.Fatal(err)
+		}
+	})
+
+	t.Run("puts the log store and the guard back when it is interrupted", func(t *testing.T) {
+		for _, id := range []string{"T24", "T41"} {
+			before := len(g.local.Gateway.Calls())
+			ctx, interrupt := context.WithCancel(t.Context())
+			var stdout, stderr bytes.Buffer
+			p := &program{
+				args: []string{"drill", "--stack", "TrailGuard", "--yes", "--scenario", id}, stdout: &stdout, stderr: &stderr, environ: environment(),
+				terminal: func(io.Writer) bool { return false }, clock: interruptedClock{ownedClock{g.local}, interrupt},
+			}
+			if code := p.run(ctx); code != exitEnvironment || !strings.Contains(stderr.String(), " is as it was before") {
+				t.Errorf("%s: exit code %d:\n%s", id, code, &stderr)
+			}
+			queues := 0
+			for _, record := range g.local.Gateway.Calls()[before:] {
+				switch record.Action() {
+				case "sqs:CreateQueue":
+					queues++
+				case "sqs:DeleteQueue":
+					queues--
+				}
+			}
+			if queues != 0 {
+				t.Errorf("%s: %d queues are left", id, queues)
+			}
+			if err := g.local.Advance(t.Context(), time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+
 	t.Run("asks for the account's id", func(t *testing.T) {
 		before := len(g.local.Gateway.Calls())
 		answer := func(text string) func(*program) {
@@ -300,6 +360,35 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 	}
 }
 
+// wantSafe reports calls of the drill's that could lose the log or its key, or leave something dark, and whatever it does not clear away.
+func (g *guarded) wantSafe(calls []localaws.CallRecord) {
+	g.t.Helper()
+	var made, gone int
+	for _, record := range calls {
+		if record.Principal.Name() != "drill" {
+			continue
+		}
+		switch record.Operation {
+		case "CreateQueue", "Subscribe":
+			made++
+		case "DeleteQueue", "Unsubscribe":
+			gone++
+		case "DeleteBucketPolicy", "DeleteBucket", "DisableKey", "ScheduleKeyDeletion", "PutBucketAcl", "DeleteObject", "DeleteObjectVersion", "StopConfigurationRecorder",
+			"DeleteConfigurationRecorder", "DeleteDeliveryChannel", "DeleteConfigRule", "DeleteRemediationConfiguration", "UpdateAssumeRolePolicy", "DeleteRole",
+			"RemoveTargets", "DeleteRule", "DeleteLogGroup", "DeleteTopic", "DeleteAlarms", "UpdateStack", "DeleteStack":
+			g.t.Errorf("the drill calls %s", record.Operation)
+		}
+	}
+	if made != 4 || gone != 5 { // what hears, and what is taken away and then cleared away
+		g.t.Errorf("%d were made, and %d cleared away", made, gone)
+	}
+}
+
+// inOneList are the ids of the catalogue from one to another, with commas between.
+func inOneList(from, to string) string {
+	return strings.Join(slices.DeleteFunc(knownScenarios(), func(id string) bool { return id < from || id > to }), ",")
+}
+
 // lateClock stands still in the last months of the runbook's runtime.
 type lateClock struct{ drill.WallClock }
 
@@ -333,6 +422,9 @@ func TestADrillOfAGuardThatIsDisarmed(t *testing.T) {
 	for _, s := range report.Scenarios {
 		refused := strings.Contains(s.Call, "(refused: ")
 		harmless := strings.HasSuffix(strings.TrimSuffix(strings.TrimSuffix(s.Call, ", by name"), ", by ARN"), "which it is")
+		if s.Expected == "told" { // the notices are not disarmed
+			continue
+		}
 		if met := refused || harmless; s.Repaired != met || (len(s.Unmet) == 0) != met || *s.Calls != 0 {
 			t.Errorf("%+v", s)
 		}
@@ -349,8 +441,8 @@ func TestADrillOfAGuardThatIsDisarmed(t *testing.T) {
 	}
 
 	status := g.call(nil, "status", "--stack", "TrailGuard")
-	if status.code != exitUnrepaired || strings.Count("\n"+status.stdout, "\nNO  remediation ") != 3 || strings.Count("\n"+status.stdout, "\nNO  event rule ") != 2 ||
-		strings.Count(status.stdout, "it is deleted: Config does not start the runbook") != 3 || strings.Count(status.stdout, "State is DISABLED, want ENABLED") != 2 {
+	if status.code != exitUnrepaired || strings.Count("\n"+status.stdout, "\nNO  remediation ") != 3 || strings.Count("\n"+status.stdout, "\nNO  event rule ") != 3 ||
+		strings.Count(status.stdout, "it is deleted: Config does not start the runbook") != 3 || strings.Count(status.stdout, "State is DISABLED, want ENABLED") != 3 {
 		t.Errorf("exit code %d:\n%s%s", status.code, status.stdout, status.stderr)
 	}
 }

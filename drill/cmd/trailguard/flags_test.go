@@ -171,7 +171,7 @@ func TestTheShellCompletes(t *testing.T) {
 		args []string
 		want string // the first lines
 	}{
-		{[]string{"dr"}, "drill\tTamper with a trail and measure the repair\n:4\n"},
+		{[]string{"dr"}, "drill\tTamper with a trail, its log store and its guard, and measure the repair\n:4\n"},
 		{[]string{"help", "drill", ""}, "list\tList the scenarios\n:4\n"},
 		{[]string{"drill", "--pat"}, "--path\t"},
 		{[]string{"drill", "--path", ""}, "event\nconfig\nschedule\nall\n:4\n"},

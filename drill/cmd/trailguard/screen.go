@@ -129,7 +129,11 @@ func (o *localObserver) Waiting(drill.Attempt, time.Duration, []string) {}
 func (o *localObserver) Done(_, _ int, r drill.Result) {
 	o.done++
 	if !r.Repaired {
-		o.say("%s %s, %s: NOT repaired on the %s path: %s", r.Attempt.Scenario.ID, r.Attempt.Call(), r.Attempt.Caller.Name,
+		verdict := "NOT repaired"
+		if r.Attempt.Scenario.Told != "" {
+			verdict = "NOT told"
+		}
+		o.say("%s %s, %s: %s on the %s path: %s", r.Attempt.Scenario.ID, r.Attempt.Call(), r.Attempt.Caller.Name, verdict,
 			r.Attempt.Path, strings.Join(r.Unmet, "; "))
 	}
 }
@@ -145,16 +149,20 @@ func (o accountObserver) Begun(i, n int, a drill.Attempt) {
 func (o accountObserver) Waiting(a drill.Attempt, elapsed time.Duration, unmet []string) {
 	o.show("         waiting for the guard, %s: %s", elapsed.Round(time.Second), strings.Join(unmet, "; "))
 	if minutes := int(elapsed.Minutes()); !o.terminal && minutes > o.minutes {
-		o.say("       %s: not repaired after %d min: %s", a.Scenario.ID, minutes, strings.Join(unmet, "; "))
+		o.say("       %s: waiting for %d min: %s", a.Scenario.ID, minutes, strings.Join(unmet, "; "))
 		o.minutes = minutes
 	}
 }
 
 func (o accountObserver) Done(_, _ int, r drill.Result) {
 	verdict := fmt.Sprintf("repaired after %s", r.Elapsed.Round(100*time.Millisecond))
-	switch {
+	switch told := r.Attempt.Scenario.Told != ""; {
 	case r.Refused != "":
 		verdict = "refused: " + r.Refused
+	case told && r.Repaired:
+		verdict = fmt.Sprintf("told after %s", r.Elapsed.Round(100*time.Millisecond))
+	case told:
+		verdict = fmt.Sprintf("NOT told in %s: %s", r.Elapsed.Round(time.Second), strings.Join(r.Unmet, "; "))
 	case !r.Repaired:
 		verdict = fmt.Sprintf("NOT repaired in %s: %s", r.Elapsed.Round(time.Second), strings.Join(r.Unmet, "; "))
 	}
