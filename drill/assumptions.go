@@ -47,9 +47,6 @@ const (
 	conditionKeys    = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"
 )
 
-// logStoreUnchecked is why a drill does not show what the repair of the log store leans on.
-const logStoreUnchecked = "a drill does not tamper with the log store of an AWS account"
-
 // Assumptions are all assumptions. The assumptions that a drill checks come first.
 func Assumptions() []Assumption {
 	all := []Assumption{
@@ -213,6 +210,43 @@ func Assumptions() []Assumption {
 			Scenarios: []string{"T02"},
 			check:     (*look).createdAgain,
 		},
+		{
+			Statement: "S3 and KMS show a policy as it was put, but for the order of values, a list of one value or the value, and the id of an account " +
+				"or the ARN of its root user in a principal; and S3 shows lifecycle rules, encryption, ownership, access logging and Object Lock " +
+				"as they were put, but for ids of rules and defaults.",
+			Sources: []string{
+				"https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
+				"https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html",
+			},
+			IfWrong: "Each run of the log store's runbook writes again what is as declared, tells people, and ends as a failure.",
+			check:   (*look).storeRoundTrip,
+		},
+		{
+			Statement: "The CloudTrail events of calls that configure a bucket begin with PutBucket or DeleteBucket and have the bucket's name in " +
+				"requestParameters.bucketName; those of calls that change a key have the key's id or ARN, as the caller gave it, in requestParameters.keyId.",
+			Sources: []string{
+				"https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html",
+				"https://docs.aws.amazon.com/kms/latest/developerguide/ct-disablekey.html",
+			},
+			IfWrong:   "Tampering with the log store is not told by its call, and repaired by the scheduled run, which tells people.",
+			Scenarios: []string{"T24", "T31"},
+			check:     (*look).storeStartedByEvent,
+		},
+		{
+			Statement: "IAM asks s3:PutBucketOwnershipControls alone of whoever puts BucketOwnerEnforced, s3:PutBucketLogging alone of whoever puts the " +
+				"access log, and s3:PutLifecycleConfiguration of whoever deletes the lifecycle rules.",
+			Sources:   []string{"https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html"},
+			IfWrong:   "These settings of the log store are not restored, and each run tells people so.",
+			Scenarios: []string{"T20", "T27"},
+			check:     (*look).storePermissions,
+		},
+		{
+			Statement: "EventBridge publishes to the alert topic, and uses its key, also if it sends no source.",
+			Sources:   []string{eventBridgeGuide + "eb-use-resource-based.html", "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html"},
+			IfWrong:   "People are not told of tampering; of repairs they are, by the runbook itself.",
+			Scenarios: []string{"T41", "T44"},
+			check:     (*look).published,
+		},
 
 		{
 			Statement: "StartLogging succeeds although the trail's bucket, key, topic or log group refuses CloudTrail.",
@@ -226,16 +260,10 @@ func Assumptions() []Assumption {
 			Unchecked: "a drill breaks no bucket, key, topic or log group",
 		},
 		{
-			Statement: "EventBridge publishes to the alert topic, and uses its key, also if it sends no source.",
-			Sources:   []string{eventBridgeGuide + "eb-use-resource-based.html", "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html"},
-			IfWrong:   "People are not told of tampering; of repairs they are, by the runbook itself.",
-			Unchecked: "no read shows what was published: subscribe an address, run T01 and wait for TAMPERING",
-		},
-		{
 			Statement: "An InputTransformer whose template is one quoted text sends that text, with an empty one for what the event lacks.",
 			Sources:   []string{eventBridgeGuide + "eb-transform-target-input.html"},
 			IfWrong:   "The message of tampering has quotes around it, or is not sent.",
-			Unchecked: "no read shows what was published: subscribe an address, run T01 and wait for TAMPERING",
+			Unchecked: "a queue gets what an address gets in another form: subscribe an address, run T01 and wait for TAMPERING",
 		},
 		{
 			Statement: "CloudWatch publishes to the alert topic for its alarms, with aws:SourceAccount or without, and has the metrics of the queue and the rule.",
@@ -347,39 +375,11 @@ func Assumptions() []Assumption {
 			Unchecked: "a drill is of one account",
 		},
 		{
-			Statement: "S3 and KMS show a policy as it was put, but for the order of values, a list of one value or the value, and the id of an account " +
-				"or the ARN of its root user in a principal; and S3 shows lifecycle rules, encryption, ownership, access logging and Object Lock " +
-				"as they were put, but for ids of rules and defaults.",
-			Sources: []string{
-				"https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
-				"https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html",
-			},
-			IfWrong:   "Each run of the log store's runbook writes again what is as declared, tells people, and ends as a failure.",
-			Unchecked: logStoreUnchecked,
-		},
-		{
-			Statement: "The CloudTrail events of calls that configure a bucket begin with PutBucket or DeleteBucket and have the bucket's name in " +
-				"requestParameters.bucketName; those of calls that change a key have the key's id or ARN, as the caller gave it, in requestParameters.keyId.",
-			Sources: []string{
-				"https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html",
-				"https://docs.aws.amazon.com/kms/latest/developerguide/ct-disablekey.html",
-			},
-			IfWrong:   "Tampering with the log store is not told by its call, and repaired by the scheduled run, which tells people.",
-			Unchecked: logStoreUnchecked,
-		},
-		{
 			Statement: "The CloudTrail events of what CloudFormation does for a deployment have cloudformation.amazonaws.com in userIdentity.invokedBy.",
 			Sources:   []string{"https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-api-logging-cloudtrail.html"},
 			IfWrong: "A deployment that changes the log store is told as tampering, and the runbook of before may undo it until the run at the " +
 				"deployment's end.",
 			Unchecked: "the deployment itself shows it",
-		},
-		{
-			Statement: "IAM asks s3:PutBucketOwnershipControls alone of whoever puts BucketOwnerEnforced, s3:PutBucketLogging alone of whoever puts the " +
-				"access log, and s3:PutLifecycleConfiguration of whoever deletes the lifecycle rules.",
-			Sources:   []string{"https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html"},
-			IfWrong:   "These settings of the log store are not restored, and each run tells people so.",
-			Unchecked: logStoreUnchecked,
 		},
 		{
 			Statement: "CloudTrail delivers a digest file at the end of each hour in which a trail with validation logs, also if nothing was called, and S3 sends " +

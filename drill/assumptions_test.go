@@ -20,7 +20,7 @@ func TestThePageOfTheAssumptionsIsMadeOfThem(t *testing.T) {
 
 func TestEachAssumptionSaysWhatFollowsAndWhatShowsIt(t *testing.T) {
 	var known []string
-	for _, s := range Scenarios() {
+	for _, s := range Catalogue() {
 		known = append(known, s.ID)
 	}
 	statements := map[string]bool{}

@@ -30,12 +30,17 @@ func (l *look) notRun() (Verdict, string, error) {
 }
 
 func (l *look) startedByEvent(context.Context) (Verdict, string, error) {
+	return l.startedByEventOf(func(r deployed.EventRule) bool { return r.Starts && r.Path == deployed.EventPath })
+}
+
+// startedByEventOf is startedByEvent by a rule.
+func (l *look) startedByEventOf(is func(deployed.EventRule) bool) (Verdict, string, error) {
 	const within = time.Minute
 	rules, err := l.rules()
 	if err != nil {
 		return "", "", err
 	}
-	i := slices.IndexFunc(rules, func(r deployed.EventRule) bool { return r.Starts && r.Path == deployed.EventPath })
+	i := slices.IndexFunc(rules, is)
 	if i < 0 || !rules[i].Enabled {
 		return notSeen("no rule that is enabled starts the runbook on events")
 	}

@@ -10,7 +10,7 @@ import (
 // TestTheREADMENamesScenariosThatThereAre looks at each id of a scenario in what people read.
 func TestTheREADMENamesScenariosThatThereAre(t *testing.T) {
 	known := map[string]bool{}
-	for _, s := range Scenarios() {
+	for _, s := range Catalogue() {
 		known[s.ID] = true
 	}
 	for _, path := range []string{"README.md", "CHANGELOG.md", filepath.Join("localaws", "fidelity.md")} {

@@ -133,7 +133,7 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 				t.Errorf("not as promised: %+v", s)
 			}
 		}
-		if len(report.Assumptions) != 23 {
+		if len(report.Assumptions) != 27 {
 			t.Errorf("%d assumptions were looked at", len(report.Assumptions))
 		}
 		for _, a := range report.Assumptions {
@@ -167,7 +167,7 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 			"Trail trailguard in account 123456789012 (no alias), us-east-1, as arn:aws:iam::123456789012:user/drill.\n",
 			fmt.Sprintf("[1/%d] T01 cloudtrail StopLogging, by name\n", n), "       repaired after ", "       told after ", "The drill tampers with the trail, the log store, the guard, ",
 			fmt.Sprintf("%d of %d repaired, or refused from the start (4). %d of %d told once.", n-told, n-told, told, told),
-			"Before it does, it looks whether AWS does what the guard leans on:\nheld          A01 ", "Of 23 assumptions about AWS ", " held, 0 did not hold, ",
+			"Before it does, it looks whether AWS does what the guard leans on:\nheld          A01 ", "Of 27 assumptions about AWS ", " held, 0 did not hold, ",
 			"Not run: T07 cloudtrail UpdateTrail KmsKeyId=another key: only when it is named (--scenario T07)\n",
 		} {
 			if !strings.Contains(got.stdout, want) {
