@@ -5,12 +5,9 @@ import io
 import json
 import re
 
-import yaml
 from botocore import serialize
 from botocore.parsers import RpcV2CBORParser
 from botocore.session import get_session
-from moto import backends
-from moto.core import responses
 from moto.events import models as events
 from moto.events.responses import EventsHandler
 from moto.iam import models as iam
@@ -35,34 +32,38 @@ def install():
     FakeBucket._log_permissions_enabled_policy = log_permissions_enabled_policy
     S3Response.get_bucket_notification = get_bucket_notification
     sns.requests = Nowhere
+    sns.Subscription.get_post_data = get_post_data
     events.EventBus.add_permission = add_permission
     events.EventBus.add_policy = add_policy
     EventsHandler.update_event_bus = update_event_bus
-    modules = frozenset(backends.list_of_moto_modules())
-    backends.list_of_moto_modules = lambda: modules  # it looks into each folder of moto at each call
-    # It looks at each member of a service's class at each call.
-    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
-    yaml.safe_load = functools.partial(yaml.load, Loader=yaml.CSafeLoader)  # a tenth of a second for a runbook without C
 
 
 @functools.cache
-def _managed_policies(partition):
+def _managed_policies():
     data = json.loads(iam.aws_managed_policies_data)
-    return [iam.AWSManagedPolicy.from_data(name, "aws", partition, one) for name, one in data.items()]
+    return [iam.AWSManagedPolicy.from_data(name, "aws", "aws", one) for name, one in data.items()]
+
+
+@functools.cache
+def _managed_policies_of(account_id):
+    policies = []
+    for policy in _managed_policies():
+        own = object.__new__(type(policy))
+        own.__dict__ = {**policy.__dict__, "account_id": account_id}
+        policies.append(own)
+    return policies
 
 
 def aws_managed_policies(backend):
     """Stands in for IAMBackend._init_aws_policies, which has AWS's managed policies only where it is told to, and then
-    parses them anew for each account and partition: a second for each. Each account has its own: they count what they are attached to.
-    Nobody may tag them or give them versions."""
+    parses them anew for each account and partition, and at each reset: a second for each. Each account has its own: they count what
+    they are attached to. Nobody may tag them or give them versions."""
     if backend.region_name != "aws":
         return []
-    policies = []
-    for policy in _managed_policies(backend.region_name):
-        own = object.__new__(type(policy))
-        own.__dict__ = {**policy.__dict__, "account_id": backend.account_id}
-        policies.append(own)
-    return policies
+    policies = _managed_policies_of(backend.account_id)
+    for policy in policies:
+        policy.attachment_count = 0
+    return list(policies)
 
 
 def by_arn(original):
@@ -164,6 +165,25 @@ def update_event_bus(response):
     bus.kms_key_identifier = response._get_param("KmsKeyIdentifier")
     bus.dead_letter_config = response._get_param("DeadLetterConfig")
     return json.dumps({"Arn": bus.arn, "Name": bus.name}), response.response_headers
+
+
+def get_post_data(subscription, message, message_id, subject, message_attributes=None):
+    """Stands in for Subscription.get_post_data, which makes a key pair for each subscription, and signs two things with it for each
+    message: nobody looks at a signature.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+    """
+    data = {
+        "Type": "Notification",
+        "MessageId": message_id,
+        "TopicArn": subscription.topic.arn,
+        "Message": message,
+        "Timestamp": sns.iso_8601_datetime_with_milliseconds(),
+        "SignatureVersion": "2",
+        "Signature": "",
+    }
+    optional = {"Subject": subject, "MessageAttributes": message_attributes}
+    return data | {name: value for name, value in optional.items() if value}
 
 
 class Nowhere:

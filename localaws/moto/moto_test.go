@@ -2,6 +2,7 @@ package moto
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -101,5 +102,34 @@ func TestResetForgetsEverything(t *testing.T) {
 	}
 	if _, err := client.HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: aws.String("log")}); err == nil {
 		t.Error("the bucket is still there")
+	}
+}
+
+// TestAServiceThatIsNotImportedAtTheStartAnswers is about services for which something else stands in while moto is imported: see imports.py.
+func TestAServiceThatIsNotImportedAtTheStartAnswers(t *testing.T) {
+	fresh(t)
+	for service, test := range map[string]struct{ target, body, want string }{
+		"ec2": {"", "Action=DescribeRegions&Version=2016-11-15", "<regionName>eu-west-1</regionName>"},
+		"ssm": {"AmazonSSM.SendCommand", `{"DocumentName": "AWS-RunShellScript", "Targets": [{"Key": "tag:a", "Values": ["b"]}]}`, `"Status":"Success"`},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL(), strings.NewReader(test.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIA/20300101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if test.target != "" {
+			request.Header.Set("X-Amz-Target", test.target)
+			request.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if answer := strings.ReplaceAll(string(content), ": ", ":"); err != nil || !strings.Contains(answer, test.want) {
+			t.Errorf("%s answers %s, %v: %s\n%s", service, response.Status, err, answer, server.Output())
+		}
 	}
 }

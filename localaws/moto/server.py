@@ -19,11 +19,15 @@ import botocore.loaders
 
 # Sessions read the same data: half a second of moto's imports is reading the list of Regions again.
 botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)
+# No browser asks for anything here. Moto looks at the variable when it is imported.
+os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+import imports  # before all that imports moto's services
 import mends
+import once
 import organizations
 import refusals
 import stacks
@@ -86,6 +90,7 @@ def main():
     parser.add_argument("--gateway", required=True, help="endpoint that CloudFormation's resource handlers call")
     arguments = parser.parse_args()
 
+    once.install()
     mends.install()
     refusals.install()
     organizations.install()
@@ -98,7 +103,7 @@ def main():
     server = make_server(
         "127.0.0.1",
         arguments.port,
-        State(mends.CBOR(DomainDispatcherApplication(create_backend_app))),
+        State(mends.CBOR(DomainDispatcherApplication(once.create_backend_app))),
         threaded=True,
         request_handler=Handler,
     )
