@@ -66,7 +66,7 @@ type wiring struct {
 // connect makes the gateway before moto, and what decides who may pass it.
 func (w *wiring) connect(reference *servicereference.Reference, motoURL string) {
 	place := w.options.Place
-	w.directory = moto.NewDirectory(w.direct)
+	w.directory = moto.NewDirectory(w.common.state, place)
 	options := iam.Options{
 		Place: place, Directory: w.directory, Reference: reference,
 		Ask:        func(ctx context.Context, call api.Call) (any, error) { return w.gateway.Ask(ctx, call) },

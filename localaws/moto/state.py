@@ -3,6 +3,7 @@
     GET  /localaws/organizations       all organizations: units, accounts, attached policies, services, administrators
     POST /localaws/organizations       makes an organization with its members
     GET  /localaws/buckets/NAME        the account that owns a bucket, "" if there is none
+    POST /localaws/looks               one thing of one account: see looks.py
     GET  /localaws/stack-events/N      the statuses that stacks have had, without the first N
 """
 
@@ -11,6 +12,7 @@ import traceback
 
 from moto.s3.models import s3_backends
 
+import looks
 import organizations
 import stacks
 
@@ -43,6 +45,8 @@ class State:
                 return [organizations.describe(backend) for backend in organizations.all_backends()]
             case "buckets":
                 return s3_backends.bucket_accounts.get(name, (None, ""))[1]
+            case "looks":
+                return looks.look(**sent)
             case "stack-events":
                 return stacks.JOURNAL[int(name):]
         raise ValueError(f"there is no {path}")
