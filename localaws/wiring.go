@@ -89,6 +89,7 @@ func (w *wiring) connect(reference *servicereference.Reference, motoURL string) 
 func (w *wiring) newServices() (*services, *gateway.Services) {
 	place := w.options.Place
 	rules := eventbridge.NewClientRules(awseventbridge.NewFromConfig(w.direct))
+	rules.Region = place.Region
 	rules.Elsewhere = func(region string) eventbridge.RulesAPI {
 		return awseventbridge.NewFromConfig(w.direct, func(o *awseventbridge.Options) { o.Region = region })
 	}

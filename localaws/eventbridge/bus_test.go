@@ -461,6 +461,11 @@ func TestClientRulesReadsEveryPageOnceUntilInvalidated(t *testing.T) {
 	if rules, err := source.Rules(context.Background()); err != nil || rules[1].State != types.RuleStateEnabled || len(rules[0].Targets) != 2 {
 		t.Errorf("after InvalidateButTargets: %+v, %v", rules, err)
 	}
+	calls := client.calls
+	source.InvalidateTargets("two")
+	if rules, err := source.Rules(context.Background()); err != nil || len(rules[0].Targets) != 2 || len(rules[1].Targets) != 1 || client.calls != calls {
+		t.Errorf("after InvalidateTargets and %d calls of ListRules: %+v, %v", client.calls-calls, rules, err)
+	}
 	client.rules = client.rules[:1]
 	source.Invalidate()
 	if rules, err := source.Rules(context.Background()); err != nil || len(rules) != 1 || len(rules[0].Targets) != 1 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -94,16 +95,18 @@ type busName struct{ region, name string }
 type ClientRules struct {
 	client RulesAPI // of that Region
 
+	// Region is that Region, of which it need not be told.
+	Region string
 	// Elsewhere is a client of another Region.
 	//
 	// Default: - there is no other Region.
 	Elsewhere func(region string) RulesAPI
 
 	mu         sync.Mutex
-	cached     []Rule
+	listed     []deployedRule      // nil until they are
 	targets    map[string][]Target // by the rule's key
-	generation int                 // counts the calls of Invalidate and InvalidateButTargets
-	valid      bool
+	cached     []Rule              // nil until they are read
+	generation int                 // counts what makes it read again
 	others     []busName
 }
 
@@ -117,8 +120,10 @@ func (c *ClientRules) Note(region, name string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if bus := (busName{region, api.AfterLast(name, "/")}); c.Elsewhere != nil && !slices.Contains(c.others, bus) {
+	bus := busName{region, api.AfterLast(name, "/")}
+	if c.Elsewhere != nil && bus != (busName{c.Region, defaultBus}) && !slices.Contains(c.others, bus) {
 		c.others = append(c.others, bus)
+		c.listed, c.cached, c.generation = nil, nil, c.generation+1
 	}
 }
 
@@ -126,25 +131,33 @@ func (c *ClientRules) Note(region, name string) {
 func (c *ClientRules) Invalidate() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.valid, c.generation, c.targets = false, c.generation+1, nil
+	c.listed, c.targets, c.cached, c.generation = nil, nil, nil, c.generation+1
 }
 
 // InvalidateButTargets makes the next call of Rules read the rules again, and the targets of those rules alone that it has not read yet.
 func (c *ClientRules) InvalidateButTargets() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.valid, c.generation = false, c.generation+1
+	c.listed, c.cached, c.generation = nil, nil, c.generation+1
+}
+
+// InvalidateTargets makes the next call of Rules read the targets again of the rules of one name, on whatever bus.
+func (c *ClientRules) InvalidateTargets(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.targets = maps.Clone(c.targets) // somebody may be reading
+	maps.DeleteFunc(c.targets, func(key string, _ []Target) bool { return api.AfterLast(key, "/") == name })
+	c.cached, c.generation = nil, c.generation+1
 }
 
 // Rules returns every rule; one that cannot be parsed or is not modelled is an error.
 func (c *ClientRules) Rules(ctx context.Context) ([]Rule, error) {
 	c.mu.Lock()
-	generation, known := c.generation, c.targets
-	if c.valid {
-		defer c.mu.Unlock()
-		return c.cached, nil
-	}
+	generation, known, cached := c.generation, c.targets, c.cached
 	c.mu.Unlock()
+	if cached != nil {
+		return cached, nil
+	}
 	rules, err := c.read(ctx, known)
 	if err != nil {
 		return nil, err
@@ -152,7 +165,7 @@ func (c *ClientRules) Rules(ctx context.Context) ([]Rule, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if generation == c.generation {
-		c.cached, c.valid, c.targets = rules, true, map[string][]Target{}
+		c.cached, c.targets = rules, map[string][]Target{}
 		for _, rule := range rules {
 			c.targets[rule.key()] = rule.Targets
 		}
@@ -160,9 +173,9 @@ func (c *ClientRules) Rules(ctx context.Context) ([]Rule, error) {
 	return rules, nil
 }
 
-// Schedules asks the API each time, for the rules alone: it is called after every change of a rule.
+// Schedules are the schedules of the rules that are enabled. It reads no targets.
 func (c *ClientRules) Schedules(ctx context.Context) (map[string]Schedule, error) {
-	deployed, err := c.list(ctx)
+	deployed, err := c.deployed(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +193,7 @@ func (c *ClientRules) Schedules(ctx context.Context) (map[string]Schedule, error
 }
 
 func (c *ClientRules) read(ctx context.Context, known map[string][]Target) ([]Rule, error) {
-	deployed, err := c.list(ctx)
+	deployed, err := c.deployed(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -208,6 +221,26 @@ func (d deployedRule) key() string {
 		return aws.ToString(d.rule.Name)
 	}
 	return aws.ToString(d.rule.Arn)
+}
+
+// deployed are the rules of all buses, without targets.
+func (c *ClientRules) deployed(ctx context.Context) ([]deployedRule, error) {
+	c.mu.Lock()
+	generation, listed := c.generation, c.listed
+	c.mu.Unlock()
+	if listed != nil {
+		return listed, nil
+	}
+	listed, err := c.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if generation == c.generation {
+		c.listed = listed
+	}
+	return listed, nil
 }
 
 func (c *ClientRules) list(ctx context.Context) ([]deployedRule, error) {
@@ -243,7 +276,7 @@ func (c *ClientRules) list(ctx context.Context) ([]deployedRule, error) {
 }
 
 func listBus(ctx context.Context, client RulesAPI, bus *string) ([]deployedRule, error) {
-	var found []deployedRule
+	found := []deployedRule{}
 	for input := (&eventbridge.ListRulesInput{EventBusName: bus}); ; {
 		page, err := client.ListRules(ctx, input)
 		if err != nil {

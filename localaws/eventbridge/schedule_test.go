@@ -207,7 +207,7 @@ func TestAScheduledEventIsRetriedAndDeadLettered(t *testing.T) {
 	}
 }
 
-func TestClientRulesReadsSchedulesOfEnabledRulesAtEachCall(t *testing.T) {
+func TestClientRulesReadsSchedulesOfEnabledRules(t *testing.T) {
 	client := &fakeAPI{rules: []types.Rule{
 		{Name: aws.String("pattern"), Arn: aws.String(ruleOneARN), State: types.RuleStateEnabled, EventPattern: aws.String(`{"source":["test"]}`)},
 		{Name: aws.String("both"), Arn: aws.String(ruleOneARN), State: types.RuleStateEnabled, EventPattern: aws.String(`{"source":["test"]}`), ScheduleExpression: aws.String("rate(1 hour)")},
@@ -222,12 +222,17 @@ func TestClientRulesReadsSchedulesOfEnabledRulesAtEachCall(t *testing.T) {
 			t.Errorf("got %v, %v, want %v", got, err, want)
 		}
 	}
-	if client.calls != 2*len(client.rules) {
-		t.Errorf("ListRules was called %d times", client.calls)
-	}
 	rules, err := source.Rules(context.Background())
+	if client.calls != len(client.rules) {
+		t.Errorf("ListRules was called %d times, want once a page", client.calls)
+	}
 	if err != nil || rules[1].Schedule != schedule(t, "rate(1 hour)") || rules[1].Pattern.alternatives == nil || rules[3].Pattern.alternatives != nil {
 		t.Errorf("got %+v, %v", rules, err)
+	}
+	client.rules[2].State = types.RuleStateEnabled
+	source.InvalidateButTargets()
+	if got, err := source.Schedules(context.Background()); err != nil || len(got) != 3 {
+		t.Errorf("after a rule is enabled: %v, %v", got, err)
 	}
 	client.rules[0] = types.Rule{Name: aws.String("neither"), Arn: aws.String(ruleOneARN), State: types.RuleStateEnabled}
 	source.Invalidate()

@@ -64,9 +64,12 @@ func (s *Service) Begin(request api.Request) func(api.Outcome) {
 		if request.Service == "events" {
 			s.Rules.Note(request.Region, request.Text("EventBusName"))
 		}
-		if request.Service == "events" && slices.Contains(targetless, request.Operation) {
+		switch {
+		case request.Service == "events" && slices.Contains(targetless, request.Operation):
 			s.Rules.InvalidateButTargets()
-		} else {
+		case request.Action() == "events:PutTargets" || request.Action() == "events:RemoveTargets":
+			s.Rules.InvalidateTargets(request.Text("Rule"))
+		default:
 			s.Rules.Invalidate()
 		}
 		if request.Service != "events" || !slices.Contains(scheduleOperations, request.Operation) {
