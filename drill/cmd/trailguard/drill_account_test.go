@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -20,7 +23,9 @@ import (
 	"github.com/trailguard/trailguard/drill/deployed"
 	"github.com/trailguard/trailguard/localaws"
 	"github.com/trailguard/trailguard/localaws/api"
+	"github.com/trailguard/trailguard/localaws/catalog"
 	localtrail "github.com/trailguard/trailguard/localaws/cloudtrail"
+	"github.com/trailguard/trailguard/localaws/repository"
 )
 
 // guarded is a local AWS with a guard, to which the usual credential chain leads.
@@ -63,14 +68,45 @@ func newGuarded(t *testing.T, template string) *guarded {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	keys := local.Credentials(api.Principal{Type: api.IAMUser, ARN: "arn:" + api.Partition + ":iam::" + api.Account + ":user/drill"})
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": local.URL(), "AWS_REGION": api.Region, "AWS_ACCESS_KEY_ID": keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY": keys.SecretAccessKey,
-		"AWS_SESSION_TOKEN": "", "AWS_PROFILE": "", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+		"AWS_ENDPOINT_URL": local.URL(), "AWS_REGION": api.Region, "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "", "AWS_CONFIG_FILE": "/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
 	} {
 		t.Setenv(name, value)
 	}
+	g.drillAs(t, drillRole)
+	roles, name := iam.NewFromConfig(local.Config(localaws.Administrator)), aws.String(drillRole.Name())
+	if _, err := roles.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + api.Account + `"},"Action":"sts:AssumeRole"}]}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := roles.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: name, PolicyName: name, PolicyDocument: aws.String(drillPolicy(t))}); err != nil {
+		t.Fatal(err)
+	}
 	return g
+}
+
+// drillRole is who drills: it has the policy of the examples and nothing else. somebody may do everything.
+var (
+	drillRole = api.Principal{Type: api.AssumedRole, ARN: "arn:" + api.Partition + ":iam::" + api.Account + ":role/drill", SessionName: "drill"}
+	somebody  = api.Principal{Type: api.IAMUser, ARN: "arn:" + api.Partition + ":iam::" + api.Account + ":user/drill"}
+)
+
+func drillPolicy(t *testing.T) string {
+	t.Helper()
+	content, err := os.ReadFile(repository.Path("examples", "drill-policy.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// drillAs has a test call as a principal.
+func (g *guarded) drillAs(t *testing.T, who api.Principal) {
+	t.Helper()
+	keys := g.local.Credentials(who)
+	t.Setenv("AWS_ACCESS_KEY_ID", keys.AccessKeyID)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", keys.SecretAccessKey)
 }
 
 // call calls the command, for which time passes as the local AWS lets it.
@@ -129,7 +165,7 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 			t.Fatalf("the report is\n%s", got.stdout)
 		}
 		for _, s := range report.Scenarios {
-			if !s.Repaired || s.Path != "all" || s.Caller != "arn:aws:iam::123456789012:user/drill" {
+			if !s.Repaired || s.Path != "all" || s.Caller != "arn:aws:sts::123456789012:assumed-role/drill/drill" {
 				t.Errorf("not as promised: %+v", s)
 			}
 		}
@@ -164,7 +200,7 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 			}
 		}
 		for _, want := range []string{
-			"Trail trailguard in account 123456789012 (no alias), us-east-1, as arn:aws:iam::123456789012:user/drill.\n",
+			"Trail trailguard in account 123456789012 (no alias), us-east-1, as arn:aws:sts::123456789012:assumed-role/drill/drill.\n",
 			fmt.Sprintf("[1/%d] T01 cloudtrail StopLogging, by name\n", n), "       repaired after ", "       told after ", "The drill tampers with the trail, the log store, the guard, ",
 			fmt.Sprintf("%d of %d repaired, or refused from the start (4). %d of %d told once.", n-told, n-told, told, told),
 			"Before it does, it looks whether AWS does what the guard leans on:\nheld          A01 ", "Of 27 assumptions about AWS ", " held, 0 did not hold, ",
@@ -227,6 +263,7 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 	})
 
 	t.Run("makes a key and a bucket where they are asked for, and clears them away", func(t *testing.T) {
+		g.drillAs(t, somebody)
 		got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--verbose", "--scenario", "T07,T08")
 		if got.code != exitRepaired || !strings.Contains(got.stdout, "4 of 4 repaired") || !strings.Contains(got.stdout, "  TO LOGGING  ") {
 			t.Fatalf("exit code %d:\n%s\n%s", got.code, got.stderr, got.stdout)
@@ -335,7 +372,7 @@ func TestADrillInAnAccountThatIsGuarded(t *testing.T) {
 			terminal: func(io.Writer) bool { return false }, clock: interruptedClock{ownedClock{g.local}, interrupt},
 		}
 		if code := p.run(ctx); code != exitEnvironment || stderr.String() !=
-			"trailguard: interrupted: T19 cloudtrail UpdateTrail with all of T03 to T06, T10 and T11, by name, arn:aws:iam::123456789012:user/drill: "+
+			"trailguard: interrupted: T19 cloudtrail UpdateTrail with all of T03 to T06, T10 and T11, by name, arn:aws:sts::123456789012:assumed-role/drill/drill: "+
 				"context canceled; the trail is as it was before\n" {
 			t.Errorf("exit code %d:\n%s", code, &stderr)
 		}
@@ -384,6 +421,46 @@ func (g *guarded) wantSafe(calls []localaws.CallRecord) {
 	}
 }
 
+// wantEachActionUsed reports actions of the policy that no call of the drill's needs.
+func (g *guarded) wantEachActionUsed(calls []localaws.CallRecord) {
+	g.t.Helper()
+	used := map[string]bool{}
+	for _, record := range calls {
+		if record.Principal.Name() != drillRole.Name() {
+			continue
+		}
+		used[catalog.Of(record.Service, record.Operation).Action] = true
+	}
+	for _, action := range []string{
+		"iam:PassRole", "iam:CreateServiceLinkedRole", // with config:PutRemediationConfigurations
+		"config:DeleteRemediationExceptions",                           // here no exception is made of what is compliant
+		"config:DescribeRemediationExecutionStatus", "sqs:GetQueueUrl", // where nothing started the runbook
+	} {
+		used[action] = true
+	}
+	var policy struct {
+		Statement []struct{ Action any }
+	}
+	if err := json.Unmarshal([]byte(drillPolicy(g.t)), &policy); err != nil {
+		g.t.Fatal(err)
+	}
+	n := 0
+	for _, statement := range policy.Statement {
+		list, isList := statement.Action.([]any)
+		if !isList {
+			list = []any{statement.Action}
+		}
+		for _, action := range list {
+			if n++; !used[action.(string)] {
+				g.t.Errorf("%s is not needed", action)
+			}
+		}
+	}
+	if n < 80 {
+		g.t.Errorf("the policy has %d actions", n)
+	}
+}
+
 // inOneList are the ids of the catalogue from one to another, with commas between.
 func inOneList(from, to string) string {
 	return strings.Join(slices.DeleteFunc(knownScenarios(), func(id string) bool { return id < from || id > to }), ",")
@@ -408,9 +485,15 @@ func (c interruptedClock) Wait(ctx context.Context, d time.Duration) error {
 	return c.ownedClock.Wait(ctx, d)
 }
 
-// TestADrillOfAGuardThatIsDisarmed is the negative control: nothing repairs, the drill says so, and puts the trail back.
+// TestADrillOfAGuardThatIsDisarmed is the negative control: nothing repairs, the drill says so, and puts all back. For that it needs each action
+// of the policy of the examples.
 func TestADrillOfAGuardThatIsDisarmed(t *testing.T) {
 	g := newGuarded(t, golden)
+	calls := len(g.local.Gateway.Calls())
+	defer func() { g.wantEachActionUsed(g.local.Gateway.Calls()[calls:]) }()
+	if got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--scenario", "T38"); got.code != exitRepaired {
+		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.stderr, got.stdout)
+	}
 	g.disarm()
 	before := g.state()
 
@@ -449,6 +532,7 @@ func TestADrillOfAGuardThatIsDisarmed(t *testing.T) {
 
 func TestAnOrganizationTrailIsDrilledOnlyWhenToldTo(t *testing.T) {
 	g := newGuarded(t, strings.Replace(golden, "default", "organization", 1))
+	g.drillAs(t, somebody)
 	got := g.call(nil, "drill", "--stack", "TrailGuard", "--yes", "--scenario", "T12")
 	want := "trailguard: trail org-trail is an organization trail, so the log of every member account is at stake: give --organization to drill it\n"
 	if got.code != exitInput || got.stderr != want {
