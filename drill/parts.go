@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -22,9 +23,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/trailguard/trailguard/drill/deployed"
 )
 
 // The settings of what a guard is made of, each in the order in which they are put back.
+
+// configRule is the Config rule that is tampered with.
+func (t Target) configRule() string { return t.guard.ConfigRuleNames[0] }
+
+// alarm is the alarm that is tampered with.
+func (t Target) alarm() string { return t.guard.Parts.Alarms[0] }
+
+// role is the name of the automation role.
+func (t Target) role() *string { return aws.String(lastOf(t.guard.AutomationRoleARN)) }
+
+// logGroup is the name of the log group that the trail sends events to.
+func (t Target) logGroup() string {
+	_, name, _ := strings.Cut(strings.Trim(t.Declared[deployed.CloudWatchLogsLogGroupARN], `"`), ":log-group:")
+	return strings.TrimSuffix(name, ":*")
+}
 
 // only is the only item of a list; nil if there is none.
 func only[T any](list []T) *T {

@@ -248,21 +248,6 @@ func guardScenarios() []Scenario {
 	return all
 }
 
-// configRule is the Config rule that is tampered with.
-func (t Target) configRule() string { return t.guard.ConfigRuleNames[0] }
-
-// alarm is the alarm that is tampered with.
-func (t Target) alarm() string { return t.guard.Parts.Alarms[0] }
-
-// role is the name of the automation role.
-func (t Target) role() *string { return aws.String(lastOf(t.guard.AutomationRoleARN)) }
-
-// logGroup is the name of the log group that the trail sends events to.
-func (t Target) logGroup() string {
-	_, name, _ := strings.Cut(strings.Trim(t.Declared[deployed.CloudWatchLogsLogGroupARN], `"`), ":log-group:")
-	return strings.TrimSuffix(name, ":*")
-}
-
 func lacksConfig(guard deployed.Guard) string {
 	if len(guard.ConfigRuleNames) == 0 {
 		return "the guard has no Config rules"

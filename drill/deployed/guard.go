@@ -38,6 +38,24 @@ type Guard struct {
 	Parts Parts
 }
 
+// Parts are those of a guard's stack that its outputs do not name. They are known by what they do.
+type Parts struct {
+	// RepairsLogStore tells whether the guard puts its log store back.
+	RepairsLogStore bool
+	// AccessLogBucket is the bucket of the log bucket's access log; empty if the stack has none.
+	AccessLogBucket string
+	// TellsOfGuard tells whether people are told of calls against the parts of the guard.
+	TellsOfGuard bool
+	// FailureNotice is the name of the rule that tells people of a repair that failed; empty if there is none.
+	FailureNotice string
+	// Alarms are the names of the alarms.
+	Alarms []string
+	// HasRemediation tells whether AWS Config starts the runbook.
+	HasRemediation bool
+	// NotRead is why the parts could not be read; empty if they could.
+	NotRead string
+}
+
 // Account is the id of the account that the trail belongs to.
 func (g Guard) Account() string { return g.fieldOfARN(4) }
 

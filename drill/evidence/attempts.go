@@ -65,13 +65,6 @@ func form(a drill.Attempt) string {
 	return strings.TrimPrefix(string(a.Form), "by ")
 }
 
-func with(list []string, s string) []string {
-	if slices.Contains(list, s) {
-		return list
-	}
-	return append(list, s)
-}
-
 // writeAttempts writes a line for the attempts of a scenario that came to the same end.
 func (d Drill) writeAttempts(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

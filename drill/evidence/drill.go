@@ -425,6 +425,13 @@ func (d Drill) Declared() (settings [][2]string) {
 	return settings
 }
 
+func with(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

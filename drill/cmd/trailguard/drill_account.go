@@ -111,13 +111,6 @@ func (p *program) drillAccount(ctx context.Context, o drillOptions) error {
 	}, err)
 }
 
-// closed clears away, also if ctx has ended.
-func closed(ctx context.Context, clear func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	return clear(ctx)
-}
-
 // tamperedWith names the parts that attempts tamper with.
 func tamperedWith(attempts []drill.Attempt) string {
 	var named []string

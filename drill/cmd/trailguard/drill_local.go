@@ -134,11 +134,6 @@ func (p *program) drillLocal(ctx context.Context, o drillOptions) (err error) {
 	return report(nil)
 }
 
-// needsListener tells whether people must be told of one of the attempts.
-func needsListener(lists ...[]drill.Attempt) bool {
-	return slices.ContainsFunc(slices.Concat(lists...), func(a drill.Attempt) bool { return a.Scenario.Told != "" })
-}
-
 // union are what both lists hold, each once.
 func union(a, b []drill.Left) []drill.Left {
 	for _, one := range b {

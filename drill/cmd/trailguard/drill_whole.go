@@ -109,3 +109,15 @@ func (p parts) wantAsBefore(ctx context.Context, config aws.Config, stack string
 	}
 	return nil
 }
+
+// needsListener tells whether people must be told of one of the attempts.
+func needsListener(lists ...[]drill.Attempt) bool {
+	return slices.ContainsFunc(slices.Concat(lists...), func(a drill.Attempt) bool { return a.Scenario.Told != "" })
+}
+
+// closed clears away, also if ctx has ended.
+func closed(ctx context.Context, clear func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return clear(ctx)
+}
