@@ -91,7 +91,7 @@ func TestStatementsToAddAreJSONWithTheNamesOfOtherStacks(t *testing.T) {
 		t.Errorf("the output imports %v", imports)
 	}
 	var statements []struct{ Sid string }
-	if err := json.Unmarshal([]byte(text.String()), &statements); err != nil || len(statements) != 4 || strings.Contains(text.String(), "$") {
+	if err := json.Unmarshal([]byte(text.String()), &statements); err != nil || len(statements) != 3 || strings.Contains(text.String(), "$") {
 		t.Errorf("the output is %s: %v", text.String(), err)
 	}
 }
