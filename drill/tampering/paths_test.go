@@ -306,7 +306,10 @@ func TestAFindingOfGuardDutyRepairs(t *testing.T) {
 				g.Settle()
 			})
 			g.WantRepaired()
-			g.wantTold(got, "REPAIRED: ")
+			// The repair's own calls start a run, too, which may find what is not yet written.
+			if n := count(got, "REPAIRED: "); n == 0 || n > 2 || n != len(got) {
+				t.Errorf("people are told %q", got)
+			}
 			if runs := g.since(before); len(runs) == 0 || runs[0].StartedBy != "event" {
 				t.Errorf("the executions were %v", said(runs))
 			}
