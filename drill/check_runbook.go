@@ -94,7 +94,7 @@ func (l *look) roundTrip(context.Context) (Verdict, string, error) {
 	for _, x := range all {
 		switch {
 		case x.Report == nil:
-		case len(x.Report.TrailWrites()) > 0:
+		case len(x.Report.Writes) > 0:
 			wrote = append(wrote, x)
 		case x.Status == "Success":
 			return held("execution %s found nothing to change", x.ID)
@@ -102,7 +102,7 @@ func (l *look) roundTrip(context.Context) (Verdict, string, error) {
 	}
 	if len(wrote) >= enough {
 		last := wrote[len(wrote)-1]
-		return didNotHold("each of %d executions changed something, the last one, %s, by %s", len(wrote), last.ID, strings.Join(last.Report.TrailWrites(), ", "))
+		return didNotHold("each of %d executions changed something, the last one, %s, by %s", len(wrote), last.ID, strings.Join(last.Report.Writes, ", "))
 	}
 	return notSeen("%d executions ended, and each changed something", len(wrote))
 }
