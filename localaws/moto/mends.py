@@ -8,6 +8,7 @@ import re
 from botocore import serialize
 from botocore.parsers import RpcV2CBORParser
 from botocore.session import get_session
+from moto.core.responses import ActionResult
 from moto.events import models as events
 from moto.events.responses import EventsHandler
 from moto.iam import models as iam
@@ -124,7 +125,7 @@ def get_bucket_notification(response, original=S3Response.get_bucket_notificatio
     if not found or found.event_bridge is None or found.topic or found.queue or found.cloud_function:
         return original(response)
     response.data["Action"] = "GetBucketNotificationConfiguration"
-    return response.serialized(responses.ActionResult({"EventBridgeConfiguration": {}}))
+    return response.serialized(ActionResult({"EventBridgeConfiguration": {}}))
 
 
 def log_permissions_enabled_policy(bucket, target_bucket, target_prefix):
