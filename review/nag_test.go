@@ -26,7 +26,7 @@ var accepted = []struct{ rule, path, reason string }{
 	{"IAMNoInlinePolicy", "Role", "The permissions belong to the one role and must live and die with it; a managed policy could be attached elsewhere."},
 	{"IAM4", "ConfigRules/Recorder/Role", "Config's managed rules call a changing set of reads with the recorder's role; AWS keeps the managed policy in step."},
 	{"IAM5[Resource::<ConfigRulesRecorderBucket", "ConfigRules/Recorder/Role", "Config names its files itself; the wildcard ends at the account's Config folder."},
-	{"IAM5[Resource::arn:<AWS::Partition>:logs:", "CloudWatchLogsRole", "CloudTrail names its log streams itself; the wildcard ends at its documented prefix."},
+	{`IAM5[Resource::["arn:${AWS::Partition}:logs:`, "CloudWatchLogsRole", "CloudTrail names its log streams itself; the wildcard ends at its documented prefix."},
 	{"IAM5[Resource::*]", "AutomationRole", "cloudtrail:DescribeTrails and the two actions on remediation exceptions take no resource; the recorder has a name and an id that the template does not know, and to start it is all that the role may do to it; nor do the three Organizations reads that CloudTrail asks for in the case of an organization trail."},
 	{"IAM5[Resource::arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:automation-execution/*]", "TargetRole", "The id of an execution is not known before it starts; which runbook may be started, and as which role, is named without a wildcard."},
 	{"IAM5[Resource::arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*]", "EventRules/TargetRole", "The key of a supplied topic cannot be seen; the encryption context of the topic is a condition."},

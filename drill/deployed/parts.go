@@ -21,7 +21,7 @@ func PartsOf(guard Guard, resources Resources, rules []EventRule) Parts {
 		parts.RepairsLogStore = parts.RepairsLogStore || rule.OfLogStore
 		// Whoever deletes the stack takes the guard away.
 		parts.TellsOfGuard = parts.TellsOfGuard || strings.Contains(rule.Pattern, `"DeleteStack"`)
-		if !rule.Starts && !rule.OfLogStore && strings.Contains(rule.Pattern, "EC2 Automation Execution Status-change Notification") {
+		if !rule.Starts && !rule.OfLogStore && strings.Contains(rule.Pattern, `"TimedOut"`) {
 			parts.FailureNotice = rule.Name
 		}
 	}

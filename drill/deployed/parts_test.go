@@ -14,7 +14,7 @@ func TestPartsAreKnownByWhatTheyDo(t *testing.T) {
 	resources := Resources{
 		"AWS::S3::Bucket": {"logs", "access"}, "AWS::CloudWatch::Alarm": {"flood", "failed"}, "AWS::Config::RemediationConfiguration": {"rule"},
 	}
-	const failed = `{"detail-type":["EC2 Automation Execution Status-change Notification"]}`
+	const failed = `{"detail":{"Status":["Failed","TimedOut","Cancelled"]},"source":["aws.ssm"]}`
 	rules := []EventRule{
 		{Name: "starts", Starts: true, Pattern: failed}, {Name: "store", OfLogStore: true, Pattern: failed}, {Name: "notice", Pattern: failed},
 		{Name: "guard", Pattern: `{"detail":{"eventName":["DeleteStack","UpdateStack"]}}`},

@@ -517,7 +517,7 @@ func wantFound(t *testing.T, tests map[string]control, examine func(g guard, t *
 // TestARunbookThatDoesNotCompareStartsItself is why a run must see that nothing differs.
 func TestARunbookThatDoesNotCompareStartsItself(t *testing.T) {
 	inTurn(t, 0, func(t *testing.T, a *account) {
-		g := deploy(t, a, testbed.ReadTemplate(t, "default").With(t, scripted("if meaning(found) == meaning(declared):", "if False:")))
+		g := deploy(t, a, testbed.ReadTemplate(t, "default").With(t, scripted("if meaning(found)==meaning(declared):", "if False:")))
 		g.makeTrail()
 		const endless = "the guard starts itself"
 		if problems := g.examine(t, endless); !slices.Contains(problems, endless) {

@@ -74,7 +74,7 @@ func TestARunEndsOnlyOnAGoodLook(t *testing.T) {
 // TestARunThatLooksOnceLeavesWhatIsDoneMeanwhile is the negative control of the test before.
 func TestARunThatLooksOnceLeavesWhatIsDoneMeanwhile(t *testing.T) {
 	inTurn(t, 0, func(t *testing.T, a *account) {
-		g := guarded(t, a, testbed.ReadTemplate(t, "default").With(t, scripted("if wrong.keys() <= {'delivery'}:", "if wrong.clear() is None:")))
+		g := guarded(t, a, testbed.ReadTemplate(t, "default").With(t, scripted("if wrong.keys()<={'delivery'}:", "if wrong.clear() is None:")))
 		g.Only()
 		const beforeTheEnd = 5 // calls: it looks at the status, starts the logging, looks at selectors and settings, and updates
 		if _, unmet := g.attackedRun("T01", beforeTheEnd); len(unmet) == 0 {

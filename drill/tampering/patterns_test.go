@@ -116,7 +116,7 @@ func TestTheTamperingPatternsMatchEveryCallByEveryCaller(t *testing.T) {
 							document := event(t, identity, call)
 							document["source"], document["detail"].(map[string]any)["eventSource"] = "aws.s3", "s3.amazonaws.com"
 							want(name+", of another service", document, false)
-							insight := event(t, identity, call)
+							insight := event(t, identity, map[string]any{"insightDetails": map[string]any{"eventName": call["eventName"]}})
 							insight["detail-type"] = "AWS Insight via CloudTrail"
 							want(name+", as an insight", insight, false)
 							for _, harmless := range []string{"StartLogging", "GetTrailStatus", "DescribeTrails", "CreateTrail", "stoplogging", "StopLoggingX"} {

@@ -334,8 +334,8 @@ func TestRandomSequencesFindABrokenGuard(t *testing.T) {
 		{"a runbook that may not put Insights", deployed.AllPaths, nil, notAllowed(automationRole, "cloudtrail:PutInsightSelectors"), "an execution that nothing disturbed is Failed"},
 		{"no schedule", deployed.SchedulePath, nil, schedule(silent), "the trail is not as declared"},
 		{"a runbook that writes all settings at once", deployed.SchedulePath, []string{
-			"TOGETHER = ['bucket', 'key', 'coverage']", "TOGETHER = ['bucket', 'key', 'coverage', 'SNS', 'CloudWatch Logs']",
-			"for part, update in different.items():", "for part, update in ():",
+			"TOGETHER=['bucket','key','coverage']", "TOGETHER=['bucket','key','coverage','SNS','CloudWatch Logs']",
+			"for part,update in different.items():", "for part,update in():",
 		}, nil, "the trail is not as declared"},
 		{"a runbook that ends well whatever it leaves", deployed.SchedulePath, []string{" if wrong:\n  raise", " if False:\n  raise"}, nil, "nobody is told what is left"},
 		{"failures that nobody is told of", deployed.SchedulePath, nil, failures(silent), "and nobody is told"},
