@@ -151,7 +151,12 @@ func guardScenarios() []Scenario {
 		Scenario{ID: "T40", Call: "iam DeleteRole", NeverRun: "a role that is made anew is another: keys and topics that name the first no longer let it in"},
 		Scenario{ID: "T40", Call: "iam DetachRolePolicy", NeverRun: "no policy is attached to the role"},
 	)
-	add(noticeSettings, nil,
+	add(noticeSettings, func(guard deployed.Guard) string {
+		if guard.Parts.FailureNotice == "" {
+			return "the stack tells nobody of repairs that failed"
+		}
+		return ""
+	},
 		Scenario{ID: "T41", Call: "events PutRule with another description", TamperWith: func(ctx context.Context, clients Clients, t Target) error {
 			rule, err := eventRule(ctx, clients.Events, t.guard.Parts.FailureNotice)
 			if err != nil {

@@ -364,6 +364,7 @@ func TestAGuardIsTamperedWithOnlyWhereItHasWhatIsTakenAway(t *testing.T) {
 		"T38": {func(g *deployed.Guard) { g.Parts.HasRemediation = false }, "not applicable: the guard has no remediation of AWS Config"},
 		"T40": {func(g *deployed.Guard) { g.TrailARN = "arn:aws:cloudtrail:eu-west-1:123456789012:trail/org-trail" },
 			"not applicable: the events of IAM arrive in another Region, whose stack hands them on or not"},
+		"T41": {func(g *deployed.Guard) { g.Parts.FailureNotice = "" }, "not applicable: the stack tells nobody of repairs that failed"},
 		"T42": {func(g *deployed.Guard) { delete(g.Declared, deployed.CloudWatchLogsLogGroupARN) }, "not applicable: the trail has no CloudWatch Logs log group"},
 		"T44": {func(g *deployed.Guard) { g.Parts.Alarms = nil }, "not applicable: the stack has no alarm"},
 	} {
