@@ -86,20 +86,6 @@ func rolePolicies(tpl testbed.Template) []map[string]any {
 	return policies
 }
 
-// withAction adds an action to the statement of the identity policies that has another.
-func withAction(beside, action string) testbed.Mutation {
-	return func(_ testbed.TB, tpl testbed.Template) {
-		for _, policy := range rolePolicies(tpl) {
-			for _, statement := range policy["PolicyDocument"].(map[string]any)["Statement"].([]any) {
-				statement := statement.(map[string]any)
-				if actions := list(statement["Action"]); slices.Contains(actions, any(beside)) {
-					statement["Action"] = append(slices.Clone(actions), action)
-				}
-			}
-		}
-	}
-}
-
 // withoutOrder takes the dependencies from the rules that no reference implies, but for that on the recorder, without
 // which there could be no rule.
 func withoutOrder(_ testbed.TB, tpl testbed.Template) {
