@@ -51,11 +51,6 @@ func TestARoleOfAnotherStackGetsAPolicyInTheGuards(t *testing.T) {
 	}
 }
 
-// waitsFor tells whether a resource waits for another, or for one that does.
-func waitsFor(template map[string]any, id, other string) bool {
-	return slices.ContainsFunc(list(resource(template, id)["DependsOn"]), func(one string) bool { return one == other || waitsFor(template, one, other) })
-}
-
 func TestABucketOfAnotherStackTakesTheAccessLogOfTheAccount(t *testing.T) {
 	resources, _ := apart(func(shared awscdk.Stack) *trailguard.TrailGuardProps {
 		return &trailguard.TrailGuardProps{ServerAccessLogsBucket: awss3.NewBucket(shared, jsii.String("AccessLogs"), nil)}

@@ -18,7 +18,6 @@ type statusOptions struct {
 	organization               bool
 	roleName                   string
 	accounts, except, prefixes string
-	regions                    []string // of region
 }
 
 // check names everything that is wrong with the flags.
