@@ -17,7 +17,7 @@ drill: setup $(DRILL)
 # debugger looks at the tests' programs, and their memory is cheaper than collecting it.
 test: setup
 	.venv/bin/python -B -m unittest discover assets/runbooks
-	GOGC=400 CDK_VALIDATION=false go test -count=1 -vet=off -ldflags=-w $(MODULES)
+	GOGC=800 CDK_VALIDATION=false go test -count=1 -vet=off -ldflags=-w $(MODULES)
 
 synth: setup
 	$(CDK) synth --strict --quiet

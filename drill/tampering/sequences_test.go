@@ -30,7 +30,7 @@ import (
 // sequences is how many sequences are generated in each account on each set of paths, unless -rapid.checks says so. They are the
 // same each time, unless -rapid.seed is given.
 const (
-	sequences = 16
+	sequences = 12
 	seed      = 1
 )
 
