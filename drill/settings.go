@@ -2,7 +2,6 @@ package drill
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/aws/smithy-go"
+
+	"github.com/trailguard/trailguard/drill/internal/plain"
 )
 
 // setting is something that a call changes: it is read before the tampering, compared after it, and put back.
@@ -108,32 +109,13 @@ func (s settingsState) restore(ctx context.Context, before settingsState) error 
 	return errors.Join(problems...)
 }
 
-// meaning writes what a value means: in JSON, with the members of objects in order, without those that are nothing.
+// meaning writes what a value means, which always can be written.
 func meaning(value any) string {
-	var plain any
-	if err := json.Unmarshal([]byte(encode(value)), &plain); err != nil {
-		panic(fmt.Sprintf("reading %v: %v", value, err)) // it was written just now
+	text, err := plain.JSON(value)
+	if err != nil {
+		panic(fmt.Sprintf("writing %v: %v", value, err))
 	}
-	return encode(withoutNothing(plain))
-}
-
-// withoutNothing leaves out of objects what is nothing.
-func withoutNothing(value any) any {
-	switch value := value.(type) {
-	case map[string]any:
-		kept := map[string]any{}
-		for name, member := range value {
-			if member = withoutNothing(member); member != nil && member != false && member != "" {
-				kept[name] = member
-			}
-		}
-		return kept
-	case []any:
-		for i := range value {
-			value[i] = withoutNothing(value[i])
-		}
-	}
-	return value
+	return text
 }
 
 // brief is the beginning of a text.

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/trailguard/trailguard/drill"
+	"github.com/trailguard/trailguard/drill/internal/plain"
 )
 
 // LogStoreState is everything that the services say about a key and some buckets, whose names are given by what they hold.
@@ -23,7 +24,8 @@ func LogStoreState(t TB, clients drill.Clients, keyARN string, buckets map[strin
 			"ReplicationConfigurationNotFoundError", "NoSuchTagSet") {
 			Must(t, err)
 		}
-		state[name] = plainJSON(t, value)
+		state[name], err = plain.JSON(value)
+		Must(t, err)
 	}
 	key, err := clients.KMS.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &keyARN})
 	Must(t, err)
@@ -99,34 +101,4 @@ func WantLogStoreState(t TB, got, want map[string]string) {
 // Changed are the names of what is not as it was.
 func Changed(got, want map[string]string) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(want)), func(name string) bool { return got[name] == want[name] })
-}
-
-// plainJSON is the JSON of a value with the members of objects in order, without those that are nothing.
-func plainJSON(t TB, value any) string {
-	t.Helper()
-	encoded, err := json.Marshal(value)
-	Must(t, err)
-	var plain any
-	Must(t, json.Unmarshal(encoded, &plain))
-	encoded, err = json.Marshal(withoutNothing(plain))
-	Must(t, err)
-	return string(encoded)
-}
-
-func withoutNothing(value any) any {
-	switch value := value.(type) {
-	case map[string]any:
-		kept := map[string]any{}
-		for name, member := range value {
-			if member = withoutNothing(member); member != nil && member != false && member != "" {
-				kept[name] = member
-			}
-		}
-		return kept
-	case []any:
-		for i := range value {
-			value[i] = withoutNothing(value[i])
-		}
-	}
-	return value
 }
