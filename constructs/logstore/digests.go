@@ -1,7 +1,6 @@
 package logstore
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -23,22 +22,10 @@ func (w writer) digestKeys() *string {
 	if w.trailARN == "" {
 		account, name = "*", w.members.trailName
 	}
-	given := map[string]*string{}
-	// text is for Fn::Sub, which cannot have tokens in its text.
-	text := func(id, value string) string {
-		if !*awscdk.Token_IsUnresolved(value) {
-			return value
-		}
-		given[id] = &value
-		return "${" + id + "}"
-	}
-	folder := text("Prefix", w.prefix) + "AWSLogs/"
+	given := substitution{}
+	folder := given.text("Prefix", w.prefix) + "AWSLogs/"
 	if w.trailARN != "" && w.organizationID != "" {
-		folder += text("Organization", w.organizationID) + "/"
+		folder += given.text("Organization", w.organizationID) + "/"
 	}
-	keys := folder + text("Account", account) + "/CloudTrail-Digest/" + homeRegion + "/*_" + text("Trail", name) + "_" + homeRegion + "_*"
-	if len(given) == 0 {
-		return awscdk.Fn_Sub(&keys, nil)
-	}
-	return awscdk.Fn_Sub(&keys, &given)
+	return given.in(folder + given.text("Account", account) + "/CloudTrail-Digest/" + homeRegion + "/*_" + given.text("Trail", name) + "_" + homeRegion + "_*")
 }

@@ -11,12 +11,30 @@ const (
 	ownAccount = "${AWS::AccountId}"
 )
 
-// trailARN takes an account that is a token, too, which Fn::Sub cannot have in its text.
-func trailARN(region, account, name string) string {
-	if *awscdk.Token_IsUnresolved(account) {
-		return *awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:cloudtrail:"+region+":${Account}:trail/"+name), &map[string]*string{"Account": &account})
+// substitution is what stands in a text of Fn::Sub for tokens, which it cannot have itself.
+type substitution map[string]*string
+
+// text is a value as it stands in the text: itself, or the variable of the name if it is a token.
+func (s substitution) text(variable, value string) string {
+	if !*awscdk.Token_IsUnresolved(value) {
+		return value
 	}
-	return *awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:cloudtrail:"+region+":"+account+":trail/"+name), nil)
+	s[variable] = &value
+	return "${" + variable + "}"
+}
+
+// in is the text with the values in it.
+func (s substitution) in(text string) *string {
+	if len(s) == 0 {
+		return awscdk.Fn_Sub(&text, nil)
+	}
+	return awscdk.Fn_Sub(&text, (*map[string]*string)(&s))
+}
+
+// trailARN takes an account that is a token, too.
+func trailARN(region, account, name string) string {
+	given := substitution{}
+	return *given.in("arn:${AWS::Partition}:cloudtrail:" + region + ":" + given.text("Account", account) + ":trail/" + name)
 }
 
 const (
