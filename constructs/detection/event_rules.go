@@ -60,11 +60,9 @@ type EventRules interface {
 	Schedule() awsevents.IRule
 	// Rules are all rules that start the runbook.
 	Rules() *[]awsevents.IRule
-	// Define defines a rule of the guard with its targets: EventBridge reaches them with the TargetRole, and puts what it cannot deliver into
+	// Define defines a rule of the guard with its targets: EventBridge reaches them with the role of the Targets, and puts what it cannot deliver into
 	// the DeadLetterQueue.
 	Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule
-	// TargetRole is the role with which EventBridge reaches the targets of the guard's rules.
-	TargetRole() awsiam.Role
 	// DeadLetterQueue holds events that could not be delivered to a target, for 14 days.
 	DeadLetterQueue() awssqs.Queue
 	// Targets are the TargetRole and the DeadLetterQueue.
@@ -113,7 +111,6 @@ func NewEventRules(scope constructs.Construct, id *string, props *EventRulesProp
 func (r *eventRules) Tampering() awsevents.IRule    { return r.tampering }
 func (r *eventRules) Schedule() awsevents.IRule     { return r.schedule }
 func (r *eventRules) Rules() *[]awsevents.IRule     { return &r.rules }
-func (r *eventRules) TargetRole() awsiam.Role       { return r.targets.Role() }
 func (r *eventRules) Validate() error               { return r.findings.Validate() }
 func (r *eventRules) DeadLetterQueue() awssqs.Queue { return r.targets.DeadLetterQueue() }
 func (r *eventRules) Targets() *Targets             { return r.targets }
@@ -198,6 +195,12 @@ func (r *eventRules) starts(id, startedBy string, props *awsevents.CfnRuleProps)
 
 func (r *eventRules) Define(scope constructs.Construct, id *string, props *awsevents.CfnRuleProps, targets ...*awsevents.CfnRule_TargetProperty) awsevents.IRule {
 	return r.targets.Define(scope, id, props, targets...)
+}
+
+// StartsNothing tells whether neither events nor the schedule start a runbook.
+func StartsNothing(repairOnEvents *bool, checkEvery awscdk.Duration) bool {
+	never := checkEvery != nil && !*checkEvery.IsUnresolved() && *checkEvery.ToMilliseconds(nil) == 0
+	return never && repairOnEvents != nil && !*repairOnEvents
 }
 
 // MinutesOf is how often the schedule starts the runbook, in minutes: every hour if it is not known, or if it never does.

@@ -82,17 +82,12 @@ func DefineTargets(scope constructs.Construct) *Targets {
 		role: awsiam.NewRole(scope, jsii.String("TargetRole"), &awsiam.RoleProps{
 			Path: jsii.String(GuardRolePath),
 			AssumedBy: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-				Conditions: &map[string]interface{}{
-					"ArnLike": rules,
-				},
+				Conditions: &map[string]interface{}{"ArnLike": rules},
 			}),
 			InlinePolicies: &map[string]awsiam.PolicyDocument{"ReachTargets": allowed},
 		}),
 	}
 }
-
-// Role is the role with which EventBridge reaches the targets.
-func (t *Targets) Role() awsiam.Role { return t.role }
 
 // DeadLetterQueue holds events that could not be delivered to a target, for 14 days.
 func (t *Targets) DeadLetterQueue() awssqs.Queue { return t.queue }

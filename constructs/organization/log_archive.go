@@ -151,8 +151,7 @@ func (p *LogArchiveProps) checkTriggers() error {
 	if !p.repairs() {
 		return nil
 	}
-	never := p.CheckEvery != nil && !*p.CheckEvery.IsUnresolved() && *p.CheckEvery.ToMilliseconds(nil) == 0
-	if never && p.RepairOnEvents != nil && !*p.RepairOnEvents {
+	if detection.StartsNothing(p.RepairOnEvents, p.CheckEvery) {
 		return validation.Problem("RepairLogStore", "is not false, %s is false and %s is 0, so that nothing would repair the archive: turn one of the two on, or set %s to false",
 			validation.Prop("RepairOnEvents"), validation.Prop("CheckEvery"), validation.Prop("RepairLogStore"))
 	}

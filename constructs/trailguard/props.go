@@ -516,8 +516,7 @@ func (p *TrailGuardProps) checkTriggers() error {
 				validation.Prop("ConfigRules"), validation.Prop(prop.name)))
 		}
 	}
-	never := p.CheckEvery != nil && !*p.CheckEvery.IsUnresolved() && *p.CheckEvery.ToMilliseconds(nil) == 0
-	if never && p.RepairOnEvents != nil && !*p.RepairOnEvents {
+	if detection.StartsNothing(p.RepairOnEvents, p.CheckEvery) {
 		problems = append(problems, validation.Problem("ConfigRules", "is false, %s is false and %s is 0, so that nothing would repair the trail: "+
 			"turn one of them on", validation.Prop("RepairOnEvents"), validation.Prop("CheckEvery")))
 	}
