@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -88,17 +89,17 @@ const iamEventsStack = "TrailGuardIamEvents"
 // checkTemplate refuses a template that is longer than a request to CloudFormation takes, and removes it, so that nothing deploys it.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 func checkTemplate(path string, configuration configuration) error {
-	template, err := os.Stat(path)
+	template, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("reading the template: %w", err)
 	}
 	tooLong := validation.Text{
-		Name: "the template", Taker: "CloudFormation", Unit: "bytes", Has: int(template.Size()), Most: 51_200, Parts: configuration.parts(),
+		Name: "the template", Taker: "CloudFormation", Unit: "bytes", Has: len(template), Most: 51_200, Parts: configuration.parts(),
 	}.Check()
 	if tooLong == nil {
 		return nil
 	}
-	if configuration.RepairLogStore == nil || *configuration.RepairLogStore {
+	if bytes.Contains(template, []byte("StoreRemediation")) {
 		tooLong = errors.Join(tooLong, validation.Problem("repairLogStore", "is not false, and takes 8,000 bytes of the template: set it to false if nothing else can be spared"))
 	}
 	return errors.Join(tooLong, os.Remove(path), os.Remove(filepath.Join(filepath.Dir(path), "manifest.json")))

@@ -51,7 +51,7 @@ func TestTheAppSaysWhatIsWrongAndLeavesNoTemplate(t *testing.T) {
 		{"too many addresses", `{"alertEmailAddresses": ` + text(t, addresses) + `}`, "alertEmailAddresses: makes the template up to N bytes long, and CloudFormation takes 51200" + shorter + spared},
 		{"too many tags", `{"trailTags": ` + text(t, tags) + `}`, "trailTags: makes the template up to N bytes long, and CloudFormation takes 51200" + shorter + spared},
 		{"too many accounts in a filter", ofTheOrganization(`"accountFilter": {"type": "DIFFERENCE", "accounts": ` + text(t, accounts) + `}`),
-			"accountFilter: makes the template up to N bytes long, and CloudFormation takes 51200" + shorter + spared},
+			"accountFilter: makes the template up to N bytes long, and CloudFormation takes 51200" + shorter},
 		{"what an organization's configuration refuses", `{"mode": "organization", "organizationId": "o-a1b2c3d4e5", "region": "eu-central-1", "managementAccount": "1", "organizationalUnitIds": ["x"]}`,
 			`managementAccount: "1" is not an account id: use 12 digits`},
 		{"what only the CDK finds", `{}, "@aws-cdk/core:enableStackNameDuplicates": true`, ""},
